@@ -1,0 +1,24 @@
+import { addConfigOptions, type ConfigDefinition, type ConfigOf, resolveConfig } from '@offramp/shared';
+import { Command } from 'commander';
+import type { z } from 'zod';
+
+/**
+ * A command whose options are a configuration: flags, environment and file land in one checked object.
+ * @param usage name and positional arguments, as commander takes them: `evaluate <bundle>`
+ * @param run gets the positional arguments in order
+ */
+export function configCommand<Shape extends z.ZodRawShape>(
+  usage: string,
+  description: string,
+  definition: ConfigDefinition<Shape>,
+  run: (config: ConfigOf<ConfigDefinition<Shape>>, ...positional: string[]) => Promise<void>,
+): Command {
+  const command = new Command(usage.split(' ')[0]).description(description);
+  const positional = usage.split(' ').slice(1);
+  for (const argument of positional) command.argument(argument);
+  addConfigOptions(command, definition);
+  return command.action(async (...args: unknown[]) => {
+    const config = await resolveConfig(definition, args[positional.length] as Record<string, unknown>);
+    await run(config as ConfigOf<ConfigDefinition<Shape>>, ...(args.slice(0, positional.length) as string[]));
+  });
+}

@@ -1,0 +1,35 @@
+#!/usr/bin/env node
+// Turns every .proto into typed, static encoders (protobufjs) where the package that owns it looks for them.
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { pbjs, pbts } from 'protobufjs-cli';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const jobs = [
+  {
+    out: 'shared/generated/proto.js',
+    protos: ['proto/offramp/v1/offload.proto', 'proto/offramp/v1/fleet.proto'],
+  },
+  { out: 'augment/generated/onnx.js', protos: ['augment/proto/onnx.proto'] },
+];
+
+const modified = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+
+for (const { out, protos } of jobs) {
+  const target = join(root, out);
+  const types = target.replace(/\.js$/, '.d.ts');
+  const sources = protos.map((proto) => join(root, proto));
+  const newest = Math.max(modified(fileURLToPath(import.meta.url)), ...sources.map(modified));
+  if (modified(types) > newest) continue;
+  mkdirSync(dirname(target), { recursive: true });
+  const code = await promisify(pbjs.main)([
+    ...['--target', 'static-module', '--wrap', 'es6', '--path', join(root, 'proto')],
+    ...['--force-number', '--no-create', '--no-verify', '--no-convert', '--no-delimited', '--no-service'],
+    ...sources,
+  ]);
+  writeFileSync(target, code);
+  writeFileSync(types, await promisify(pbts.main)([target]));
+  console.log(`generated ${out} (${readFileSync(target).length} bytes)`);
+}

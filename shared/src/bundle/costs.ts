@@ -1,0 +1,21 @@
+import type { Manifest } from './manifest.js';
+
+/** Multiply-accumulates that stage `stage` executes for one sample: its segment and its branch. */
+export function stageMacs(manifest: Manifest, stage: number): number {
+  const found = manifest.stages[stage];
+  return found ? found.segmentMacs + (found.branch?.macs ?? 0) : 0;
+}
+
+/** Multiply-accumulates of one sample that leaves at each exit, all branches it passed included. */
+export function exitMacs(manifest: Manifest): number[] {
+  let sum = 0;
+  return manifest.stages.map((_, stage) => {
+    sum += stageMacs(manifest, stage);
+    return sum;
+  });
+}
+
+/** {@link exitMacs} over the whole backbone's; the last is above 1, by what the branches cost. */
+export function exitCosts(manifest: Manifest): number[] {
+  return exitMacs(manifest).map((macs) => macs / manifest.backbone.macs);
+}

@@ -1,0 +1,148 @@
+import { z } from 'zod';
+import { OfframpError } from '../errors.js';
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected a SHA-256 in lower-case hexadecimal');
+const count = z.number().int().nonnegative();
+const shape = z.array(z.number().int().positive()).min(1).max(8);
+
+/** A file of the bundle, by its path relative to the manifest. */
+const fileSchema = z.strictObject({
+  path: z
+    .string()
+    .regex(
+      /^(?!\.{1,2}(\/|$))[\w.-]+(\/(?!\.{1,2}(\/|$))[\w.-]+)*$/,
+      'expected a relative path below the bundle',
+    ),
+  bytes: count.max(2 ** 31),
+  sha256,
+});
+
+const branchSchema = z.strictObject({
+  /** The tensor of the backbone at which the branch is attached. */
+  cutPoint: z.string(),
+  /** What stands before the two heads. */
+  body: z.strictObject({
+    kind: z.literal('pool'),
+    /** The activation is average-pooled to `grid`×`grid` positions. */
+    grid: z.number().int().positive(),
+  }),
+  /** Multiply-accumulates of the whole branch for one sample. */
+  macs: count,
+  parameters: count,
+});
+
+const stageSchema = z.strictObject({
+  model: fileSchema,
+  /** One sample of the stage's input, batch dimension left out. */
+  inputShape: shape,
+  /** One sample of the stage's `activation` output; `null` for the last stage. */
+  activationShape: shape.nullable(),
+  /** Multiply-accumulates of the backbone's segment for one sample. */
+  segmentMacs: count,
+  segmentParameters: count,
+  /** `null` for the last stage, whose exit is the backbone's own classifier. */
+  branch: branchSchema.nullable(),
+});
+
+export const preprocessingSchema = z.strictObject({
+  /** Per channel, in units of pixel / 255. */
+  mean: z.array(z.number()).min(1).max(4),
+  std: z.array(z.number().positive()).min(1).max(4),
+});
+
+export const manifestSchema = z
+  .strictObject({
+    format: z.literal('offramp-bundle'),
+    formatVersion: z.literal(1),
+    name: z.string().min(1).max(100),
+    input: z.strictObject({
+      /** [channels, height, width] */
+      shape: z.tuple([z.number().int().positive(), z.number().int().positive(), z.number().int().positive()]),
+      preprocessing: preprocessingSchema,
+    }),
+    labels: z.array(z.string()).min(2),
+    backbone: z.strictObject({
+      file: z.string(),
+      sha256,
+      /** Multiply-accumulates of the whole backbone for one sample. */
+      macs: count,
+      parameters: count,
+    }),
+    stages: z.array(stageSchema).min(1).max(256),
+    /** Confidence and agreement of every exit on held-out samples. */
+    calibration: z.strictObject({ table: fileSchema, samples: count }),
+    /** The thresholds to follow until a controller says otherwise. */
+    policy: z.strictObject({
+      /** One per branch. */
+      thresholds: z.array(z.number().nonnegative()),
+      /** The agreement on held-out samples that they were chosen for, in [0, 1]. */
+      targetAgreement: z.number().min(0).max(1),
+    }),
+    /** How many stages a device runs itself unless told otherwise. */
+    deviceStages: z.number().int().positive(),
+    provenance: z.strictObject({
+      offrampVersion: z.string(),
+      onnxruntimeVersion: z.string(),
+      data: z.string(),
+      trainingSamples: count,
+      calibrationSamples: count,
+      seed: z.number().int(),
+      options: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+    }),
+  })
+  .superRefine((manifest, context) => {
+    const fail = (path: (string | number)[], message: string) =>
+      context.addIssue({ code: 'custom', path, message });
+    const last = manifest.stages.length - 1;
+    manifest.stages.forEach((stage, i) => {
+      if ((stage.branch === null) !== (i === last)) {
+        fail(['stages', i, 'branch'], 'expected a branch on every stage but the last');
+      }
+      if ((stage.activationShape === null) !== (i === last)) {
+        fail(['stages', i, 'activationShape'], 'expected an activation from every stage but the last');
+      }
+      const before = i === 0 ? manifest.input.shape : manifest.stages[i - 1]?.activationShape;
+      if (before && before.join() !== stage.inputShape.join()) {
+        fail(['stages', i, 'inputShape'], `expected what comes before it, ${before.join('×')}`);
+      }
+    });
+    if (manifest.policy.thresholds.length !== last) {
+      fail(['policy', 'thresholds'], `expected ${last}, one per branch`);
+    }
+    if (manifest.deviceStages > manifest.stages.length) {
+      fail(['deviceStages'], `expected at most ${manifest.stages.length}, the number of stages`);
+    }
+    const channels = manifest.input.shape[0];
+    for (const key of ['mean', 'std'] as const) {
+      if (manifest.input.preprocessing[key].length !== channels) {
+        fail(['input', 'preprocessing', key], `expected ${channels} values, one per channel`);
+      }
+    }
+  });
+
+export type Manifest = z.infer<typeof manifestSchema>;
+export type StageManifest = Manifest['stages'][number];
+export type BranchManifest = NonNullable<StageManifest['branch']>;
+export type BundleFile = z.infer<typeof fileSchema>;
+export type Preprocessing = z.infer<typeof preprocessingSchema>;
+
+/**
+ * Reads a manifest from its JSON text.
+ * @throws OfframpError `BUNDLE_INVALID` with every field that is wrong
+ */
+export function parseManifest(text: string, where: string): Manifest {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new OfframpError('BUNDLE_INVALID', `${where} is not JSON`, { cause });
+  }
+  const parsed = manifestSchema.safeParse(json);
+  if (!parsed.success) {
+    const issues = parsed.error.issues
+      .slice(0, 5)
+      .map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+    throw new OfframpError('BUNDLE_INVALID', `${where} is not a bundle manifest: ${issues.join('; ')}`);
+  }
+  return parsed.data;
+}

@@ -1,0 +1,43 @@
+import { OfframpError } from '../errors.js';
+
+/** Everything Offramp says over NATS is said under this prefix. */
+const prefix = 'offramp.v1';
+
+/** The JetStream stream that holds telemetry reports until they are too old. */
+export const telemetryStream = 'OFFRAMP_TELEMETRY';
+export const telemetrySubjects = `${prefix}.telemetry.*.*`;
+
+/** A device publishes its `TelemetryReport`s here. */
+export function telemetrySubject(group: string, device: string): string {
+  return `${prefix}.telemetry.${checkName('group', group)}.${checkName('device', device)}`;
+}
+
+/** The JetStream key-value bucket of policies: the key is the group, the value a `Policy`. */
+export const policyBucket = 'OFFRAMP_POLICIES';
+/** How many policies of a group the bucket remembers; the most that NATS allows. */
+export const policyHistory = 64;
+
+/** The controller's request-reply endpoints, each a subject under this prefix. */
+export const controllerService = 'offramp-controller';
+export const controllerSubject = `${prefix}.controller`;
+export const controllerEndpoints = {
+  listDevices: 'devices.list',
+  getPolicy: 'policy.get',
+  setPolicy: 'policy.set',
+  policyHistory: 'policy.history',
+} as const;
+export type ControllerEndpoint = keyof typeof controllerEndpoints;
+
+/**
+ * Names of devices and groups become tokens of subjects and keys of buckets.
+ * @throws OfframpError `CONFIG_INVALID`
+ */
+export function checkName(what: 'device' | 'group', name: string): string {
+  if (!/^[A-Za-z0-9_-]{1,64}$/.test(name)) {
+    throw new OfframpError(
+      'CONFIG_INVALID',
+      `${what}: expected 1 to 64 letters, digits, '_' or '-'; found ${JSON.stringify(name)}`,
+    );
+  }
+  return name;
+}

@@ -1,0 +1,55 @@
+import { z } from 'zod';
+import { OfframpError } from '../errors.js';
+
+const bits = z.string().regex(/^[01]*$/, 'expected a string of 0 and 1');
+
+const tableSchema = z
+  .strictObject({
+    samples: z.number().int().nonnegative(),
+    /** Per branch, in order; the final exit agrees with the backbone by definition. */
+    branches: z.array(
+      z.strictObject({
+        /** One per sample, in [0, 1]. */
+        confidence: z.array(z.number().min(0).max(1)),
+        /** One character per sample: whether the branch answers what the backbone does. */
+        agrees: bits,
+      }),
+    ),
+    /** Whether each exit (the final one last) gives the true label; `null` where labels are unknown. */
+    correct: z.array(bits).nullable(),
+  })
+  .superRefine((table, context) => {
+    const lengths = [
+      ...table.branches.flatMap((branch) => [branch.confidence.length, branch.agrees.length]),
+      ...(table.correct ?? []).map((exit) => exit.length),
+    ];
+    const wrong = lengths.find((length) => length !== table.samples);
+    if (wrong !== undefined) {
+      context.addIssue({
+        code: 'custom',
+        message: `expected ${table.samples} samples everywhere, found ${wrong}`,
+      });
+    }
+    if (table.correct && table.correct.length !== table.branches.length + 1) {
+      context.addIssue({ code: 'custom', path: ['correct'], message: 'expected one entry per exit' });
+    }
+  });
+
+/** Per held-out sample and exit: how confident it was, and whether it agreed with the backbone. */
+export type CalibrationTable = z.infer<typeof tableSchema>;
+
+/** @throws OfframpError `BUNDLE_INVALID` */
+export function parseCalibrationTable(text: string, where: string): CalibrationTable {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new OfframpError('BUNDLE_INVALID', `${where} is not JSON`, { cause });
+  }
+  const parsed = tableSchema.safeParse(json);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw new OfframpError('BUNDLE_INVALID', `${where}: ${issue?.path.join('.')}: ${issue?.message}`);
+  }
+  return parsed.data;
+}

@@ -11,13 +11,14 @@ const jobs = [
   {
     out: 'shared/generated/proto.js',
     protos: ['proto/offramp/v1/offload.proto', 'proto/offramp/v1/fleet.proto'],
+    finish: readNumbers,
   },
   { out: 'augment/generated/onnx.js', protos: ['augment/proto/onnx.proto'] },
 ];
 
 const modified = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 
-for (const { out, protos } of jobs) {
+for (const { out, protos, finish } of jobs) {
   const target = join(root, out);
   const types = target.replace(/\.js$/, '.d.ts');
   const sources = protos.map((proto) => join(root, proto));
@@ -29,7 +30,25 @@ for (const { out, protos } of jobs) {
     ...['--force-number', '--no-create', '--no-verify', '--no-convert', '--no-delimited', '--no-service'],
     ...sources,
   ]);
-  writeFileSync(target, code);
+  writeFileSync(target, finish ? finish(code) : code);
   writeFileSync(types, await promisify(pbts.main)([target]));
   console.log(`generated ${out} (${readFileSync(target).length} bytes)`);
+}
+
+/**
+ * `--force-number` types 64-bit fields as numbers, yet the code still reads `Long` objects wherever the
+ * `long` package is installed. Ours are counts, ids and durations: read them as numbers, and fail on one
+ * that a number cannot hold, rather than round it.
+ */
+function readNumbers(code) {
+  return `${code
+    .replaceAll('reader.uint64()', 'readNumber(reader)')
+    .replaceAll('$util.Long ? $util.Long.fromBits(0,0,true) : 0', '0')}
+function readNumber(reader) {
+  const value = reader.uint64();
+  const number = typeof value === 'object' ? value.toNumber() : value;
+  if (number > Number.MAX_SAFE_INTEGER) throw new RangeError('expected an integer below 2^53');
+  return number;
+}
+`;
 }

@@ -43,12 +43,18 @@ for (const { out, protos, finish } of jobs) {
 function readNumbers(code) {
   return `${code
     .replaceAll('reader.uint64()', 'readNumber(reader)')
+    .replaceAll(/reader\.uint64s\((message\.\w+)\)/g, 'readNumbers(reader, $1)')
     .replaceAll('$util.Long ? $util.Long.fromBits(0,0,true) : 0', '0')}
 function readNumber(reader) {
   const value = reader.uint64();
   const number = typeof value === 'object' ? value.toNumber() : value;
   if (number > Number.MAX_SAFE_INTEGER) throw new RangeError('expected an integer below 2^53');
   return number;
+}
+function readNumbers(reader, into) {
+  const end = reader.uint32() + reader.pos;
+  while (reader.pos < end) into.push(readNumber(reader));
+  if (reader.pos !== end) throw new RangeError('expected the packed integers to end at ' + end);
 }
 `;
 }

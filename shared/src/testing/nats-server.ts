@@ -1,0 +1,117 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { connect } from 'nats';
+import { OfframpError } from '../errors.js';
+
+export interface NatsServerOptions {
+  /** Default: a free one. Give the port of a stopped server to bring it back where its clients look for it. */
+  port?: number;
+  /** Where JetStream keeps its files. Default: a new temporary folder, which `stop()` removes. */
+  storeDir?: string;
+}
+
+/** A NATS server with JetStream, in a process of its own. */
+export interface NatsServer {
+  readonly url: string;
+  readonly port: number;
+  readonly storeDir: string;
+  /** Kills the server at once, as a power cut would, and removes its files unless `storeDir` was given. */
+  stop(): Promise<void>;
+}
+
+const startTimeoutMs = 15_000;
+const pollMs = 25;
+
+/**
+ * Starts a NATS server with JetStream and waits until JetStream answers.
+ * @throws OfframpError `NATS_UNAVAILABLE` if there is no `nats-server` or it does not come up
+ */
+export async function startNatsServer(options: NatsServerOptions = {}): Promise<NatsServer> {
+  const binary = findNatsServer();
+  const port = options.port ?? (await freePort());
+  const storeDir = options.storeDir ?? (await mkdtemp(join(tmpdir(), 'offramp-nats-')));
+  const url = `nats://127.0.0.1:${port}`;
+  const child = spawn(binary, ['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', storeDir], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let log = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    log = (log + text).slice(-4_000);
+  });
+  const killWithParent = () => child.kill('SIGKILL');
+  process.once('exit', killWithParent);
+  const stop = async () => {
+    process.off('exit', killWithParent);
+    await kill(child);
+    if (options.storeDir === undefined) await rm(storeDir, { recursive: true, force: true });
+  };
+  try {
+    await accepts(url, child);
+  } catch {
+    await stop();
+    throw new OfframpError('NATS_UNAVAILABLE', `${binary} did not come up on ${url}:\n${log}`);
+  }
+  return { url, port, storeDir, stop };
+}
+
+/** `OFFRAMP_NATS_SERVER`, else the first `nats-server` in PATH or where distributions put it. */
+function findNatsServer(): string {
+  const named = process.env.OFFRAMP_NATS_SERVER;
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/bin'];
+  const candidates = named ? [named] : folders.map((folder) => join(folder, 'nats-server'));
+  const found = candidates.find((candidate) => {
+    try {
+      accessSync(candidate, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+  if (!found) {
+    throw new OfframpError('NATS_UNAVAILABLE', `no nats-server: looked for ${candidates.join(', ')}`, {
+      hint: 'Install the package nats-server, or name the binary in OFFRAMP_NATS_SERVER.',
+    });
+  }
+  return found;
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const address = probe.address();
+      probe.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
+    });
+  });
+}
+
+async function accepts(url: string, child: ChildProcess): Promise<void> {
+  const deadline = performance.now() + startTimeoutMs;
+  for (;;) {
+    try {
+      const connection = await connect({ servers: url, reconnect: false, timeout: 1_000 });
+      try {
+        await (await connection.jetstreamManager()).getAccountInfo();
+        return;
+      } finally {
+        await connection.close();
+      }
+    } catch (error) {
+      if (child.exitCode !== null || child.signalCode !== null || performance.now() > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, pollMs));
+    }
+  }
+}
+
+function kill(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+  return new Promise((resolve) => {
+    child.once('exit', () => resolve());
+    child.kill('SIGKILL');
+  });
+}

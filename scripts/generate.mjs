@@ -11,14 +11,20 @@ const jobs = [
   {
     out: 'shared/generated/proto.js',
     protos: ['proto/offramp/v1/offload.proto', 'proto/offramp/v1/fleet.proto'],
+    flags: ['--force-number'],
     finish: readNumbers,
   },
-  { out: 'augment/generated/onnx.js', protos: ['augment/proto/onnx.proto'] },
+  {
+    out: 'augment/generated/onnx.js',
+    protos: ['augment/proto/onnx.proto'],
+    // 64-bit integers stay whole: exporters write 2^63 - 1 for "to the end".
+    flags: ['--force-message', '--force-long'],
+  },
 ];
 
 const modified = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 
-for (const { out, protos, finish } of jobs) {
+for (const { out, protos, flags, finish } of jobs) {
   const target = join(root, out);
   const types = target.replace(/\.js$/, '.d.ts');
   const sources = protos.map((proto) => join(root, proto));
@@ -27,7 +33,8 @@ for (const { out, protos, finish } of jobs) {
   mkdirSync(dirname(target), { recursive: true });
   const code = await promisify(pbjs.main)([
     ...['--target', 'static-module', '--wrap', 'es6', '--path', join(root, 'proto')],
-    ...['--force-number', '--no-create', '--no-verify', '--no-convert', '--no-delimited', '--no-service'],
+    ...['--no-create', '--no-verify', '--no-convert', '--no-delimited', '--no-service'],
+    ...flags,
     ...sources,
   ]);
   writeFileSync(target, finish ? finish(code) : code);

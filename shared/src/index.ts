@@ -14,6 +14,7 @@ export * from './codec/float32.js';
 export * from './config/address.js';
 export * from './config/common.js';
 export * from './config/options.js';
+export * from './data/align-labels.js';
 export * from './data/dataset.js';
 export * from './data/picture.js';
 export * from './data/preprocess.js';

@@ -1,0 +1,35 @@
+import { OfframpError } from '@offramp/shared';
+
+/** Where branches go, by share of the backbone's cost. */
+export const placements = ['linear'] as const;
+export type Placement = (typeof placements)[number];
+
+const shares: Record<Placement, (i: number, n: number) => number> = {
+  linear: (i, n) => i / (n + 1),
+};
+
+/**
+ * For each of n branches the first cut point whose cumulative cost reaches the placement's share
+ * (PTEENet, section III).
+ * @param cumulativeCosts per cut point in order, share of the backbone's, rising
+ * @returns indices into `cumulativeCosts`, rising
+ * @throws OfframpError `MODEL_UNSUPPORTED` when there are not enough cut points
+ */
+export function placeBranches(placement: Placement, n: number, cumulativeCosts: readonly number[]): number[] {
+  const chosen: number[] = [];
+  for (let i = 1; i <= n; i++) {
+    const share = shares[placement](i, n);
+    const first = cumulativeCosts.findIndex(
+      (cost, index) => cost >= share && index > (chosen.at(-1) ?? -1) && cost < 1,
+    );
+    if (first < 0) {
+      throw new OfframpError(
+        'MODEL_UNSUPPORTED',
+        `the model has no cut point for branch ${i} of ${n} at ${(share * 100).toFixed(0)} % of its cost`,
+        { hint: '`offramp inspect MODEL` lists the cut points; ask for fewer --branches.' },
+      );
+    }
+    chosen.push(first);
+  }
+  return chosen;
+}

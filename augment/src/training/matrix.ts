@@ -1,0 +1,21 @@
+/** Rows of `width` numbers each, one after the other. */
+export interface Matrix {
+  values: Float32Array;
+  rows: number;
+  width: number;
+}
+
+export function matrixOf(rows: number, width: number): Matrix {
+  return { values: new Float32Array(rows * width), rows, width };
+}
+
+export function rowOf(matrix: Matrix, row: number): Float32Array {
+  return matrix.values.subarray(row * matrix.width, (row + 1) * matrix.width);
+}
+
+/** The named rows, copied. */
+export function selectRows(matrix: Matrix, rows: ArrayLike<number>): Matrix {
+  const selected = matrixOf(rows.length, matrix.width);
+  for (let i = 0; i < rows.length; i++) rowOf(selected, i).set(rowOf(matrix, rows[i] as number));
+  return selected;
+}

@@ -1,0 +1,124 @@
+// What `npm run demo` and `npm test` need before they can start. Node.js and npm are all it takes for granted.
+import { spawnSync } from 'node:child_process';
+import { accessSync, chmodSync, constants, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+
+/** A step that failed, with what a person can do about it. */
+export class SetupError extends Error {
+  constructor(message, hint) {
+    super(message);
+    this.hint = hint;
+  }
+}
+
+/** Installs the npm packages where they are missing or older than the lock file, and builds. */
+export function prepareProject() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major < 20 || (major === 20 && minor < 9)) {
+    throw new SetupError(
+      `Node.js ${process.versions.node} is too old`,
+      'Offramp needs Node.js 20.9 or newer.',
+    );
+  }
+  const installed = statSync(join(root, 'node_modules/.package-lock.json'), { throwIfNoEntry: false });
+  if (!installed || installed.mtimeMs < statSync(join(root, 'package-lock.json')).mtimeMs) {
+    step('installing npm packages', 'npm', ['ci', '--no-progress', '--loglevel=error']);
+  }
+  step('building', 'npm', ['run', '--silent', 'build']);
+}
+
+/**
+ * Finds a NATS server or gets one: in PATH, else the system's package, else a container.
+ * @returns the path of something to run as `nats-server`
+ */
+export function prepareNatsServer() {
+  const found =
+    process.env.OFFRAMP_NATS_SERVER ?? findNatsServer() ?? installNatsServer() ?? containerNatsServer();
+  if (!found) {
+    throw new SetupError(
+      'no NATS server found, and none could be installed',
+      'Install one (`sudo apt-get install nats-server`, or https://nats.io/download) or name its binary in OFFRAMP_NATS_SERVER.',
+    );
+  }
+  return found;
+}
+
+/** Prints a failed set-up for people and sets the exit status. */
+export function reportSetupError(error) {
+  if (!(error instanceof SetupError)) throw error;
+  process.stderr.write(`error: ${error.message}\n${error.hint ? `  ${error.hint}\n` : ''}`);
+  process.exitCode = 1;
+}
+
+function step(title, command, args) {
+  const started = performance.now();
+  if (process.stderr.isTTY) process.stderr.write(`${title} …`);
+  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd: root, encoding: 'utf8' });
+  const seconds = `${((performance.now() - started) / 1000).toFixed(1)} s`;
+  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+  if (status !== 0) {
+    throw new SetupError(
+      `${title} failed: ${command} ${args.join(' ')}`,
+      (error?.message ?? `${stdout}${stderr}`).trim().split('\n').slice(-20).join('\n  '),
+    );
+  }
+  process.stderr.write(`${title}: done in ${seconds}\n`);
+}
+
+function findNatsServer() {
+  const folders = [
+    ...(process.env.PATH ?? '').split(delimiter),
+    '/usr/sbin',
+    '/usr/local/sbin',
+    '/usr/local/bin',
+  ];
+  return folders.map((folder) => join(folder, 'nats-server')).find(isExecutable);
+}
+
+function installNatsServer() {
+  if (!hasCommand('apt-get')) return undefined;
+  const sudo = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
+  if (sudo.length > 0 && spawnSync('sudo', ['-n', 'true']).status !== 0) return undefined;
+  const env = ['env', 'DEBIAN_FRONTEND=noninteractive'];
+  try {
+    const [update, ...updateArgs] = [...sudo, ...env, 'apt-get', 'update', '-qq'];
+    step('refreshing the package list', update, updateArgs);
+    const [install, ...installArgs] = [
+      ...[...sudo, ...env, 'apt-get', 'install', '-y', '-qq', '--no-install-recommends', 'nats-server'],
+    ];
+    step("installing the system's nats-server package", install, installArgs);
+  } catch (error) {
+    if (error instanceof SetupError) return undefined;
+    throw error;
+  }
+  return findNatsServer();
+}
+
+/** A stand-in for the binary that runs the official image with the same arguments. */
+function containerNatsServer() {
+  if (!hasCommand('docker') || spawnSync('docker', ['info']).status !== 0) return undefined;
+  const image = process.env.OFFRAMP_NATS_IMAGE ?? 'nats:2-alpine';
+  if (spawnSync('docker', ['image', 'inspect', image]).status !== 0) {
+    if (spawnSync('docker', ['pull', image], { stdio: 'ignore' }).status !== 0) return undefined;
+  }
+  const path = join(root, '.cache/bin/nats-server');
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, `#!/bin/sh\nexec docker run --rm --init --network host -v /tmp:/tmp ${image} "$@"\n`);
+  chmodSync(path, 0o755);
+  return path;
+}
+
+const hasCommand = (name) =>
+  (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, name)));
+
+function isExecutable(path) {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}

@@ -32,13 +32,20 @@ export type ErrorCode =
   /** An address that cannot be listened on, for another reason than being in use. */
   | 'LISTEN_FAILED'
   | 'NATS_UNAVAILABLE'
+  /** The NATS server runs without JetStream, or refuses what is asked of it. */
+  | 'JETSTREAM_UNAVAILABLE'
+  /** No controller answers on the bus. */
   | 'CONTROLLER_UNAVAILABLE'
+  /** A device's report that is not what the contract says. */
+  | 'TELEMETRY_INVALID'
   /** No worker can be reached. */
   | 'CLOUD_UNAVAILABLE'
   /** A queue is full; the error says when to come back. */
   | 'OVERLOADED'
   /** The program is on its way out and takes nothing new. */
   | 'STOPPING'
+  /** The time that somebody would wait for the answer is over. */
+  | 'DEADLINE_EXCEEDED'
   | 'INFERENCE_FAILED'
   | 'TRAINING_FAILED'
   | 'INTERNAL';

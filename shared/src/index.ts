@@ -3,6 +3,7 @@ export * from './bundle/costs.js';
 export * from './bundle/manifest.js';
 export * from './bundle/write-bundle.js';
 export * from './bus/connect.js';
+export * from './bus/jetstream.js';
 export * from './bus/subjects.js';
 export * from './calibration/evaluate.js';
 export * from './calibration/table.js';

@@ -1,8 +1,9 @@
 import { Worker } from 'node:worker_threads';
 import type { Bundle } from '../bundle/bundle.js';
-import { OfframpError } from '../errors.js';
+import { messageOf, OfframpError } from '../errors.js';
 import { elementsOf } from '../shape.js';
 import type { StageOutput, StageRunner } from './stage-runner.js';
+import { endThread, type ThreadData, type ThreadReply, type ThreadRequest } from './thread-messages.js';
 
 export interface InferencePoolOptions {
   /** First stage to load. Default 0. */
@@ -13,26 +14,9 @@ export interface InferencePoolOptions {
   threads?: number;
   /** ONNX Runtime's `intra_op_num_threads` of every session. Default 1: throughput scales with `threads`. */
   intraOpThreads?: number;
+  /** Told once if a thread dies after all had started. From then on every job is rejected. */
+  onLost?: (error: OfframpError) => void;
 }
-
-export interface ThreadData {
-  models: Uint8Array[];
-  inputShapes: number[][];
-  firstStage: number;
-  intraOpThreads: number;
-}
-
-export interface ThreadRequest {
-  id: number;
-  stage: number;
-  input: Float32Array;
-  batch: number;
-}
-
-export type ThreadReply =
-  | { ready: true }
-  | { id: number; output: StageOutput; computeMs: number }
-  | { id: number; error: string };
 
 interface Job {
   request: ThreadRequest;
@@ -48,6 +32,7 @@ export interface TimedStageOutput extends StageOutput {
 interface InferenceThread {
   worker: Worker;
   running: Job | null;
+  ended: Promise<void>;
 }
 
 // The compiled thread, from here in `dist/` as well as from the source that unit tests import.
@@ -68,6 +53,7 @@ export class InferencePool implements StageRunner {
     private readonly firstStage: number,
     private readonly stageEnd: number,
     private readonly threads: InferenceThread[],
+    private readonly onLost: (error: OfframpError) => void,
   ) {}
 
   /**
@@ -84,17 +70,22 @@ export class InferencePool implements StageRunner {
       firstStage,
       intraOpThreads: options.intraOpThreads ?? 1,
     };
-    const threads: InferenceThread[] = Array.from({ length: options.threads ?? 1 }, () => ({
-      worker: new Worker(threadModule, { workerData }),
-      running: null,
-    }));
-    const pool = new InferencePool(bundle, firstStage, stageEnd, threads);
+    const threads: InferenceThread[] = Array.from({ length: options.threads ?? 1 }, () => {
+      const worker = new Worker(threadModule, { workerData });
+      const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+      return { worker, running: null, ended };
+    });
+    let started = false;
+    const pool = new InferencePool(bundle, firstStage, stageEnd, threads, (error) => {
+      if (started) options.onLost?.(error);
+    });
     try {
       await Promise.all(threads.map((thread) => pool.start(thread)));
     } catch (error) {
       await pool.close();
       throw error;
     }
+    started = true;
     return pool;
   }
 
@@ -133,7 +124,9 @@ export class InferencePool implements StageRunner {
   /** Stops the threads. Jobs that have not finished are rejected with `STOPPING`. */
   async close(): Promise<void> {
     this.fail(new OfframpError('STOPPING', 'the inference pool is closed'));
-    await Promise.all(this.threads.map((thread) => thread.worker.terminate()));
+    // Each ends by itself: terminating a thread inside ONNX Runtime aborts the whole process.
+    for (const { worker } of this.threads) worker.postMessage(endThread);
+    await Promise.all(this.threads.map((thread) => thread.ended));
   }
 
   private start(thread: InferenceThread): Promise<void> {
@@ -141,7 +134,9 @@ export class InferencePool implements StageRunner {
       const lost = (problem: string) => {
         const error = new OfframpError('INFERENCE_FAILED', `${this.bundle.directory}: ${problem}`);
         reject(error);
+        const news = this.closed === null;
         this.fail(error);
+        if (news) this.onLost(error);
       };
       thread.worker.on('error', (error) => lost(error.message));
       thread.worker.on('exit', () => lost('an inference thread ended'));
@@ -160,7 +155,14 @@ export class InferencePool implements StageRunner {
       thread.running = job;
       const { input } = job.request;
       const whole = input.buffer instanceof ArrayBuffer && input.byteLength === input.buffer.byteLength;
-      thread.worker.postMessage(job.request, whole ? [input.buffer as ArrayBuffer] : []);
+      try {
+        thread.worker.postMessage(job.request, whole ? [input.buffer as ArrayBuffer] : []);
+      } catch (cause) {
+        thread.running = null;
+        job.reject(
+          new OfframpError('INFERENCE_FAILED', `cannot hand over the input: ${messageOf(cause)}`, { cause }),
+        );
+      }
     }
   }
 

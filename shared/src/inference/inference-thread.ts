@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import type { ThreadData, ThreadReply, ThreadRequest } from './inference-pool.js';
 import { stageTensors } from './stage-runner.js';
+import { endThread, type ThreadData, type ThreadReply, type ThreadRequest } from './thread-messages.js';
 
 const { models, inputShapes, firstStage, intraOpThreads } = workerData as ThreadData;
 const port = parentPort;
@@ -22,7 +22,12 @@ for (const model of models) {
 
 const reply = (message: ThreadReply, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
 
-port.on('message', async ({ id, stage, input, batch }: ThreadRequest) => {
+port.on('message', async (message: ThreadRequest | typeof endThread) => {
+  if (message === endThread) {
+    port.close();
+    return;
+  }
+  const { id, stage, input, batch } = message;
   try {
     const index = stage - firstStage;
     const session = sessions[index];

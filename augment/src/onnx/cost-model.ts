@@ -1,0 +1,81 @@
+import { elementsOf } from '@offramp/shared';
+import type { onnx } from '#onnx';
+import { einsumMacs } from './einsum.js';
+import { subgraphsOf } from './graph.js';
+import { isDefaultDomain } from './model.js';
+
+/** Shape of a tensor as one run told it, batch included. */
+export type ShapeOf = (tensor: string) => readonly number[];
+
+type Counter = (
+  shapes: { input: (at: number) => readonly number[]; output: (at: number) => readonly number[] },
+  node: onnx.NodeProto,
+) => number;
+
+/** Each output value sums over the weights of its own output channel: weight [out, in / groups, …kernel]. */
+const convolution =
+  (weightAt: number): Counter =>
+  ({ input, output }) =>
+    elementsOf(output(0)) * elementsOf(input(weightAt).slice(1));
+
+/** Each output value sums over the last dimension of the left matrix, whatever is batched before it. */
+const matrixProduct: Counter = ({ input, output }) => elementsOf(output(0)) * (input(0).at(-1) ?? 1);
+
+/** X [steps, batch, in] meets W [directions, gates, in] and R [directions, gates, hidden] at every step. */
+const recurrence: Counter = ({ input }) =>
+  elementsOf(input(0).slice(0, 2)) * (elementsOf(input(1)) + elementsOf(input(2)));
+
+const counters: Readonly<Record<string, Counter>> = {
+  Conv: convolution(1),
+  ConvInteger: convolution(1),
+  QLinearConv: convolution(3),
+  // Each input value meets the weights of its own input channel: weight [in, out / groups, …kernel].
+  ConvTranspose: ({ input }) => elementsOf(input(0)) * elementsOf(input(1).slice(1)),
+  Gemm({ input, output }, node) {
+    const transposed = node.attribute.some(({ name, i }) => name === 'transA' && !i.isZero());
+    return elementsOf(output(0)) * (input(0)[transposed ? 0 : 1] ?? 1);
+  },
+  MatMul: matrixProduct,
+  MatMulInteger: matrixProduct,
+  QLinearMatMul: matrixProduct,
+  Einsum({ input }, node) {
+    const equation = node.attribute.find(({ name }) => name === 'equation')?.s ?? new Uint8Array();
+    return einsumMacs(
+      Buffer.from(equation).toString('utf8'),
+      node.input.map((_, at) => input(at)),
+    );
+  },
+  RNN: recurrence,
+  GRU: recurrence,
+  LSTM: recurrence,
+};
+
+/**
+ * Multiply-accumulates of a node in the run that `shapeOf` tells of, by the convention of the literature:
+ * what convolutions, matrix products and recurrences multiply, biases left out. Element-wise operators,
+ * normalisation, pooling and data movement count 0.
+ */
+export function macsOf(node: onnx.NodeProto, shapeOf: ShapeOf): number {
+  const count = isDefaultDomain(node.domain) ? counters[node.opType] : undefined;
+  return (
+    count?.(
+      { input: (at) => shapeOf(node.input[at] ?? ''), output: (at) => shapeOf(node.output[at] ?? '') },
+      node,
+    ) ?? 0
+  );
+}
+
+/** The tensors whose shapes {@link macsOf} asks for. */
+export function shapesNeededBy(node: onnx.NodeProto): string[] {
+  if (!isDefaultDomain(node.domain) || !(node.opType in counters)) return [];
+  return [...node.input, ...node.output.slice(0, 1)].filter((name) => name !== '');
+}
+
+/** Whether a node may multiply matrices that {@link macsOf} does not see into. */
+export function isOpaque(node: onnx.NodeProto): boolean {
+  if (!isDefaultDomain(node.domain)) return true;
+  if (node.opType === 'Attention') return true;
+  return subgraphsOf(node).some((graph) =>
+    graph.node.some((inner) => inner.opType in counters || isOpaque(inner)),
+  );
+}

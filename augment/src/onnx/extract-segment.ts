@@ -1,0 +1,123 @@
+import { OfframpError, offrampVersion } from '@offramp/shared';
+import { onnx } from '#onnx';
+import { readsOf, subgraphsOf, writesOf } from './graph.js';
+import { isDefaultDomain, type OnnxModel } from './model.js';
+import { namesIn, renameNode, renameSparseTensor, renameTensor, takeName } from './names.js';
+import type { BackboneProfile } from './profile.js';
+import { batchOf } from './value-info.js';
+
+/** The names that the ends of a segment get. */
+export interface SegmentNames {
+  input: string;
+  output: string;
+}
+
+/**
+ * The part of a backbone from one cut point to another as a model of its own: the nodes between, the
+ * constants they need, a dynamic batch dimension. Weights are shared with the backbone, not copied.
+ * Nodes can be appended with `GraphEditor`.
+ *
+ * @param from the cut point whose tensor goes in; `null`: the backbone's input
+ * @param to the cut point whose tensor comes out; `null`: the backbone's output
+ * @throws OfframpError `MODEL_UNSUPPORTED` for tensors that are no cut points or stand in the wrong order
+ */
+export function extractSegment(
+  backbone: BackboneProfile,
+  from: string | null,
+  to: string | null,
+  names: SegmentNames,
+): onnx.ModelProto {
+  const { model } = backbone;
+  const source = from ?? model.input.name;
+  const target = to ?? model.output.name;
+  const sourceShape = from === null ? backbone.input.shape : cutPointShape(backbone, from);
+  const targetShape = to === null ? [backbone.output.classes] : cutPointShape(backbone, to);
+  const nodes = nodesBetween(model, source, target);
+
+  const graph = new onnx.GraphProto({ name: 'segment', node: nodes });
+  const inner = namesIn(graph);
+  const taken = new Set([...inner, names.input, names.output]);
+  const renames = new Map<string, string>();
+  for (const name of [names.input, names.output]) {
+    if (inner.has(name)) renames.set(name, takeName(taken, `${name}_inner`));
+  }
+  renames.set(source, names.input);
+  renames.set(target, names.output);
+
+  const used = new Set(nodes.flatMap(readsOf));
+  graph.node = nodes.map((node) => renameNode(node, renames));
+  graph.initializer = model.graph.initializer
+    .filter(({ name }) => used.has(name) && name !== source)
+    .map((tensor) => renameTensor(tensor, renames));
+  graph.sparseInitializer = model.graph.sparseInitializer
+    .filter(({ values }) => used.has(values?.name ?? ''))
+    .map((tensor) => renameSparseTensor(tensor, renames));
+  graph.input = [batchOf(names.input, sourceShape)];
+  graph.output = [batchOf(names.output, targetShape)];
+
+  const functions = functionsOf(model.proto, nodes);
+  const domains = new Set(
+    [...nodes, ...functions.flatMap((entry) => entry.node)]
+      .flatMap(withInnerNodes)
+      .map(({ domain }) => domain),
+  );
+  return new onnx.ModelProto({
+    irVersion: model.proto.irVersion,
+    producerName: 'offramp',
+    producerVersion: offrampVersion,
+    graph,
+    functions,
+    opsetImport: model.proto.opsetImport.filter(
+      ({ domain }) => isDefaultDomain(domain) || domains.has(domain),
+    ),
+  });
+}
+
+function cutPointShape(backbone: BackboneProfile, tensor: string): number[] {
+  const found = backbone.cutPoints.find((cutPoint) => cutPoint.tensor === tensor);
+  if (!found) {
+    throw new OfframpError('MODEL_UNSUPPORTED', `${backbone.model.where}: ${tensor} is no cut point`, {
+      hint: '`offramp inspect MODEL --all` lists the cut points.',
+    });
+  }
+  return found.shape;
+}
+
+/** What computes `target` from `source`, constants included, in order. */
+function nodesBetween(model: OnnxModel, source: string, target: string): onnx.NodeProto[] {
+  const needed = new Set([target]);
+  const nodes: onnx.NodeProto[] = [];
+  for (const node of model.graph.node.toReversed()) {
+    if (!writesOf(node).some((name) => needed.has(name) && name !== source)) continue;
+    nodes.push(node);
+    for (const name of readsOf(node)) needed.add(name);
+  }
+  const wrongOrder = source !== model.input.name && needed.has(model.input.name);
+  if (nodes.length === 0 || !needed.has(source) || wrongOrder) {
+    throw new OfframpError(
+      'MODEL_UNSUPPORTED',
+      `${model.where}: expected ${source} to stand before ${target} on every path`,
+    );
+  }
+  return nodes.reverse();
+}
+
+/** The functions of the model that nodes call, and those that these call. */
+function functionsOf(proto: onnx.ModelProto, nodes: readonly onnx.NodeProto[]): onnx.FunctionProto[] {
+  const found = new Set<onnx.FunctionProto>();
+  const visit = (called: readonly onnx.NodeProto[]) => {
+    for (const { domain, opType } of called.flatMap(withInnerNodes)) {
+      for (const entry of proto.functions) {
+        if (entry.domain !== domain || entry.name !== opType || found.has(entry)) continue;
+        found.add(entry);
+        visit(entry.node);
+      }
+    }
+  };
+  visit(nodes);
+  return proto.functions.filter((entry) => found.has(entry));
+}
+
+function withInnerNodes(node: onnx.NodeProto): onnx.NodeProto[] {
+  return [node, ...subgraphsOf(node).flatMap((graph) => graph.node.flatMap(withInnerNodes))];
+}

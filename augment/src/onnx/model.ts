@@ -1,0 +1,37 @@
+import type { onnx } from '#onnx';
+
+/**
+ * A classifier as ONNX holds it: one float32 input, one output, weights inside the file. The nodes stand
+ * in topological order and initialisers are not listed among the graph's inputs.
+ */
+export interface OnnxModel {
+  /** Where it came from, for messages. */
+  readonly where: string;
+  readonly proto: onnx.ModelProto;
+  readonly graph: onnx.GraphProto;
+  readonly input: onnx.ValueInfoProto;
+  readonly output: onnx.ValueInfoProto;
+  /** Version of the default operator set. */
+  readonly opset: number;
+}
+
+/** Whether an operator set or node domain is the default one. */
+export function isDefaultDomain(domain: string): boolean {
+  return domain === '' || domain === 'ai.onnx';
+}
+
+/** Version of the default operator set, 0 where none is named. */
+export function opsetOf(proto: onnx.ModelProto): number {
+  return proto.opsetImport.find(({ domain }) => isDefaultDomain(domain))?.version.toNumber() ?? 0;
+}
+
+/** A message with some fields changed; what the reader did not know goes along. */
+export function changed<T extends { $unknowns?: Uint8Array[] }>(
+  Type: new (properties: T) => T,
+  message: T,
+  changes: Partial<T>,
+): T {
+  const copy = new Type({ ...message, ...changes });
+  if (message.$unknowns) copy.$unknowns = message.$unknowns;
+  return copy;
+}

@@ -1,0 +1,118 @@
+import { elementsOf, formatShape, OfframpError } from '@offramp/shared';
+import type { onnx } from '#onnx';
+import { isOpaque, macsOf, shapesNeededBy } from './cost-model.js';
+import { findCutPoints } from './cut-points.js';
+import { dataFlow, writesOf } from './graph.js';
+import type { OnnxModel } from './model.js';
+import { parametersOf } from './parameters.js';
+import { type OutputKind, prepareModel } from './prepare-model.js';
+
+/** A place where the backbone can be cut in two and an exit attached. */
+export interface CutPoint {
+  /** The tensor's name. */
+  tensor: string;
+  /** Of one sample: the batch dimension is left out. */
+  shape: number[];
+  /** Multiply-accumulates of everything up to and with this tensor, for one sample. */
+  cumulativeMacs: number;
+  /** Parameters that are used up to and with this tensor. */
+  cumulativeParameters: number;
+  /** Bytes of one sample's activation here, as float32. */
+  activationBytes: number;
+}
+
+/** What there is to know about a backbone before exits are attached. */
+export interface BackboneProfile {
+  /** The model with a dynamic batch dimension: the one to cut. Its weights are the given model's. */
+  model: OnnxModel;
+  /** Shape of one sample. */
+  input: { name: string; shape: number[] };
+  output: { name: string; classes: number; kind: OutputKind };
+  /** Of the whole backbone, for one sample. */
+  macs: number;
+  parameters: number;
+  /** Operators whose multiply-accumulates are not in the count, because they cannot be seen into. */
+  uncounted: string[];
+  /** In the order in which they are computed. */
+  cutPoints: CutPoint[];
+}
+
+export type { OutputKind } from './prepare-model.js';
+
+export interface ProfileOptions {
+  /** One sample's shape, batch left out, for a model that leaves dimensions open. */
+  inputShape?: readonly number[];
+}
+
+/**
+ * Runs a backbone and tells its cut points and costs. Where batch size 1 is written into the graph it is
+ * made dynamic, if that can be done without changing what the model computes.
+ *
+ * A cut point is listed if its tensor is float32 and has the batch as its first of two or more dimensions.
+ *
+ * @throws OfframpError `MODEL_UNSUPPORTED` for a model that cannot be cut, or not run on batches, or whose
+ *   output is not a score per class; `MODEL_INVALID` for one that does not run at all; `CONFIG_INVALID` for
+ *   an `inputShape` that does not fit
+ */
+export async function profileBackbone(
+  given: OnnxModel,
+  options: ProfileOptions = {},
+): Promise<BackboneProfile> {
+  const tensors = findCutPoints(given);
+  const { nodes } = dataFlow(given.graph, given.input.name, given.output.name);
+  const prepared = await prepareModel(given, {
+    inputShape: options.inputShape,
+    shapes: nodes.flatMap(shapesNeededBy),
+    activations: tensors,
+  });
+  const { model, inputShape, classes, shapeOf } = prepared;
+
+  const flow = dataFlow(model.graph, model.input.name, model.output.name).nodes;
+  const parameters = parametersOf(model.graph, flow);
+  const total = { macs: 0, parameters: 0 };
+  const after = new Map<string, { macs: number; parameters: number }>();
+  flow.forEach((node, index) => {
+    total.macs += macsOf(node, shapeOf);
+    total.parameters += parameters[index] ?? 0;
+    for (const name of writesOf(node)) after.set(name, { ...total });
+  });
+
+  const cutPoints = tensors.flatMap((tensor): CutPoint[] => {
+    const shape = prepared.perSample(tensor);
+    const cost = after.get(tensor);
+    if (!shape || shape.length === 0 || !cost) return [];
+    return [
+      {
+        tensor,
+        shape,
+        cumulativeMacs: cost.macs,
+        cumulativeParameters: cost.parameters,
+        activationBytes: elementsOf(shape) * Float32Array.BYTES_PER_ELEMENT,
+      },
+    ];
+  });
+  if (cutPoints.length === 0) {
+    throw new OfframpError(
+      'MODEL_UNSUPPORTED',
+      `${model.where}: expected a cut point that is float32 with the batch as its first dimension; found ` +
+        tensors
+          .slice(0, 3)
+          .map((name) => `${name} (${formatShape(shapeOf(name))})`)
+          .join(', '),
+    );
+  }
+  return {
+    model,
+    input: { name: model.input.name, shape: inputShape },
+    output: { name: model.output.name, classes, kind: prepared.outputKind },
+    ...total,
+    uncounted: uncountedIn(flow),
+    cutPoints,
+  };
+}
+
+function uncountedIn(nodes: readonly onnx.NodeProto[]): string[] {
+  return [
+    ...new Set(nodes.filter(isOpaque).map(({ domain, opType }) => (domain ? `${domain}.${opType}` : opType))),
+  ];
+}

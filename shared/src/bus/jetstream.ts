@@ -79,6 +79,8 @@ export async function openPolicyBucket(bus: NatsConnection, replicas = 1): Promi
       maxValueSize: maxPolicyBytes,
       max_bytes: maxPolicyBucketBytes,
       replicas,
+      // Reads go to the stream's leader, so that they see every policy that was set before.
+      allow_direct: false,
     }),
   );
 }

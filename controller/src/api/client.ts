@@ -1,0 +1,180 @@
+import {
+  type ControllerEndpoint,
+  controllerEndpoints,
+  controllerSubject,
+  type DeviceMessage,
+  messageOf,
+  OfframpError,
+  type PolicyRecordMessage,
+  systemCodeOf,
+  v1,
+} from '@offramp/shared';
+import type { Msg, NatsConnection } from 'nats';
+import type { PolicyView } from '../policy/policy-store.js';
+import type { DeviceView, FleetSummary } from '../register/fleet-register.js';
+import { readDeviceState } from '../register/report.js';
+import { readWindow } from '../register/window-counts.js';
+import { shortestDecimal } from '../shortest-decimal.js';
+import { readServiceError } from './service-error.js';
+
+/** A device, and what it should follow. */
+export interface ListedDevice extends DeviceView {
+  /** 0: its group has no policy. */
+  newestPolicyVersion: number;
+}
+
+export interface Fleet {
+  /** In order of group and name. */
+  devices: ListedDevice[];
+  summary: FleetSummary;
+}
+
+export interface SetPolicyOptions {
+  /** One per branch, or one for every branch. */
+  thresholds: readonly number[];
+  author?: string;
+  reason?: string;
+  /** The number that the newest policy must have. Default: whichever. */
+  expectedVersion?: number;
+}
+
+export interface ControllerClientOptions {
+  /** How long to wait for each reply, in milliseconds. Default 5000. */
+  timeoutMs?: number;
+}
+
+/**
+ * Asks the controller, over a connection that stays the caller's. Every call throws OfframpError:
+ * `CONTROLLER_UNAVAILABLE` where none answers, `NATS_UNAVAILABLE` where the connection is lost, and what
+ * the controller says: `CONFIG_INVALID` for a name that is none, `POLICY_INVALID`, `POLICY_CONFLICT`, …
+ */
+export class ControllerClient {
+  private readonly timeoutMs: number;
+
+  constructor(
+    private readonly bus: NatsConnection,
+    options: ControllerClientOptions = {},
+  ) {
+    this.timeoutMs = options.timeoutMs ?? 5_000;
+  }
+
+  /**
+   * Every device of the fleet, page by page.
+   * @param group default: all groups
+   * @param pageSize devices to ask for at once; default: as many as a message may hold
+   */
+  async listDevices(group = '', pageSize = 0): Promise<Fleet> {
+    const devices: ListedDevice[] = [];
+    let summary: FleetSummary | null = null;
+    let pageToken = '';
+    do {
+      const request = v1.ListDevicesRequest.encode({ group, pageToken, pageSize }).finish();
+      const page = v1.ListDevicesResponse.decode(await this.request('listDevices', request));
+      for (const device of page.devices) devices.push(readDevice(device));
+      summary ??= {
+        devices: page.summary?.devices ?? 0,
+        online: page.summary?.online ?? 0,
+        latencyP50Ms: page.summary?.latencyP50Ms ?? 0,
+        latencyP99Ms: page.summary?.latencyP99Ms ?? 0,
+      };
+      pageToken = page.nextPageToken;
+    } while (pageToken);
+    return { devices, summary };
+  }
+
+  /** `null`: the group has no policy, its devices follow the thresholds of their bundles. */
+  async getPolicy(group: string): Promise<PolicyView | null> {
+    const request = v1.GetPolicyRequest.encode({ group }).finish();
+    const { policy } = v1.GetPolicyResponse.decode(await this.request('getPolicy', request));
+    return policy ? readRecord(policy) : null;
+  }
+
+  async setPolicy(
+    group: string,
+    options: SetPolicyOptions,
+  ): Promise<{ policy: PolicyView; onlineDevices: number }> {
+    const { thresholds, author = '', reason = '', expectedVersion = 0 } = options;
+    const request = v1.SetPolicyRequest.encode({
+      group,
+      thresholds: [...thresholds],
+      author,
+      reason,
+      expectedVersion,
+    }).finish();
+    const response = v1.SetPolicyResponse.decode(await this.request('setPolicy', request));
+    return { policy: readRecord(response.policy), onlineDevices: response.onlineDevices };
+  }
+
+  /** Oldest first; the newest 64. */
+  async policyHistory(group: string): Promise<PolicyView[]> {
+    const request = v1.PolicyHistoryRequest.encode({ group }).finish();
+    return v1.PolicyHistoryResponse.decode(await this.request('policyHistory', request)).policies.map(
+      readRecord,
+    );
+  }
+
+  private async request(endpoint: ControllerEndpoint, data: Uint8Array): Promise<Uint8Array> {
+    const subject = `${controllerSubject}.${controllerEndpoints[endpoint]}`;
+    let reply: Msg;
+    try {
+      reply = await this.bus.request(subject, data, { timeout: this.timeoutMs });
+    } catch (cause) {
+      throw this.failure(cause);
+    }
+    const error = readServiceError(reply);
+    if (error) throw error;
+    return reply.data;
+  }
+
+  private failure(cause: unknown): OfframpError {
+    const server = this.bus.getServer();
+    const code = systemCodeOf(cause);
+    if (code === '503') {
+      return new OfframpError('CONTROLLER_UNAVAILABLE', `no controller is connected to ${server}`, {
+        hint: 'Start one with `offramp controller`, or name its NATS server with --nats.',
+        cause,
+      });
+    }
+    if (code === 'TIMEOUT') {
+      return new OfframpError(
+        'CONTROLLER_UNAVAILABLE',
+        `the controller at ${server} did not answer within ${this.timeoutMs} ms`,
+        { cause },
+      );
+    }
+    return new OfframpError('NATS_UNAVAILABLE', `lost the NATS server at ${server}: ${messageOf(cause)}`, {
+      cause,
+    });
+  }
+}
+
+function readDevice(message: DeviceMessage): ListedDevice {
+  const state = readDeviceState(message.state);
+  return {
+    device: message.device ?? '',
+    group: message.group ?? '',
+    state: { ...state, thresholds: state.thresholds.map(shortestDecimal) },
+    lastSeenMsAgo: message.lastSeenMsAgo ?? 0,
+    online: message.online ?? false,
+    total: readWindow(message.total),
+    latest: readWindow(message.latest),
+    latestWindowMs: message.latestWindowMs ?? 0,
+    latencyP50Ms: message.latencyP50Ms ?? 0,
+    latencyP99Ms: message.latencyP99Ms ?? 0,
+    reportsMissing: message.reportsMissing ?? 0,
+    countedFromSequence: message.countedFromSequence ?? 0,
+    newestPolicyVersion: message.newestPolicyVersion ?? 0,
+  };
+}
+
+function readRecord(record: PolicyRecordMessage | null | undefined): PolicyView {
+  const policy = record?.policy;
+  return {
+    group: policy?.group ?? '',
+    version: policy?.version ?? 0,
+    thresholds: (policy?.thresholds ?? []).map(shortestDecimal),
+    author: policy?.author ?? '',
+    reason: policy?.reason ?? '',
+    setAt: new Date(record?.setAtMs ?? 0),
+  };
+}

@@ -1,0 +1,183 @@
+import {
+  type Clock,
+  type ConfigOf,
+  connectBus,
+  ensureTelemetryStream,
+  type Logger,
+  messageOf,
+  OfframpError,
+  openPolicyBucket,
+  systemClock,
+  type TelemetryRetention,
+} from '@offramp/shared';
+import { Events, type NatsConnection } from 'nats';
+import { Endpoints } from './api/endpoints.js';
+import type { controllerConfig } from './config.js';
+import { PolicyStore } from './policy/policy-store.js';
+import { type Applied, FleetRegister } from './register/fleet-register.js';
+import { readReport } from './register/report.js';
+import { TelemetryFeed, type TelemetryMessage } from './telemetry-feed.js';
+
+export type ControllerConfig = ConfigOf<typeof controllerConfig>;
+
+export interface ControllerDependencies {
+  /** Default: the system's. */
+  clock?: Clock;
+}
+
+/** A controller that is running. */
+export interface Controller {
+  /** Resolves after `stop`; rejects if the NATS server refuses the controller for good. */
+  readonly done: Promise<void>;
+  /** Answers the requests it has, and disconnects. May be called more than once. */
+  stop(): Promise<void>;
+}
+
+const stopDeadlineMs = 2_000;
+
+/**
+ * Starts a controller, which is ready when this resolves: it has read every report that NATS still holds,
+ * and answers requests. It keeps nothing itself; another may run beside it or in its place at any time.
+ * @throws OfframpError `NATS_UNAVAILABLE`, `JETSTREAM_UNAVAILABLE`
+ */
+export async function startController(
+  config: ControllerConfig,
+  logger: Logger,
+  dependencies: ControllerDependencies = {},
+): Promise<Controller> {
+  const clock = dependencies.clock ?? systemClock;
+  const bus = await connectBus({
+    url: config.nats,
+    name: 'offramp-controller',
+    waitOnFirstConnect: config.waitForNats,
+  });
+  try {
+    return await runOn(bus, config, logger, clock);
+  } catch (error) {
+    await bus.close();
+    throw error;
+  }
+}
+
+async function runOn(
+  bus: NatsConnection,
+  config: ControllerConfig,
+  logger: Logger,
+  clock: Clock,
+): Promise<Controller> {
+  const { replicas } = config;
+  const retention: TelemetryRetention = {
+    maxAgeMs: config.telemetryMaxAgeMs,
+    maxBytes: config.telemetryMaxBytes,
+    replicas,
+  };
+  const bucket = await openPolicyBucket(bus, replicas);
+  await ensureTelemetryStream(bus, retention);
+  const register = new FleetRegister({ ...config, forgetAfterMs: retention.maxAgeMs });
+  const reports = new ReportCounter(register, clock, logger);
+  const feed = new TelemetryFeed({
+    bus,
+    retention,
+    clock,
+    logger,
+    take: (message) => reports.take(message),
+  });
+  const endpoints = new Endpoints({
+    bus,
+    register,
+    policies: new PolicyStore(bus, bucket),
+    clock,
+    logger,
+    statistics: () => ({ devices: register.size, ...reports.counts }),
+  });
+  const onReconnect = () => {
+    feed.restart();
+    openPolicyBucket(bus, replicas).catch((error: unknown) => {
+      logger.warn({ error: messageOf(error) }, 'cannot open the bucket of policies');
+    });
+  };
+  watchConnection(bus, logger, onReconnect);
+  await feed.start();
+  await endpoints.start();
+  logger.info(
+    { nats: bus.getServer(), devices: register.size, ...reports.counts },
+    'the controller is ready',
+  );
+
+  let stopped: Promise<void> | null = null;
+  const stop = async () => {
+    // Without a server there is nobody to wait for.
+    const deadline = setTimeout(() => bus.close(), stopDeadlineMs);
+    await Promise.race([bus.closed(), endpoints.stop().then(() => bus.drain())]).catch(() => bus.close());
+    clearTimeout(deadline);
+    await feed.stop();
+  };
+  const done = bus.closed().then(async (error) => {
+    if (stopped) return;
+    await feed.stop();
+    throw new OfframpError(
+      'NATS_UNAVAILABLE',
+      `the NATS server ended the connection: ${error ? error.message : 'no reason given'}`,
+    );
+  });
+  return {
+    done,
+    stop: () => {
+      stopped ??= stop();
+      return stopped;
+    },
+  };
+}
+
+/** Reports into the register, and what became of them. */
+class ReportCounter {
+  readonly counts: Record<Applied | 'invalid', number> = {
+    counted: 0,
+    repeated: 0,
+    stale: 0,
+    full: 0,
+    invalid: 0,
+  };
+
+  constructor(
+    private readonly register: FleetRegister,
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+  ) {}
+
+  take({ subject, data, seenAtMs }: TelemetryMessage): void {
+    try {
+      const applied = this.register.apply(readReport(subject, data), seenAtMs, this.clock.now());
+      const warning = {
+        counted: null,
+        repeated: null,
+        stale: 'a report of a former boot was dropped; if this goes on, two agents have the same name',
+        full: 'a new device was left out: the register is full (see --max-devices)',
+      }[applied];
+      this.count(applied, subject, warning);
+    } catch (error) {
+      this.count('invalid', subject, `a report was dropped: ${messageOf(error)}`);
+    }
+  }
+
+  /** Warns at the 1st, 2nd, 4th, 8th …, so that one bad device cannot flood the log. */
+  private count(outcome: Applied | 'invalid', subject: string, warning: string | null): void {
+    const total = ++this.counts[outcome];
+    if (warning && Number.isInteger(Math.log2(total))) {
+      this.logger.warn({ subject, outcome, total }, warning);
+    }
+  }
+}
+
+async function watchConnection(bus: NatsConnection, logger: Logger, onReconnect: () => void): Promise<void> {
+  for await (const status of bus.status()) {
+    if (status.type === Events.Disconnect) {
+      logger.warn({ nats: status.data }, 'lost the NATS server; connecting again');
+    } else if (status.type === Events.Reconnect) {
+      logger.info({ nats: status.data }, 'connected to the NATS server again');
+      onReconnect();
+    } else if (status.type === Events.Error) {
+      logger.warn({ error: status.data }, 'the NATS server reports an error');
+    }
+  }
+}

@@ -1,0 +1,137 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  type Clock,
+  ensureTelemetryStream,
+  type Logger,
+  messageOf,
+  type TelemetryRetention,
+  telemetryStream,
+} from '@offramp/shared';
+import {
+  AckPolicy,
+  type ConsumerMessages,
+  DeliverPolicy,
+  type JsMsg,
+  type NatsConnection,
+  nanos,
+  nuid,
+} from 'nats';
+
+/** A message of the telemetry stream. */
+export interface TelemetryMessage {
+  subject: string;
+  data: Uint8Array;
+  /** When the NATS server took it in, in milliseconds of the controller's clock. */
+  seenAtMs: number;
+}
+
+export interface TelemetryFeedOptions {
+  bus: NatsConnection;
+  retention: TelemetryRetention;
+  clock: Clock;
+  logger: Logger;
+  /** Gets every message that the stream holds, once each while the server keeps running, in order. */
+  take(message: TelemetryMessage): void;
+}
+
+const maxMessagesAhead = 1_000;
+const retryDelayMs = 500;
+/** The server removes the consumer of a controller that vanished. */
+const inactiveThresholdMs = 60_000;
+
+/**
+ * Reads the telemetry stream from its beginning, then on for ever: through lost connections, a server that
+ * restarts, and a stream that was deleted.
+ *
+ * Devices' clocks are never looked at. What arrives live was seen now; what had been stored before has the
+ * server's timestamp, and the server's clock is known from the moment at which it made the consumer.
+ */
+export class TelemetryFeed {
+  private readonly stopping = new AbortController();
+  private messages: ConsumerMessages | null = null;
+  private nextSequence = 1;
+  private streamCreated: string | null = null;
+  private ended: Promise<void> = Promise.resolve();
+
+  constructor(private readonly options: TelemetryFeedOptions) {}
+
+  /** Resolves when everything that was stored at first has been taken. */
+  start(): Promise<void> {
+    return new Promise((caughtUp) => {
+      this.ended = this.run(caughtUp);
+    });
+  }
+
+  /** Begins anew where it stands: after a reconnect, the server may not know the consumer any more. */
+  restart(): void {
+    this.messages?.close();
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    this.restart();
+    await this.ended;
+  }
+
+  private async run(caughtUp: () => void): Promise<void> {
+    const { logger } = this.options;
+    while (!this.stopping.signal.aborted) {
+      try {
+        await this.read(caughtUp);
+      } catch (error) {
+        logger.warn({ error: messageOf(error) }, 'cannot read the telemetry stream; trying again');
+      }
+      await sleep(retryDelayMs, undefined, { signal: this.stopping.signal }).catch(() => undefined);
+    }
+  }
+
+  /** Makes a consumer and reads until it is of no use any more. */
+  private async read(caughtUp: () => void): Promise<void> {
+    const { bus, retention, clock, logger, take } = this.options;
+    const stream = await ensureTelemetryStream(bus, retention);
+    if (stream.created !== this.streamCreated) {
+      if (this.streamCreated) logger.warn('the telemetry stream is a new one; reading it from its start');
+      this.streamCreated = stream.created;
+      this.nextSequence = 1;
+    }
+    const storedUpTo = stream.state.last_seq;
+    const manager = await bus.jetstreamManager();
+    const consumer = await manager.consumers.add(telemetryStream, {
+      name: `controller-${nuid.next()}`,
+      ack_policy: AckPolicy.None,
+      deliver_policy: DeliverPolicy.StartSequence,
+      opt_start_seq: this.nextSequence,
+      inactive_threshold: nanos(inactiveThresholdMs),
+      mem_storage: true,
+      num_replicas: 1,
+    });
+    const clockOffsetMs = clock.now() - Date.parse(consumer.created);
+    let delivered = 0;
+    const onMessage = (message: JsMsg) => {
+      const { deliverySequence, streamSequence, timestampNanos, pending } = message.info;
+      if (deliverySequence !== delivered + 1) {
+        messages.close(); // Something was lost on the way. This and what follows comes again.
+        return;
+      }
+      delivered++;
+      this.nextSequence = streamSequence + 1;
+      const live = streamSequence > storedUpTo;
+      const seenAtMs = live ? clock.now() : Math.min(clock.now(), timestampNanos / 1e6 + clockOffsetMs);
+      take({ subject: message.subject, data: message.data, seenAtMs });
+      if (pending === 0) caughtUp();
+    };
+    const bound = await bus.jetstream().consumers.get(telemetryStream, consumer.name);
+    const messages = await bound.consume({
+      callback: onMessage,
+      max_messages: maxMessagesAhead,
+      abort_on_missing_resource: true,
+    });
+    this.messages = messages;
+    if (consumer.num_pending === 0) caughtUp();
+    if (this.stopping.signal.aborted) messages.close();
+    const problem = await messages.closed();
+    this.messages = null;
+    if (problem) throw problem;
+    bound.delete().catch(() => undefined); // Where that fails, the server removes it after a while.
+  }
+}

@@ -1,5 +1,7 @@
 import { offrampVersion } from '@offramp/shared';
 import { Command, CommanderError } from 'commander';
+import { inspectCommand } from './commands/inspect.js';
+import { workerCommand } from './commands/worker.js';
 import { reportError } from './report-error.js';
 
 /** The whole command line; each command lives in a file of its own under `commands/`. */
@@ -11,6 +13,8 @@ export function createProgram(): Command {
     .helpCommand(false)
     .showHelpAfterError('(add --help for what there is)');
   program.configureHelp({ helpWidth: 110 });
+  program.addCommand(inspectCommand());
+  program.addCommand(workerCommand());
   return program;
 }
 

@@ -10,6 +10,8 @@ import { batchOf } from './value-info.js';
 export interface SegmentNames {
   input: string;
   output: string;
+  /** Names to keep free for what will be appended. */
+  reserved?: readonly string[];
 }
 
 /**
@@ -36,9 +38,10 @@ export function extractSegment(
 
   const graph = new onnx.GraphProto({ name: 'segment', node: nodes });
   const inner = namesIn(graph);
-  const taken = new Set([...inner, names.input, names.output]);
+  const wanted = [names.input, names.output, ...(names.reserved ?? [])];
+  const taken = new Set([...inner, ...wanted]);
   const renames = new Map<string, string>();
-  for (const name of [names.input, names.output]) {
+  for (const name of wanted) {
     if (inner.has(name)) renames.set(name, takeName(taken, `${name}_inner`));
   }
   renames.set(source, names.input);

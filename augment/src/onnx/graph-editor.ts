@@ -31,6 +31,22 @@ export class GraphEditor {
     this.taken = namesIn(this.graph);
   }
 
+  /**
+   * Starts a model with one float32 input.
+   * @param shape without the batch dimension
+   * @param opset version of the default operator set
+   */
+  static create(input: string, shape: readonly number[], opset: number): GraphEditor {
+    return new GraphEditor(
+      new onnx.ModelProto({
+        irVersion: Long.fromNumber(8),
+        producerName: 'offramp',
+        opsetImport: [new onnx.OperatorSetIdProto({ version: Long.fromNumber(opset) })],
+        graph: new onnx.GraphProto({ name: 'graph', input: [batchOf(input, shape)] }),
+      }),
+    );
+  }
+
   /** Version of the default operator set: which form of an operator the model's nodes have. */
   get opset(): number {
     return opsetOf(this.proto);

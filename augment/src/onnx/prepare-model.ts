@@ -1,6 +1,7 @@
 import { formatShape, messageOf, OfframpError } from '@offramp/shared';
 import { onnx } from '#onnx';
 import type { ShapeOf } from './cost-model.js';
+import { GraphEditor } from './graph-editor.js';
 import { sampleShapeOf } from './input-shape.js';
 import { changed, type OnnxModel } from './model.js';
 import { openProbe, type Probe, type ProbeRun } from './probe.js';
@@ -43,22 +44,31 @@ export interface PrepareOptions {
  */
 export async function prepareModel(given: OnnxModel, options: PrepareOptions): Promise<PreparedModel> {
   const { sampleShape, declaredBatch } = sampleShapeOf(given, options.inputShape);
-  const asGiven = withDynamicInput(given, sampleShape);
-  const first = await openProbe(asGiven, sampleShape, options.shapes, options.activations);
-  const reference = await first.run(declaredBatch).catch((cause: unknown) => {
-    throw new OfframpError(
-      'MODEL_INVALID',
-      `${given.where}: ONNX Runtime cannot run it: ${messageOf(cause)}`,
-      { cause },
-    );
-  });
-  const prepared = await examine(asGiven, first, sampleShape, reference);
+  const open = (model: OnnxModel) => openProbe(model, sampleShape, options.shapes, options.activations);
+  const firstRun = (probe: Probe) =>
+    probe.run(declaredBatch).catch(async (cause: unknown) => {
+      await probe.close();
+      throw new OfframpError(
+        'MODEL_INVALID',
+        `${given.where}: ONNX Runtime cannot run it: ${messageOf(cause)}`,
+        { cause },
+      );
+    });
+  let asGiven = withDynamicInput(given, sampleShape);
+  let probe = await open(asGiven);
+  let reference = await firstRun(probe);
+  if (isFlattenable(reference.shapes.get(asGiven.output.name) ?? [])) {
+    await probe.close();
+    asGiven = withFlatOutput(asGiven);
+    probe = await open(asGiven);
+    reference = await firstRun(probe);
+  }
+  const prepared = await examine(asGiven, probe, sampleShape, reference);
   if (typeof prepared !== 'string') return prepared;
 
   const repaired = repairBatch(asGiven, declaredBatch);
   if (repaired) {
-    const second = await openProbe(repaired, sampleShape, options.shapes, options.activations);
-    const result = await examine(repaired, second, sampleShape, reference);
+    const result = await examine(repaired, await open(repaired), sampleShape, reference);
     if (typeof result !== 'string') return result;
   }
   throw new OfframpError(
@@ -76,6 +86,21 @@ function withDynamicInput(given: OnnxModel, sampleShape: readonly number[]): Onn
   const output = new onnx.ValueInfoProto({ name: given.output.name });
   const graph = changed(onnx.GraphProto, given.graph, { input: [input], output: [output], valueInfo: [] });
   return { ...given, proto: changed(onnx.ModelProto, given.proto, { graph }), graph, input, output };
+}
+
+/** Whether scores lie in [batch, classes, 1, 1], as fully convolutional networks leave them. */
+function isFlattenable(shape: readonly number[]): boolean {
+  return shape.length > 2 && shape.slice(2).every((size) => size === 1);
+}
+
+function withFlatOutput(model: OnnxModel): OnnxModel {
+  const graph = changed(onnx.GraphProto, model.graph, { node: [...model.graph.node] });
+  const proto = changed(onnx.ModelProto, model.proto, { graph });
+  const editor = new GraphEditor(proto);
+  const output = new onnx.ValueInfoProto({ name: editor.uniqueName(`${model.output.name}_flat`) });
+  editor.addNode('Flatten', [model.output.name], [output.name], { axis: { i: 1 } });
+  graph.output = [output];
+  return { ...model, proto, graph, output };
 }
 
 /** @returns what is wrong, if anything */

@@ -1,0 +1,77 @@
+import { type BackboneProfile, inspectConfig, profileBackbone, readModelFile } from '@offramp/augment';
+import { formatShape } from '@offramp/shared';
+import type { Command } from 'commander';
+import { configCommand } from '../config-command.js';
+import { formatTable } from '../table.js';
+import { formatBytes, formatCount } from '../units.js';
+
+export function inspectCommand(): Command {
+  return configCommand(
+    'inspect <model>',
+    'Show where an ONNX classifier can be cut and what each part costs',
+    inspectConfig,
+    async (config, model) => {
+      const profile = await profileBackbone(
+        await readModelFile(model ?? ''),
+        config.inputShape ? { inputShape: config.inputShape } : {},
+      );
+      console.log(config.json ? inspectionJson(profile) : inspectionText(profile, config.all));
+    },
+  );
+}
+
+function inspectionJson(profile: BackboneProfile): string {
+  const { model, input, output, macs, parameters, uncounted, cutPoints } = profile;
+  return JSON.stringify(
+    { model: model.where, opset: model.opset, input, output, macs, parameters, uncounted, cutPoints },
+    null,
+    2,
+  );
+}
+
+/**
+ * What a person wants to know of a backbone: two lines on the whole, then a table of cut points.
+ * @param all also those cut points that cost as much as another with a smaller activation
+ */
+export function inspectionText(profile: BackboneProfile, all: boolean): string {
+  const { model, input, output, macs, parameters, uncounted, cutPoints } = profile;
+  const shown = all ? cutPoints : smallestOfEachCost(cutPoints);
+  const left = cutPoints.length - shown.length;
+  const table = formatTable(
+    [
+      { head: 'cut point' },
+      { head: 'shape', align: 'right' },
+      { head: 'MACs', align: 'right' },
+      { head: 'of all', align: 'right' },
+      { head: 'activation', align: 'right' },
+    ],
+    shown.map(({ tensor, shape, cumulativeMacs, activationBytes }) => [
+      tensor,
+      formatShape(shape),
+      formatCount(cumulativeMacs),
+      `${((100 * cumulativeMacs) / Math.max(macs, 1)).toFixed(1)} %`,
+      formatBytes(activationBytes),
+    ]),
+  );
+  return [
+    `${model.where}: ${formatCount(macs)} MACs, ${formatCount(parameters)} parameters, opset ${model.opset}`,
+    `input ${input.name} ${formatShape(input.shape)}, output ${output.name} ${output.classes} ${output.kind}`,
+    ...(uncounted.length > 0 ? [`not counted, as they cannot be seen into: ${uncounted.join(', ')}`] : []),
+    '',
+    table,
+    ...(left > 0
+      ? ['', `${left} of ${cutPoints.length} cut points cost the same as one shown; --all shows them, too`]
+      : []),
+  ].join('\n');
+}
+
+/** Of neighbours that cost the same the one with the smallest activation, the last of several. */
+function smallestOfEachCost(cutPoints: BackboneProfile['cutPoints']): BackboneProfile['cutPoints'] {
+  const shown: BackboneProfile['cutPoints'] = [];
+  for (const cutPoint of cutPoints) {
+    const last = shown.at(-1);
+    if (last?.cumulativeMacs !== cutPoint.cumulativeMacs) shown.push(cutPoint);
+    else if (cutPoint.activationBytes <= last.activationBytes) shown[shown.length - 1] = cutPoint;
+  }
+  return shown;
+}

@@ -41,7 +41,11 @@ export async function evaluateBundle(
 
   const runBatch = async (indices: readonly number[], input: Float32Array) => {
     const thresholds = neverExit(branches);
-    let samples = indices.map((index): CascadeSample & { index: number } => ({ index, thresholds, passed: [] }));
+    let samples = indices.map((index): CascadeSample & { index: number } => ({
+      index,
+      thresholds,
+      passed: [],
+    }));
     let activation = input;
     for (let stage = 0; samples.length > 0; stage++) {
       const step = await runStage(pool, stage, samples, activation);

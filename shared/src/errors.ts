@@ -31,6 +31,10 @@ export type ErrorCode =
   | 'PORT_IN_USE'
   /** An address that cannot be listened on, for another reason than being in use. */
   | 'LISTEN_FAILED'
+  /** An HTTP request that the API does not take; status and message say why. */
+  | 'REQUEST_INVALID'
+  /** Results cannot be written where they should go. */
+  | 'OUTPUT_FAILED'
   | 'NATS_UNAVAILABLE'
   /** The NATS server runs without JetStream, or refuses what is asked of it. */
   | 'JETSTREAM_UNAVAILABLE'

@@ -19,6 +19,7 @@ export * from './data/align-labels.js';
 export * from './data/dataset.js';
 export * from './data/picture.js';
 export * from './data/preprocess.js';
+export * from './data/subset.js';
 export * from './digest.js';
 export * from './errors.js';
 export * from './inference/inference-pool.js';

@@ -1,13 +1,19 @@
 import type { Manifest } from './manifest.js';
 
+/** What of a manifest costs follow from. */
+export interface CostModel {
+  backbone: Pick<Manifest['backbone'], 'macs'>;
+  stages: readonly Pick<Manifest['stages'][number], 'segmentMacs' | 'branch'>[];
+}
+
 /** Multiply-accumulates that stage `stage` executes for one sample: its segment and its branch. */
-export function stageMacs(manifest: Manifest, stage: number): number {
+export function stageMacs(manifest: CostModel, stage: number): number {
   const found = manifest.stages[stage];
   return found ? found.segmentMacs + (found.branch?.macs ?? 0) : 0;
 }
 
 /** Multiply-accumulates of one sample that leaves at each exit, all branches it passed included. */
-export function exitMacs(manifest: Manifest): number[] {
+export function exitMacs(manifest: CostModel): number[] {
   let sum = 0;
   return manifest.stages.map((_, stage) => {
     sum += stageMacs(manifest, stage);
@@ -16,6 +22,6 @@ export function exitMacs(manifest: Manifest): number[] {
 }
 
 /** {@link exitMacs} over the whole backbone's; the last is above 1, by what the branches cost. */
-export function exitCosts(manifest: Manifest): number[] {
+export function exitCosts(manifest: CostModel): number[] {
   return exitMacs(manifest).map((macs) => macs / manifest.backbone.macs);
 }

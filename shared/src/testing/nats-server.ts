@@ -12,6 +12,8 @@ export interface NatsServerOptions {
   port?: number;
   /** Where JetStream keeps its files. Default: a new temporary folder, which `stop()` removes. */
   storeDir?: string;
+  /** Whether the server has JetStream. Default true. */
+  jetStream?: boolean;
 }
 
 /** A NATS server with JetStream, in a process of its own. */
@@ -27,7 +29,7 @@ const startTimeoutMs = 15_000;
 const pollMs = 25;
 
 /**
- * Starts a NATS server with JetStream and waits until JetStream answers.
+ * Starts a NATS server and waits until it answers, and its JetStream.
  * @throws OfframpError `NATS_UNAVAILABLE` if there is no `nats-server` or it does not come up
  */
 export async function startNatsServer(options: NatsServerOptions = {}): Promise<NatsServer> {
@@ -35,7 +37,9 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
   const port = options.port ?? (await freePort());
   const storeDir = options.storeDir ?? (await mkdtemp(join(tmpdir(), 'offramp-nats-')));
   const url = `nats://127.0.0.1:${port}`;
-  const child = spawn(binary, ['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', storeDir], {
+  const jetStream = options.jetStream ?? true;
+  const flags = ['-a', '127.0.0.1', '-p', String(port), ...(jetStream ? ['-js', '-sd', storeDir] : [])];
+  const child = spawn(binary, flags, {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let log = '';
@@ -50,7 +54,7 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
     if (options.storeDir === undefined) await rm(storeDir, { recursive: true, force: true });
   };
   try {
-    await accepts(url, child);
+    await accepts(url, child, jetStream);
   } catch {
     await stop();
     throw new OfframpError('NATS_UNAVAILABLE', `${binary} did not come up on ${url}:\n${log}`);
@@ -90,13 +94,13 @@ function freePort(): Promise<number> {
   });
 }
 
-async function accepts(url: string, child: ChildProcess): Promise<void> {
+async function accepts(url: string, child: ChildProcess, jetStream: boolean): Promise<void> {
   const deadline = performance.now() + startTimeoutMs;
   for (;;) {
     try {
       const connection = await connect({ servers: url, reconnect: false, timeout: 1_000 });
       try {
-        await (await connection.jetstreamManager()).getAccountInfo();
+        if (jetStream) await (await connection.jetstreamManager()).getAccountInfo();
         return;
       } finally {
         await connection.close();

@@ -1,0 +1,260 @@
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { basename } from 'node:path';
+import {
+  alignLabels,
+  type Bundle,
+  type CalibrationTable,
+  checkReplaceable,
+  type Dataset,
+  exitCosts,
+  type InputSpecification,
+  manifestSchema,
+  OfframpError,
+  offrampVersion,
+  type Preprocessing,
+  sha256Hex,
+  subsetOf,
+  type ThresholdOutcome,
+  writeBundle,
+} from '@offramp/shared';
+import type { BranchDesign, BranchTrainer, ProgressListener, TrainingResult } from './branches/branch-trainer.js';
+import { type Placement, placeBranches } from './branches/placement.js';
+import { poolGeometry } from './branches/pool-body.js';
+import { type PlacedBranch, buildStages } from './build-stages.js';
+import { chooseThresholds } from './calibrate/choose-thresholds.js';
+import { evaluateBundle, roundConfidence } from './evaluate.js';
+import { splitHoldOut } from './hold-out.js';
+import { type BackboneProfile, type CutPoint, profileBackbone } from './onnx/profile.js';
+import { readModelFile } from './onnx/read-model.js';
+
+export interface AugmentOptions {
+  name: string;
+  branches: number;
+  placement: Placement;
+  /** Positions per side that activations are pooled to. */
+  grid: number;
+  epochs: number;
+  /** Share (below 1) or number of pictures kept from training. */
+  holdOut: number;
+  preprocessing: Preprocessing;
+  /** One per class; `null`: the data's class names, else the class numbers. */
+  labels: readonly string[] | null;
+  /** Agreement with the backbone that the thresholds are chosen for, and how sure to be of it. */
+  agreement: number;
+  delta: number;
+  /** A device runs as many stages as stay within this share of the backbone's cost. At least one. */
+  deviceCost: number;
+  seed: number;
+  trainer: BranchTrainer;
+  progress: ProgressListener;
+}
+
+export interface AugmentResult {
+  bundle: Bundle;
+  /** At the chosen thresholds, on the held-out pictures. */
+  outcome: ThresholdOutcome;
+  /** Of the backbone on the held-out pictures; `null` without labels. */
+  backboneAccuracy: number | null;
+}
+
+/** How many held-out pictures the finished bundle is checked on. */
+const checkedPictures = 500;
+
+/**
+ * Attaches branches to a backbone and writes the bundle: cut, train on the frozen backbone, calibrate on
+ * held-out pictures, build, check that the bundle answers what the training saw.
+ * @param modelPath an ONNX classifier
+ * @param out where the bundle goes; an older bundle there is replaced
+ * @throws OfframpError `MODEL_INVALID`, `MODEL_UNSUPPORTED`, `DATA_INVALID`, `CONFIG_INVALID`,
+ *   `TRAINING_FAILED`, `IMAGE_INVALID`
+ */
+export async function augmentBackbone(
+  modelPath: string,
+  dataset: Dataset,
+  out: string,
+  options: AugmentOptions,
+): Promise<AugmentResult> {
+  await checkReplaceable(out);
+  const model = await readModelFile(modelPath);
+  const backbone = await profileBackbone(model);
+  const input = inputOf(backbone, options.preprocessing);
+  const labels = labelsOf(backbone, dataset, options.labels);
+  const toLabel = alignLabels(dataset, labels);
+  const designs = designBranches(backbone, options);
+  const split = splitHoldOut(dataset, options.holdOut);
+
+  const trained = await options.trainer({
+    backbone,
+    designs,
+    dataset,
+    input,
+    ...split,
+    epochs: options.epochs,
+    seed: options.seed,
+    progress: options.progress,
+  });
+  const placed = trained.branches.map(
+    (branch, i): PlacedBranch => ({ branch, cutPoint: (designs[i] as BranchDesign).cutPoint }),
+  );
+  const trueLabels = dataset.labelled ? split.heldOut.map((index) => toLabel(dataset.labelAt(index))) : null;
+  const calibration = calibrationTable(trained, trueLabels);
+  const stages = buildStages(backbone, placed);
+  const manifestSoFar = {
+    name: options.name,
+    input,
+    labels: [...labels],
+    backbone: {
+      file: basename(modelPath),
+      sha256: sha256Hex(await readFile(modelPath)),
+      macs: backbone.macs,
+      parameters: backbone.parameters,
+    },
+    stages,
+  };
+  const costs = exitCosts(manifestSoFar);
+  options.progress.step('choosing thresholds', 1);
+  const { thresholds, outcome } = chooseThresholds(calibration, costs, options);
+  options.progress.advance(1);
+
+  const bundle = await writeBundle(out, {
+    ...manifestSoFar,
+    policy: { thresholds, targetAgreement: options.agreement },
+    deviceStages: Math.max(1, costs.filter((cost) => cost <= options.deviceCost).length),
+    provenance: {
+      offrampVersion,
+      onnxruntimeVersion: onnxruntimeVersion(),
+      data: dataset.description,
+      trainingSamples: split.training.length,
+      calibrationSamples: split.heldOut.length,
+      seed: options.seed,
+      options: {
+        branches: options.branches,
+        placement: options.placement,
+        grid: options.grid,
+        epochs: options.epochs,
+        holdOut: options.holdOut,
+        agreement: options.agreement,
+        delta: options.delta,
+        deviceCost: options.deviceCost,
+      },
+    },
+    calibration,
+  });
+  await checkBundle(bundle, subsetOf(dataset, split.heldOut), calibration, options.progress);
+  const final = calibration.correct?.at(-1);
+  return { bundle, outcome, backboneAccuracy: final ? shareOfOnes(final) : null };
+}
+
+function inputOf(backbone: BackboneProfile, preprocessing: Preprocessing): InputSpecification {
+  const shape = manifestSchema.shape.input.shape.shape.safeParse(backbone.input.shape);
+  if (!shape.success) {
+    throw new OfframpError(
+      'MODEL_UNSUPPORTED',
+      `${backbone.model.where}: expected an input of channels × height × width; found ${backbone.input.shape.join('×')}`,
+    );
+  }
+  const channels = shape.data[0];
+  for (const key of ['mean', 'std'] as const) {
+    if (preprocessing[key].length !== channels) {
+      throw new OfframpError(
+        'CONFIG_INVALID',
+        `--${key}: expected ${channels} value${channels === 1 ? '' : 's'}, one per channel of the model's input; found ${preprocessing[key].length}`,
+      );
+    }
+  }
+  return { shape: shape.data, preprocessing };
+}
+
+function labelsOf(backbone: BackboneProfile, dataset: Dataset, given: readonly string[] | null): readonly string[] {
+  const { classes } = backbone.output;
+  const labels = given ?? dataset.classNames ?? Array.from({ length: classes }, (_, i) => String(i));
+  if (labels.length !== classes) {
+    throw new OfframpError(
+      given ? 'CONFIG_INVALID' : 'DATA_INVALID',
+      `${given ? '--labels' : dataset.description}: expected ${classes} labels, one per class of the model; found ${labels.length}`,
+    );
+  }
+  return labels;
+}
+
+function designBranches(backbone: BackboneProfile, options: AugmentOptions): BranchDesign[] {
+  const candidates = distinctCutPoints(backbone.cutPoints.filter(({ shape }) => shape.length <= 3));
+  const costs = candidates.map((cutPoint) => cutPoint.cumulativeMacs / backbone.macs);
+  return placeBranches(options.placement, options.branches, costs).map((index) => {
+    const cutPoint = candidates[index] as CutPoint;
+    const { grid } = poolGeometry(cutPoint.shape, options.grid);
+    return { cutPoint, body: { kind: 'pool', grid } };
+  });
+}
+
+/**
+ * One cut point for each cost: of those that no multiply-accumulate separates, the smallest activation,
+ * and of equally small ones the last, which stands behind the non-linearity.
+ */
+export function distinctCutPoints(cutPoints: readonly CutPoint[]): CutPoint[] {
+  const distinct: CutPoint[] = [];
+  for (const cutPoint of cutPoints) {
+    const last = distinct.at(-1);
+    if (last?.cumulativeMacs !== cutPoint.cumulativeMacs) distinct.push(cutPoint);
+    else if (cutPoint.activationBytes <= last.activationBytes) distinct[distinct.length - 1] = cutPoint;
+  }
+  return distinct;
+}
+
+function calibrationTable(trained: TrainingResult, trueLabels: (number | null)[] | null): CalibrationTable {
+  const reference = trained.heldOutLabels;
+  const bits = (values: ArrayLike<number>, expected: ArrayLike<number | null>) =>
+    Array.from(values, (value, i) => (value === expected[i] ? '1' : '0')).join('');
+  return {
+    samples: reference.length,
+    branches: trained.branches.map(({ heldOut }) => ({
+      confidence: Array.from(heldOut.confidence, roundConfidence),
+      agrees: bits(heldOut.label, reference),
+    })),
+    correct: trueLabels
+      ? [...trained.branches.map(({ heldOut }) => heldOut.label), reference].map((labels) =>
+          bits(labels, trueLabels),
+        )
+      : null,
+  };
+}
+
+/** @throws OfframpError `INTERNAL` when the stages do not answer what the heads did in training */
+async function checkBundle(
+  bundle: Bundle,
+  heldOut: Dataset,
+  expected: CalibrationTable,
+  progress: ProgressListener,
+): Promise<void> {
+  const total = Math.min(checkedPictures, heldOut.size);
+  progress.step('checking the bundle', total);
+  let last = 0;
+  const found = await evaluateBundle(bundle, heldOut, {
+    limit: total,
+    onProgress: (done) => {
+      progress.advance(done - last);
+      last = done;
+    },
+  });
+  found.branches.forEach(({ agrees }, branch) => {
+    const wanted = expected.branches[branch]?.agrees ?? '';
+    const different = [...agrees].filter((bit, i) => bit !== wanted[i]).length;
+    // Float arithmetic may turn a tie; more than that is a wrong graph.
+    if (different > Math.max(1, total * 0.01)) {
+      throw new OfframpError(
+        'INTERNAL',
+        `branch ${branch} of ${bundle.directory} answers ${different} of ${total} pictures unlike in training`,
+      );
+    }
+  });
+}
+
+function shareOfOnes(bits: string): number {
+  return bits.length === 0 ? 0 : [...bits].filter((bit) => bit === '1').length / bits.length;
+}
+
+function onnxruntimeVersion(): string {
+  const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string };
+  return version;
+}

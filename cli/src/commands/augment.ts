@@ -1,0 +1,112 @@
+import { readFile } from 'node:fs/promises';
+import { basename, extname } from 'node:path';
+import { augmentBackbone, placements, profileBackbone, readModelFile, trainPoolBranches } from '@offramp/augment';
+import {
+  type ConfigOf,
+  defineConfig,
+  exitMacs,
+  messageOf,
+  OfframpError,
+  openDataset,
+  shortDigest,
+} from '@offramp/shared';
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { configCommand } from '../config-command.js';
+import { dataOptions } from '../data-options.js';
+import { formatCount, formatPercent } from '../format.js';
+import { ProgressBar } from '../progress-bar.js';
+
+const share = z.number().gt(0).lt(1);
+
+const definition = defineConfig('augment', {
+  ...dataOptions('train'),
+  out: z.string().describe('Folder to write the bundle to'),
+  name: z.string().optional().describe("Name of the bundle (default: the model file's)"),
+  mean: z.array(z.number()).describe('Per channel, of pixel / 255: what the model was trained with'),
+  std: z.array(z.number().positive()).describe('Per channel, of pixel / 255: what the model was trained with'),
+  labels: z
+    .string()
+    .optional()
+    .describe("File with one label per line, in the model's order (default: the data's class names)"),
+  branches: z.number().int().min(1).max(64).default(3).describe('How many branches to attach'),
+  placement: z.enum(placements).default('linear').describe("Where, by share of the backbone's cost"),
+  grid: z.number().int().min(1).max(16).default(4).describe('Positions per side that activations are pooled to'),
+  epochs: z.number().int().min(1).max(1000).default(15).describe('Passes over the training pictures'),
+  holdOut: z
+    .number()
+    .positive()
+    .default(0.1)
+    .describe(
+      'Share (below 1) or number of pictures kept from training, for confidence heads and thresholds: the last ones (of each class, where sorted by class)',
+    ),
+  agreement: share.default(0.98).describe('Agreement with the backbone that the thresholds are chosen for'),
+  delta: share.default(0.05).describe('Probability with which it may be missed on new pictures'),
+  deviceCost: z
+    .number()
+    .positive()
+    .default(0.45)
+    .describe("Share of the backbone's cost up to which stages go to the device"),
+  seed: z.number().int().default(1).describe('Of everything random'),
+});
+
+export function augmentCommand(): Command {
+  return configCommand(
+    'augment <model>',
+    'attach early exits to an ONNX classifier and write a bundle',
+    definition,
+    async (config, model) => augment(config, model as string),
+  );
+}
+
+async function augment(config: ConfigOf<typeof definition>, modelPath: string): Promise<void> {
+  // Before the data are opened: a wrong model is the commoner mistake, and its input says how to decode.
+  const { input } = await profileBackbone(await readModelFile(modelPath));
+  const dataset = await openDataset(config.data, {
+    split: config.split,
+    channels: input.shape[0] === 1 ? 1 : 3,
+  });
+  const progress = new ProgressBar();
+  const { bundle, outcome, backboneAccuracy } = await augmentBackbone(modelPath, dataset, config.out, {
+    ...config,
+    name: config.name ?? basename(modelPath, extname(modelPath)),
+    labels: config.labels === undefined ? null : await readLabels(config.labels),
+    preprocessing: { mean: config.mean, std: config.std },
+    trainer: trainPoolBranches,
+    progress,
+  }).finally(() => progress.stop());
+
+  const { manifest } = bundle;
+  const macs = exitMacs(manifest);
+  const lines = [
+    `bundle     ${config.out} (${manifest.stages.length} stages, ${shortDigest(bundle.digest)})`,
+    ...manifest.stages.map((stage, i) => {
+      const where = stage.branch ? `branch at ${stage.branch.cutPoint}` : "the backbone's own classifier";
+      const cost = formatPercent((macs[i] as number) / manifest.backbone.macs);
+      const threshold = manifest.policy.thresholds[i];
+      return `  exit ${i}   ${cost} of the cost, ${formatPercent(outcome.exitShares[i] as number)} leave${threshold === undefined ? '' : ` at confidence ≥ ${threshold.toFixed(3)}`}; ${where}`;
+    }),
+    `device     runs ${manifest.deviceStages} of them by default`,
+    `held out   ${formatCount(manifest.calibration.samples)} pictures: agreement ${formatPercent(outcome.agreement)}${
+      outcome.accuracy === null || backboneAccuracy === null
+        ? ''
+        : `, accuracy ${formatPercent(outcome.accuracy)} (backbone ${formatPercent(backboneAccuracy)})`
+    }, cost ${formatPercent(outcome.cost)}`,
+  ];
+  process.stdout.write(`${lines.join('\n')}\n`);
+  if (outcome.exitShares.at(-1) === 1) {
+    process.stderr.write(
+      `warning: no thresholds reach agreement ${config.agreement} with certainty ${1 - config.delta} on ${manifest.calibration.samples} held-out pictures, so none exits early; hold out more, or lower --agreement\n`,
+    );
+  }
+}
+
+async function readLabels(path: string): Promise<string[]> {
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new OfframpError('FILE_NOT_FOUND', `--labels: cannot read ${path}: ${messageOf(cause)}`, { cause });
+  });
+  return text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(Boolean);
+}

@@ -1,0 +1,15 @@
+import type { Split } from '@offramp/shared';
+import { z } from 'zod';
+
+/** Which pictures a command works on. */
+export function dataOptions(split: Split) {
+  return {
+    data: z
+      .string()
+      .describe('Pictures: IDX files, CIFAR .bin files, images, or one folder of images per class'),
+    split: z
+      .enum(['train', 'test'])
+      .default(split)
+      .describe('Which part, where the folder holds both'),
+  };
+}

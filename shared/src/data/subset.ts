@@ -1,0 +1,13 @@
+import type { Dataset } from './dataset.js';
+
+/** Some samples of a data set, in the order named. */
+export function subsetOf(dataset: Dataset, indices: readonly number[]): Dataset {
+  return {
+    description: `${indices.length} of ${dataset.description}`,
+    size: indices.length,
+    labelled: dataset.labelled,
+    classNames: dataset.classNames,
+    labelAt: (index) => dataset.labelAt(indices[index] as number),
+    read: (index) => dataset.read(indices[index] as number),
+  };
+}

@@ -1,1 +1,3 @@
-export {};
+export { type WorkerConfig, workerConfig } from './config.js';
+export { startWorker, type Worker, type WorkerDependencies } from './worker.js';
+export type { WorkerCounts, WorkerStats } from './worker-stats.js';

@@ -1,0 +1,18 @@
+import { startWorker, workerConfig } from '@offramp/cloud-worker';
+import { createLogger } from '@offramp/shared';
+import type { Command } from 'commander';
+import { configCommand } from '../config-command.js';
+import { runService } from '../service.js';
+
+export function workerCommand(): Command {
+  return configCommand(
+    'worker',
+    'Answer the samples that devices could not answer themselves, over gRPC',
+    workerConfig,
+    async (config) => {
+      const worker = await startWorker(config, createLogger('worker', config.logLevel));
+      console.log(`listening on ${worker.address}`);
+      await runService(worker);
+    },
+  );
+}

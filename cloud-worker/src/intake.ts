@@ -1,0 +1,138 @@
+import {
+  type Clock,
+  checkThresholds,
+  decodeTensor,
+  neverExit,
+  OfframpError,
+  shortDigest,
+  type TensorMessage,
+} from '@offramp/shared';
+import type { Admission } from './admission.js';
+import { PendingSample, type SampleOutcome } from './pending-sample.js';
+import { statusCodeOf, toOfframpError } from './refusal.js';
+import type { ServedBundle } from './served-bundle.js';
+import type { WorkerStats } from './worker-stats.js';
+
+/** When a client that meets a draining worker should try again: another one may be there by then. */
+const drainRetryMs = 1_000;
+
+/** What somebody sent to be answered. */
+export interface Submission {
+  bundleDigest: Uint8Array | null | undefined;
+  /** The stage to run next. */
+  stage: number;
+  tensor: TensorMessage | null | undefined;
+  /** One per branch; `null` to run the whole backbone. */
+  thresholds: readonly number[] | null;
+  /** For how long somebody waits, in milliseconds from now; `Infinity` for ever. */
+  patienceMs: number;
+}
+
+/** Checks what comes in, admits it, and hands it to its bundle. */
+export class Intake {
+  private readonly pending = new Set<PendingSample>();
+  private draining = false;
+
+  /** @param bundles by digest, in lower-case hexadecimal */
+  constructor(
+    private readonly bundles: ReadonlyMap<string, ServedBundle>,
+    private readonly admission: Admission,
+    private readonly stats: WorkerStats,
+    private readonly clock: Clock,
+  ) {}
+
+  /**
+   * Takes a sample in. Its outcome comes through `onSettled`, once, later; what this throws is its refusal.
+   * @throws OfframpError `STOPPING`, `BUNDLE_UNKNOWN`, `TENSOR_INVALID`, `POLICY_INVALID`, `OVERLOADED`
+   */
+  submit(submission: Submission, onSettled: (outcome: SampleOutcome) => void): PendingSample {
+    this.stats.onReceived();
+    try {
+      return this.admit(submission, onSettled);
+    } catch (thrown) {
+      const error = toOfframpError(thrown);
+      this.stats.onRefused(statusCodeOf(error));
+      throw error;
+    }
+  }
+
+  /** Forgets samples that nobody waits for any more, and frees their places. */
+  abandon(samples: Iterable<PendingSample>): void {
+    let any = false;
+    for (const sample of samples) {
+      any = true;
+      sample.settle({ kind: 'abandoned' });
+    }
+    if (any) for (const served of this.bundles.values()) served.dropSettled();
+  }
+
+  /** Takes nothing new and holds nothing back; resolves when what was admitted is settled. */
+  async drain(): Promise<void> {
+    this.draining = true;
+    for (const served of this.bundles.values()) served.finish();
+    await this.admission.empty();
+  }
+
+  /** Settles everything that is still here as refused. */
+  refuseAll(error: OfframpError): void {
+    for (const sample of this.pending) sample.settle({ kind: 'refused', error });
+    for (const served of this.bundles.values()) served.dropSettled();
+  }
+
+  private admit(submission: Submission, onSettled: (outcome: SampleOutcome) => void): PendingSample {
+    if (this.draining) throw stopping();
+    const { served, shape, thresholds } = this.check(submission);
+    this.admission.enter();
+    const arrivedMs = this.clock.now();
+    let input: Float32Array;
+    try {
+      input = decodeTensor(`input of stage ${submission.stage}`, shape, submission.tensor);
+    } catch (error) {
+      this.admission.leave(0);
+      throw error;
+    }
+    const deadlineMs = arrivedMs + submission.patienceMs;
+    const onOutcome = (settled: PendingSample, outcome: SampleOutcome) => {
+      this.pending.delete(settled);
+      this.admission.leave(this.clock.now() - arrivedMs);
+      this.count(outcome);
+      onSettled(outcome);
+    };
+    const { digestBytes } = served.bundle;
+    const sample = new PendingSample(digestBytes, thresholds, arrivedMs, deadlineMs, input, onOutcome);
+    this.pending.add(sample);
+    this.stats.onAdmitted();
+    served.submit(submission.stage, sample);
+    return sample;
+  }
+
+  private check({ bundleDigest, stage, thresholds }: Submission) {
+    const digest = Buffer.from(bundleDigest ?? []).toString('hex');
+    const served = this.bundles.get(digest);
+    if (!served) {
+      const known = [...this.bundles.keys()].map(shortDigest).join(', ');
+      throw new OfframpError(
+        'BUNDLE_UNKNOWN',
+        `bundle digest: expected one of ${known}; found ${shortDigest(digest) || 'nothing'}`,
+      );
+    }
+    const { branches, manifest } = served.bundle;
+    const shape = manifest.stages[stage]?.inputShape;
+    if (!shape) {
+      throw new OfframpError('TENSOR_INVALID', `stage: expected 0 to ${branches}, found ${stage}`);
+    }
+    if (thresholds) checkThresholds(thresholds, branches);
+    return { served, shape, thresholds: thresholds ?? neverExit(branches) };
+  }
+
+  private count(outcome: SampleOutcome): void {
+    this.stats.onLeft();
+    if (outcome.kind === 'answered') this.stats.onAnswered(outcome.answer.outcome.exit);
+    else if (outcome.kind === 'refused') this.stats.onRefused(statusCodeOf(outcome.error));
+    else this.stats.onAbandoned();
+  }
+}
+
+export function stopping(): OfframpError {
+  return new OfframpError('STOPPING', 'the worker is stopping', { retryAfterMs: drainRetryMs });
+}

@@ -1,0 +1,90 @@
+import { status } from '@grpc/grpc-js';
+
+/** Counts since the worker started. */
+export interface WorkerCounts {
+  /** Samples received, refused ones included. */
+  samples: number;
+  answered: number;
+  /** Samples whose stream or call ended before their answer. */
+  abandoned: number;
+  /** Per gRPC status name. */
+  refused: Record<string, number>;
+  batches: number;
+  /** Samples per batch; 0 before the first. */
+  meanBatch: number;
+  /** Samples run per stage. */
+  stages: number[];
+  /** Samples answered per exit, the final exit last. */
+  exits: number[];
+  /** Now: samples on the worker, and open streams. */
+  inFlight: number;
+  streams: number;
+}
+
+/** What the worker has done, over all of its bundles. */
+export class WorkerStats {
+  private samples = 0;
+  private answered = 0;
+  private abandoned = 0;
+  private batches = 0;
+  private readonly refused = new Map<string, number>();
+  private readonly stages: number[] = [];
+  private readonly exits: number[] = [];
+  private inFlight = 0;
+  private streams = 0;
+
+  onReceived(): void {
+    this.samples++;
+  }
+
+  onAdmitted(): void {
+    this.inFlight++;
+  }
+
+  onLeft(): void {
+    this.inFlight--;
+  }
+
+  onAnswered(exit: number): void {
+    this.answered++;
+    this.exits[exit] = (this.exits[exit] ?? 0) + 1;
+  }
+
+  onRefused(code: status): void {
+    const name = status[code];
+    this.refused.set(name, (this.refused.get(name) ?? 0) + 1);
+  }
+
+  onAbandoned(): void {
+    this.abandoned++;
+  }
+
+  onBatch(stage: number, samples: number): void {
+    this.batches++;
+    this.stages[stage] = (this.stages[stage] ?? 0) + samples;
+  }
+
+  onStreamOpened(): void {
+    this.streams++;
+  }
+
+  onStreamClosed(): void {
+    this.streams--;
+  }
+
+  counts(): WorkerCounts {
+    const run = this.stages.reduce((sum, samples) => sum + (samples ?? 0), 0);
+    return {
+      samples: this.samples,
+      answered: this.answered,
+      abandoned: this.abandoned,
+      refused: Object.fromEntries(this.refused),
+      batches: this.batches,
+      meanBatch: this.batches === 0 ? 0 : run / this.batches,
+      stages: Array.from(this.stages, (samples) => samples ?? 0),
+      exits: Array.from(this.exits, (samples) => samples ?? 0),
+      inFlight: this.inFlight,
+      streams: this.streams,
+    };
+  }
+}

@@ -1,0 +1,189 @@
+import { fileURLToPath } from 'node:url';
+import {
+  Client,
+  type ClientDuplexStream,
+  credentials,
+  type ServiceError,
+  type StatusObject,
+} from '@grpc/grpc-js';
+import {
+  Bundle,
+  type ClassifyRequest,
+  type ClassifyResponse,
+  createLogger,
+  type ExitOutcome,
+  encodeTensor,
+  float32,
+  InferencePool,
+  leaves,
+  offloadService,
+  openDataset,
+  preprocess,
+  type ResumeRequest,
+  type ResumeResponse,
+  resolveConfig,
+  runStage,
+  type TensorMessage,
+} from '@offramp/shared';
+import { onTestFinished } from 'vitest';
+import { type WorkerConfig, workerConfig } from './config.js';
+import { startWorker, type Worker } from './worker.js';
+
+export const bundlePath = fileURLToPath(new URL('../../examples/fashion-mnist/bundle', import.meta.url));
+const dataPath = fileURLToPath(new URL('../../examples/fashion-mnist/data', import.meta.url));
+
+/** Longer than any test takes: a sample that waits for its batch waits until the worker drains. */
+export const forEverMs = 10_000;
+
+/** A worker on a free port that ends with the test. */
+export async function startTestWorker(options: Partial<WorkerConfig> = {}): Promise<Worker> {
+  const flags = { bundle: [bundlePath], listen: '127.0.0.1:0', statsIntervalMs: 0, ...options };
+  const worker = await startWorker(
+    await resolveConfig(workerConfig, flags, {}),
+    createLogger('worker', 'silent'),
+  );
+  onTestFinished(() => worker.stop());
+  return worker;
+}
+
+/** A client of the worker that closes with the test. */
+export function connect(worker: Worker): Client {
+  const client = new Client(worker.address, credentials.createInsecure());
+  onTestFinished(() => client.close());
+  return client;
+}
+
+/** One `Resume` stream, from the device's side. */
+export class TestStream {
+  readonly responses: ResumeResponse[] = [];
+  /** How the stream ended. */
+  readonly status: Promise<StatusObject>;
+  readonly call: ClientDuplexStream<ResumeRequest, ResumeResponse>;
+  private readonly onChange = new Set<() => void>();
+  private ended = false;
+
+  constructor(
+    client: Client,
+    serialize: (request: ResumeRequest) => Buffer = offloadService.Resume.requestSerialize,
+  ) {
+    const { path, responseDeserialize } = offloadService.Resume;
+    this.call = client.makeBidiStreamRequest(path, serialize, responseDeserialize);
+    this.call.on('data', (response: ResumeResponse) => {
+      this.responses.push(response);
+      for (const notify of this.onChange) notify();
+    });
+    this.call.on('error', () => undefined); // Comes as the status, too.
+    this.status = new Promise((resolve) => {
+      this.call.on('status', (status) => {
+        this.ended = true;
+        for (const notify of this.onChange) notify();
+        resolve(status);
+      });
+    });
+  }
+
+  send(request: ResumeRequest): void {
+    this.call.write(request);
+  }
+
+  /** Sends and waits for the response. */
+  async ask(request: ResumeRequest): Promise<ResumeResponse> {
+    this.send(request);
+    return this.response(request.sampleId ?? 0);
+  }
+
+  /** Resolves with the response to a sample; rejects if the stream ends without. */
+  response(sampleId: number): Promise<ResumeResponse> {
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        const found = this.responses.find((response) => (response.sampleId ?? 0) === sampleId);
+        if (found) resolve(found);
+        else if (this.ended) reject(new Error(`the stream ended without a response to ${sampleId}`));
+        else return;
+        this.onChange.delete(look);
+      };
+      this.onChange.add(look);
+      look();
+    });
+  }
+}
+
+export function classifyCall(client: Client, request: ClassifyRequest): Promise<ClassifyResponse> {
+  const { path, requestSerialize, responseDeserialize } = offloadService.Classify;
+  return new Promise((resolve, reject) => {
+    client.makeUnaryRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      request,
+      (error: ServiceError | null, response?: ClassifyResponse) =>
+        response ? resolve(response) : reject(error),
+    );
+  });
+}
+
+/** Polls until `condition` holds. */
+export async function until(what: string, condition: () => boolean): Promise<void> {
+  const giveUp = performance.now() + 20_000;
+  while (!condition()) {
+    if (performance.now() > giveUp) throw new Error(`gave up waiting until ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** What every exit says about one picture, run alone, and what each stage was given. */
+export interface ReferenceSample {
+  inputs: TensorMessage[];
+  outcomes: ExitOutcome[];
+  /** Of the final exit. */
+  probabilities: Float32Array;
+}
+
+/** Runs the example's first `count` test pictures through all of the bundle's stages, one by one. */
+export async function referenceSamples(bundle: Bundle, count: number): Promise<ReferenceSample[]> {
+  const dataset = await openDataset(dataPath, { split: 'test', channels: 1 });
+  const pool = await InferencePool.create(bundle);
+  const samples: ReferenceSample[] = [];
+  for (let i = 0; i < count; i++) {
+    const { picture } = await dataset.read(i);
+    let activation = await preprocess(picture, bundle.manifest.input);
+    const reference: ReferenceSample = { inputs: [], outcomes: [], probabilities: new Float32Array() };
+    for (const [stage, { inputShape }] of bundle.manifest.stages.entries()) {
+      reference.inputs.push(encodeTensor(float32, inputShape, activation));
+      const sample = { thresholds: [], passed: [] as ExitOutcome[] };
+      const step = await runStage(pool, stage, [sample], activation);
+      const outcome = step.answered[0]?.outcome ?? sample.passed[0];
+      if (outcome) reference.outcomes.push(outcome);
+      reference.probabilities = step.answered[0]?.probabilities.slice() ?? reference.probabilities;
+      activation = step.activation;
+    }
+    samples.push(reference);
+  }
+  await pool.close();
+  return samples;
+}
+
+/** The exit at which a sample leaves that enters at a stage. */
+export function exitOf(sample: ReferenceSample, stage: number, thresholds: readonly number[]): number {
+  let exit = stage;
+  while (exit < thresholds.length && !leaves(sample.outcomes[exit]?.confidence ?? 0, thresholds[exit] ?? 0)) {
+    exit++;
+  }
+  return exit;
+}
+
+/**
+ * Thresholds that split the samples at every branch, each in the widest gap between two confidences, so
+ * that rounding cannot move a sample over it.
+ */
+export function splittingThresholds(samples: readonly ReferenceSample[]): number[] {
+  const branches = (samples[0]?.outcomes.length ?? 1) - 1;
+  return Array.from({ length: branches }, (_, branch) => {
+    const sorted = samples.map(({ outcomes }) => outcomes[branch]?.confidence ?? 0).sort((a, b) => a - b);
+    const gaps = sorted.slice(1).map((upper, i) => upper - (sorted[i] ?? 0));
+    const widest = gaps.indexOf(Math.max(...gaps));
+    return ((sorted[widest] ?? 0) + (sorted[widest + 1] ?? 0)) / 2;
+  });
+}
+
+export const openExampleBundle = () => Bundle.open(bundlePath);

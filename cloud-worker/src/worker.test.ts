@@ -1,0 +1,293 @@
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { connect as connectSocket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { status } from '@grpc/grpc-js';
+import { Bundle, neverExit, type ResumeRequest } from '@offramp/shared';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import {
+  bundlePath,
+  classifyCall,
+  connect,
+  exitOf,
+  forEverMs,
+  openExampleBundle,
+  type ReferenceSample,
+  referenceSamples,
+  splittingThresholds,
+  startTestWorker,
+  TestStream,
+} from './worker.test.kit.js';
+
+let bundle: Bundle;
+let samples: ReferenceSample[];
+let branches: number;
+
+beforeAll(async () => {
+  bundle = await openExampleBundle();
+  branches = bundle.branches;
+  samples = await referenceSamples(bundle, 24);
+});
+
+/** A request that is right in every way. */
+function request(sampleId: number, changes: Partial<ResumeRequest> = {}): ResumeRequest {
+  const stage = changes.stage ?? 0;
+  return {
+    sampleId,
+    bundleDigest: bundle.digestBytes,
+    stage,
+    tensor: samples[0]?.inputs[stage] ?? null,
+    thresholds: neverExit(branches),
+    policyVersion: 7,
+    ...changes,
+  };
+}
+
+describe('answers', () => {
+  test('are those of the cascade run alone, whatever the stage resumed at and whatever shares the batch', async () => {
+    const worker = await startTestWorker({ maxBatch: 5, threads: 2 });
+    const client = connect(worker);
+    const streams = [new TestStream(client), new TestStream(client)];
+    const policies = [
+      splittingThresholds(samples),
+      neverExit(branches),
+      new Array<number>(branches).fill(0),
+      bundle.manifest.policy.thresholds,
+    ].map((thresholds) => [...Float32Array.from(thresholds)]);
+    const cases = samples.flatMap((sample) =>
+      sample.inputs.flatMap((tensor, stage) =>
+        policies.map((thresholds, policyVersion) => ({ sample, tensor, stage, thresholds, policyVersion })),
+      ),
+    );
+    const responses = await Promise.all(
+      cases.map(({ tensor, stage, thresholds, policyVersion }, sampleId) =>
+        (streams[sampleId % 2] as TestStream).ask(
+          request(sampleId, { tensor, stage, thresholds, policyVersion }),
+        ),
+      ),
+    );
+    const exits = new Set<number>();
+    responses.forEach(({ answer }, i) => {
+      const { sample, stage, thresholds, policyVersion } = cases[i] as (typeof cases)[number];
+      const exit = exitOf(sample, stage, thresholds);
+      exits.add(exit);
+      expect(answer?.exit ?? 0).toBe(exit);
+      expect(answer?.label ?? 0).toBe(sample.outcomes[exit]?.label);
+      expect(answer?.confidence).toBeCloseTo(sample.outcomes[exit]?.confidence ?? Number.NaN, 4);
+      expect(answer?.policyVersion ?? 0).toBe(policyVersion);
+      expect(Buffer.from(answer?.bundleDigest ?? []).toString('hex')).toBe(bundle.digest);
+      expect(answer?.computeUs).toBeGreaterThan(0);
+      const passed = sample.outcomes.slice(stage, exit);
+      expect(answer?.passed?.map((outcome) => outcome.exit ?? 0)).toEqual(passed.map((_, j) => stage + j));
+      expect(answer?.passed?.map((outcome) => outcome.label ?? 0)).toEqual(passed.map(({ label }) => label));
+      passed.forEach(({ confidence }, j) => {
+        expect(answer?.passed?.[j]?.confidence).toBeCloseTo(confidence, 4);
+      });
+    });
+    expect(exits.size).toBe(branches + 1);
+    const counts = worker.stats.counts();
+    expect(counts).toMatchObject({ samples: cases.length, answered: cases.length, inFlight: 0, refused: {} });
+    expect(counts.meanBatch).toBeGreaterThan(1);
+    expect(counts.meanBatch).toBeLessThanOrEqual(5);
+  });
+
+  test('of Classify are those of the whole backbone', async () => {
+    const client = connect(await startTestWorker());
+    const responses = await Promise.all(
+      samples.map(({ inputs }) =>
+        classifyCall(client, { bundleDigest: bundle.digestBytes, tensor: inputs[0] ?? null }),
+      ),
+    );
+    responses.forEach(({ answer, probabilities }, i) => {
+      const sample = samples[i] as ReferenceSample;
+      expect(answer).toMatchObject({ exit: branches });
+      expect(answer?.label ?? 0).toBe(sample.outcomes[branches]?.label);
+      expect(answer?.passed).toHaveLength(branches);
+      expect(probabilities).toHaveLength(bundle.manifest.labels.length);
+      probabilities?.forEach((probability, label) => {
+        expect(probability).toBeCloseTo(sample.probabilities[label] ?? Number.NaN, 4);
+      });
+    });
+  });
+
+  test('take part in one batch across streams', async () => {
+    const worker = await startTestWorker({ maxBatch: 4, maxWaitMs: forEverMs });
+    const streams = Array.from({ length: 4 }, () => new TestStream(connect(worker)));
+    await Promise.all(streams.map((stream) => stream.ask(request(1, { stage: branches }))));
+    expect(worker.stats.counts()).toMatchObject({ batches: 1, meanBatch: 4 });
+  });
+});
+
+describe('refusals', () => {
+  test.each<[string, number, RegExp, () => Partial<ResumeRequest>]>([
+    [
+      'an unknown bundle',
+      status.NOT_FOUND,
+      /expected one of [0-9a-f]{12}; found 0{12}/,
+      () => ({ bundleDigest: new Uint8Array(32) }),
+    ],
+    ['no bundle', status.NOT_FOUND, /found nothing/, () => ({ bundleDigest: null })],
+    [
+      'a stage out of range',
+      status.INVALID_ARGUMENT,
+      /stage: expected 0 to \d+, found 4000000000/,
+      () => ({ stage: 4_000_000_000 }),
+    ],
+    ['no tensor', status.INVALID_ARGUMENT, /is missing/, () => ({ tensor: null })],
+    [
+      'another shape',
+      status.INVALID_ARGUMENT,
+      /expected shape 1×28×28, found 28×28/,
+      () => ({ tensor: { ...samples[0]?.inputs[0], shape: [28, 28] } }),
+    ],
+    [
+      'another length',
+      status.INVALID_ARGUMENT,
+      /expected 3136 bytes of float32, found 3/,
+      () => ({ tensor: { ...samples[0]?.inputs[0], data: new Uint8Array(3) } }),
+    ],
+    [
+      'another encoding',
+      status.INVALID_ARGUMENT,
+      /encoding: expected/,
+      () => ({ tensor: { ...samples[0]?.inputs[0], encoding: 0 } }),
+    ],
+    [
+      'another number of thresholds',
+      status.INVALID_ARGUMENT,
+      /expected \d+ thresholds/,
+      () => ({ thresholds: neverExit(branches + 1) }),
+    ],
+    [
+      'a threshold that is not a number',
+      status.INVALID_ARGUMENT,
+      /found NaN/,
+      () => ({ thresholds: new Array<number>(branches).fill(Number.NaN) }),
+    ],
+  ])('%s ends only that sample', async (_, code, message, changes) => {
+    const worker = await startTestWorker();
+    const stream = new TestStream(connect(worker));
+    const [refused, answered] = await Promise.all([
+      stream.ask(request(1, changes())),
+      stream.ask(request(2)),
+    ]);
+    expect(refused.refusal).toMatchObject({ code, message: expect.stringMatching(message) });
+    expect(answered.answer).toBeTruthy();
+    expect(worker.stats.counts().refused).toEqual({ [status[code] as string]: 1 });
+  });
+
+  test('a sample id that is in flight already is refused, and the first one still answered', async () => {
+    const worker = await startTestWorker({ maxBatch: 2, maxWaitMs: forEverMs });
+    const stream = new TestStream(connect(worker));
+    stream.send(request(5));
+    const { refusal } = await stream.ask(request(5));
+    expect(refusal).toMatchObject({ code: status.INVALID_ARGUMENT, message: expect.stringContaining('5') });
+    stream.send(request(6));
+    await stream.response(6);
+    expect(stream.responses.map((response) => [response.sampleId, response.result])).toEqual([
+      [5, 'refusal'],
+      [5, 'answer'],
+      [6, 'answer'],
+    ]);
+  });
+
+  test('a message that quotes what was sent stays short', async () => {
+    const stream = new TestStream(connect(await startTestWorker()));
+    const shape = new Array<number>(10_000).fill(1);
+    const { refusal } = await stream.ask(request(1, { tensor: { ...samples[0]?.inputs[0], shape } }));
+    expect(refusal?.message?.length).toBe(500);
+  });
+
+  test('of Classify come as its status', async () => {
+    const client = connect(await startTestWorker());
+    const tensor = samples[0]?.inputs[0] ?? null;
+    await expect(classifyCall(client, { bundleDigest: new Uint8Array(32), tensor })).rejects.toMatchObject({
+      code: status.NOT_FOUND,
+    });
+    await expect(
+      classifyCall(client, { bundleDigest: bundle.digestBytes, tensor: null }),
+    ).rejects.toMatchObject({ code: status.INVALID_ARGUMENT });
+  });
+});
+
+describe('what is no request at all', () => {
+  test('ends its own stream with INVALID_ARGUMENT and disturbs nobody', async () => {
+    const worker = await startTestWorker({ maxBatch: 2, maxWaitMs: forEverMs });
+    const client = connect(worker);
+    const good = new TestStream(client);
+    good.send(request(1));
+    const bad = new TestStream(client, () => Buffer.from([0xff, 0xff, 0xff, 0x07, 0x42]));
+    bad.send({});
+    expect(await bad.status).toMatchObject({
+      code: status.INVALID_ARGUMENT,
+      details: expect.stringContaining('expected a ResumeRequest'),
+    });
+    expect((await good.ask(request(2))).answer).toBeTruthy();
+    expect((await good.response(1)).answer).toBeTruthy();
+  });
+
+  test('too large a message ends its own stream only', async () => {
+    const worker = await startTestWorker();
+    const client = connect(worker);
+    const bad = new TestStream(client);
+    bad.send(request(1, { tensor: { data: new Uint8Array(2 ** 20) } }));
+    expect((await bad.status).code).toBe(status.RESOURCE_EXHAUSTED);
+    expect((await new TestStream(client).ask(request(1))).answer).toBeTruthy();
+  });
+
+  test('bytes that are not HTTP/2 close their connection only', async () => {
+    const worker = await startTestWorker();
+    const good = new TestStream(connect(worker));
+    expect((await good.ask(request(1))).answer).toBeTruthy();
+    const [host, port] = worker.address.split(':');
+    const socket = connectSocket(Number(port), host);
+    const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+    socket.on('error', () => undefined);
+    socket.resume();
+    socket.end('GET / HTTP/1.1\r\n\r\n');
+    await closed;
+    expect((await good.ask(request(2))).answer).toBeTruthy();
+  });
+});
+
+describe('several bundles', () => {
+  /** The bundle with its last stage replaced by the first, which takes another shape: it fails when run. */
+  async function brokenBundle(): Promise<Bundle> {
+    const directory = await mkdtemp(join(tmpdir(), 'offramp-bundle-'));
+    onTestFinished(() => rm(directory, { recursive: true }));
+    await cp(bundlePath, directory, { recursive: true });
+    const path = join(directory, 'manifest.json');
+    const manifest = JSON.parse(await readFile(path, 'utf8')) as Bundle['manifest'];
+    const [first, last] = [manifest.stages.at(0), manifest.stages.at(-1)];
+    if (!first || !last) throw new Error('expected a bundle with stages');
+    last.model = first.model;
+    await writeFile(path, JSON.stringify(manifest));
+    return Bundle.open(directory);
+  }
+
+  test('are told apart by digest, and a stage that fails costs only the samples that need it', async () => {
+    const broken = await brokenBundle();
+    const worker = await startTestWorker({ bundle: [bundlePath, broken.directory] });
+    const stream = new TestStream(connect(worker));
+    const bundleDigest = broken.digestBytes;
+    const leaveFirst = [0, ...neverExit(branches - 1)];
+    const [good, early, failed] = await Promise.all([
+      stream.ask(request(1, { stage: branches })),
+      stream.ask(request(2, { bundleDigest, thresholds: leaveFirst })),
+      stream.ask(request(3, { bundleDigest, stage: branches })),
+    ]);
+    expect(good.answer?.exit).toBe(branches);
+    expect(Buffer.from(early.answer?.bundleDigest ?? []).toString('hex')).toBe(broken.digest);
+    expect(failed.refusal).toMatchObject({
+      code: status.INTERNAL,
+      message: expect.stringContaining(`stage ${branches} failed`),
+    });
+    expect((await stream.ask(request(4))).answer).toBeTruthy();
+  });
+
+  test('may not be the same one twice', async () => {
+    await expect(startTestWorker({ bundle: [bundlePath, bundlePath] })).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+    });
+  });
+});

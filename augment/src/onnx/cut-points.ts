@@ -45,7 +45,7 @@ export function findCutPoints(model: OnnxModel): string[] {
     const [first] = alive;
     if (alive.size === 1 && first !== undefined) {
       if (first !== input && first !== output && cuts.at(-1) !== first) cuts.push(first);
-    } else if (alive.size > widest.length) {
+    } else if (alive.size > 1 && alive.size >= widest.length) {
       widest = [...alive];
     }
   });

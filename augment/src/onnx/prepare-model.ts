@@ -1,10 +1,10 @@
-import { formatShape, messageOf, OfframpError } from '@offramp/shared';
+import { formatShape, OfframpError } from '@offramp/shared';
 import { onnx } from '#onnx';
 import type { ShapeOf } from './cost-model.js';
 import { GraphEditor } from './graph-editor.js';
 import { sampleShapeOf } from './input-shape.js';
 import { changed, type OnnxModel } from './model.js';
-import { openProbe, type Probe, type ProbeRun } from './probe.js';
+import { openProbe, type Probe, type ProbeRun, runtimeMessage } from './probe.js';
 import { repairBatch } from './repair-batch.js';
 import { batchOf } from './value-info.js';
 
@@ -50,7 +50,7 @@ export async function prepareModel(given: OnnxModel, options: PrepareOptions): P
       await probe.close();
       throw new OfframpError(
         'MODEL_INVALID',
-        `${given.where}: ONNX Runtime cannot run it: ${messageOf(cause)}`,
+        `${given.where}: ONNX Runtime cannot run it: ${runtimeMessage(cause)}`,
         { cause },
       );
     });
@@ -116,7 +116,7 @@ async function examine(
     single = await probe.run(1);
     several = await probe.run(batch);
   } catch (error) {
-    return `a batch of another size fails: ${messageOf(error)}`;
+    return `a batch of another size fails: ${runtimeMessage(error)}`;
   } finally {
     await probe.close();
   }

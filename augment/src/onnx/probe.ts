@@ -77,14 +77,22 @@ async function createSession(bytes: Uint8Array, where: string): Promise<Inferenc
     // Unoptimised: every tensor of the graph is there to be looked at. Errors come back as exceptions.
     return await InferenceSession.create(bytes, { graphOptimizationLevel: 'disabled', logSeverityLevel: 4 });
   } catch (cause) {
-    const problem = messageOf(cause);
-    const unknown = /not a registered function|opset.*(not|only).*support|not implemented/i.test(problem);
+    const problem = runtimeMessage(cause);
+    const unknown =
+      /No Op registered|not a registered function|find an implementation|only \*guarantees\* support|Unsupported model IR/;
     throw new OfframpError(
-      unknown ? 'MODEL_UNSUPPORTED' : 'MODEL_INVALID',
+      unknown.test(problem) ? 'MODEL_UNSUPPORTED' : 'MODEL_INVALID',
       `${where}: ONNX Runtime refuses it: ${problem}`,
       { cause },
     );
   }
+}
+
+/** What ONNX Runtime says, without the place in its own source that it puts before it. */
+export function runtimeMessage(error: unknown): string {
+  return messageOf(error)
+    .replaceAll(/\/\S*onnxruntime\/core\/\S+:\d+ [^()]*\([^()]*\)( const)? /g, '')
+    .trim();
 }
 
 /** Values in [-1, 1] without a period that a network would notice. */

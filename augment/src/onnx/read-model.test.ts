@@ -199,7 +199,7 @@ describe('readModel', () => {
       if (node) node.$unknowns = [unknown];
     });
     const model = readModel(bytes, 'm.onnx');
-    expect(Buffer.from(writeModel(model.proto)).includes(unknown)).toBe(true);
+    expect(Buffer.from(writeModel(model.proto)).includes(Buffer.from(unknown))).toBe(true);
   });
 });
 

@@ -46,6 +46,7 @@ export class Endpoints {
 
   constructor(private readonly options: EndpointsOptions) {}
 
+  /** Resolves when requests are answered. */
   async start(): Promise<void> {
     const { bus, policies, statistics } = this.options;
     const service = await bus.services.add({
@@ -83,6 +84,7 @@ export class Endpoints {
       return v1.PolicyHistoryResponse.encode({ policies: history.map(recordOf) }).finish();
     });
     this.service = service;
+    await bus.flush(); // So that whoever asks from now on is heard.
   }
 
   /** Takes no more requests, and answers those it has. */

@@ -69,6 +69,8 @@ interface DeviceRecord {
 }
 
 const maxFormerBoots = 8;
+/** Longer windows come from a device that was cut off, and say nothing about when its next report is due. */
+const maxPaceMs = 600_000;
 
 /**
  * Who is in the fleet and what they did, from their reports. Holds no clock and no connection: times are
@@ -111,7 +113,7 @@ export class FleetRegister {
     if (!record.sequences.add(report.sequence)) return 'repeated';
     addWindow(record.total, report.window);
     if (latency) record.latency.merge(latency);
-    record.paceMs = Math.max(report.windowMs, record.paceMs / 2);
+    record.paceMs = Math.max(Math.min(report.windowMs, maxPaceMs), record.paceMs / 2);
     if (report.sequence > record.latestSequence) {
       record.latestSequence = report.sequence;
       record.latest = report.window;

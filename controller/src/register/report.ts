@@ -40,7 +40,6 @@ export interface Report {
 
 const maxExits = 256;
 const maxTextLength = 500;
-const maxWindowMs = 3_600_000;
 
 /** Fills in what proto3 leaves out. */
 export function readDeviceState(message: DeviceStateMessage | null | undefined): DeviceState {
@@ -76,7 +75,6 @@ export function readReport(subject: string, bytes: Uint8Array): Report {
     fail(`boot_id: expected 1 to 100 characters, found ${bootId.length}`);
   }
   if (sequence < 1) fail('sequence: expected 1 or more, found 0');
-  if (windowMs > maxWindowMs) fail(`window_ms: expected at most ${maxWindowMs}, found ${windowMs}`);
   if (!message.state) fail('state is missing');
   const state = readDeviceState(message.state);
   const window = readWindow(message.window);

@@ -1,0 +1,452 @@
+import {
+  connectBus,
+  createLogger,
+  Lifecycle,
+  policyBucket,
+  resolveConfig,
+  telemetryStream,
+  telemetrySubject,
+  v1,
+} from '@offramp/shared';
+import { ManualClock, type NatsServer, startNatsServer } from '@offramp/shared/testing';
+import type { NatsConnection } from 'nats';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ControllerClient } from './api/client.js';
+import { controllerConfig } from './config.js';
+import { type Controller, type ControllerDependencies, startController } from './controller.js';
+import { type SampleReport, sampleReport } from './testing/sample-report.js';
+
+const silent = createLogger('test', 'silent');
+const eventually = { timeout: 20_000, interval: 20 };
+const withCode = (code: string) => expect.objectContaining({ code });
+
+/** What the test started, the newest last. */
+let cleanUps: (() => Promise<unknown>)[] = [];
+let nats: NatsServer;
+let bus: NatsConnection;
+let client: ControllerClient;
+
+async function start(
+  flags: Record<string, unknown> = {},
+  dependencies?: ControllerDependencies,
+): Promise<Controller> {
+  const config = await resolveConfig(controllerConfig, { nats: nats.url, ...flags }, {});
+  const controller = await startController(config, silent, dependencies);
+  controller.done.catch(() => undefined);
+  cleanUps.push(() => controller.stop());
+  return controller;
+}
+
+async function publish(sample: SampleReport): Promise<void> {
+  const report = sampleReport(sample);
+  const subject = telemetrySubject(report.group ?? '', report.device ?? '');
+  await bus.jetstream().publish(subject, v1.TelemetryReport.encode(report).finish(), { timeout: 1_000 });
+}
+
+const device = async (name = 'cam-1') =>
+  (await client.listDevices()).devices.find((candidate) => candidate.device === name);
+const samplesOf = async (name?: string) => (await device(name))?.total.samples;
+
+beforeEach(async () => {
+  nats = await startNatsServer();
+  cleanUps = [() => nats.stop()];
+  bus = await connectBus({ url: nats.url, name: 'test' });
+  cleanUps.push(() => bus.close());
+  client = new ControllerClient(bus, { timeoutMs: 1_000 });
+});
+
+afterEach(async () => {
+  for (const cleanUp of cleanUps.reverse()) await cleanUp();
+});
+
+describe('the register', () => {
+  it('lists a device that has reported', async () => {
+    await start();
+    expect(await client.listDevices()).toEqual({
+      devices: [],
+      summary: { devices: 0, online: 0, latencyP50Ms: 0, latencyP99Ms: 0 },
+    });
+    await publish({ exits: [6, 3, 1], latenciesMs: [10, 10, 10] });
+    await expect.poll(() => samplesOf(), eventually).toBe(10);
+    const { devices, summary } = await client.listDevices();
+    expect(devices).toHaveLength(1);
+    expect(devices[0]).toMatchObject({
+      device: 'cam-1',
+      group: 'cameras',
+      online: true,
+      state: { bundleName: 'shoes', bundleDigest: '07'.repeat(32), thresholds: [0.9, 0.9] },
+      total: { exits: [6, 3, 1], correct: 9, agreement: [{ compared: 2, agreed: 1 }, expect.anything()] },
+      latest: { samples: 10 },
+      latestWindowMs: 1_000,
+      newestPolicyVersion: 0,
+      reportsMissing: 0,
+      countedFromSequence: 1,
+    });
+    expect(Math.abs((devices[0]?.latencyP99Ms ?? 0) - 10)).toBeLessThan(0.11);
+    expect(summary).toMatchObject({ devices: 1, online: 1, latencyP50Ms: devices[0]?.latencyP50Ms });
+  });
+
+  it('counts each report once, and the ones that never came', async () => {
+    await start();
+    for (const sequence of [1, 2, 2, 5, 1]) await publish({ sequence, exits: [1, 0, 0] });
+    await publish({ sequence: 6, exits: [0, 0, 1] });
+    await expect.poll(async () => (await device())?.total.exits, eventually).toEqual([3, 0, 1]);
+    expect((await device())?.reportsMissing).toBe(2);
+  });
+
+  it('ignores what is no report, and reports of others', async () => {
+    await start();
+    const jetStream = bus.jetstream();
+    await jetStream.publish(telemetrySubject('cameras', 'cam-1'), Buffer.from('garbage'));
+    await jetStream.publish(telemetrySubject('cameras', 'cam-1'), new Uint8Array(0));
+    const forged = v1.TelemetryReport.encode(sampleReport({ device: 'cam-2' })).finish();
+    await jetStream.publish(telemetrySubject('cameras', 'cam-1'), forged);
+    await publish({ device: 'cam-3' });
+    await expect.poll(() => samplesOf('cam-3'), eventually).toBe(10);
+    expect((await client.listDevices()).devices.map(({ device }) => device)).toEqual(['cam-3']);
+  });
+
+  it('is rebuilt from NATS by the next controller', async () => {
+    const first = await start();
+    await publish({ sequence: 1 });
+    await publish({ sequence: 2, device: 'cam-2' });
+    await expect.poll(() => samplesOf('cam-2'), eventually).toBe(10);
+    const before = await client.listDevices();
+    await first.stop();
+    await first.done;
+    await publish({ sequence: 2, exits: [5, 0, 0] });
+    await start();
+    const after = await client.listDevices();
+    expect(after.devices.map(({ total }) => total.samples)).toEqual([15, 10]);
+    expect(after.devices[1]?.total).toEqual(before.devices[1]?.total);
+  });
+
+  it('tells who is offline, by its clock and by the time that NATS gave the reports', async () => {
+    const clock = new ManualClock();
+    const first = await start({}, { clock });
+    await publish({ device: 'alive', windowMs: 2_000 });
+    await publish({ device: 'stopped', lifecycle: Lifecycle.LIFECYCLE_STOPPED });
+    await expect.poll(() => samplesOf('stopped'), eventually).toBe(10);
+    expect(await device('stopped')).toMatchObject({ online: false, lastSeenMsAgo: 0 });
+    clock.advance(6_000);
+    expect(await device('alive')).toMatchObject({ online: true, lastSeenMsAgo: 6_000 });
+    clock.advance(1);
+    expect(await device('alive')).toMatchObject({ online: false });
+    await publish({ device: 'alive', sequence: 2, windowMs: 2_000 });
+    await expect.poll(async () => (await device('alive'))?.online, eventually).toBe(true);
+    await first.stop();
+
+    // The next controller's clock starts at another time; what it replays was seen when NATS says.
+    const stored = await (await bus.jetstreamManager()).streams.getMessage(telemetryStream, { seq: 3 });
+    const later = new ManualClock();
+    later.advance(1e9);
+    await start({}, { clock: later });
+    const ago = (await device('alive'))?.lastSeenMsAgo ?? Number.NaN;
+    expect(ago).toBeGreaterThanOrEqual(0);
+    expect(ago).toBeLessThanOrEqual(Date.now() - stored.time.getTime() + 1_000);
+  });
+
+  it('comes in pages that fit into a message', async () => {
+    await start();
+    // Reports as wide as they may be, so that the 200 devices take more than one NATS message.
+    const exits = new Array<number>(256).fill(2 ** 30);
+    const names = Array.from({ length: 200 }, (_, i) => `cam-${String(i).padStart(3, '0')}`);
+    await Promise.all(names.map((name) => publish({ device: name, exits })));
+    await expect.poll(async () => (await client.listDevices()).devices.length, eventually).toBe(names.length);
+
+    const whole = await client.listDevices();
+    expect(whole.devices.map((listed) => listed.device)).toEqual(names);
+    expect(whole.summary).toMatchObject({ devices: 200, online: 200 });
+    const small = await client.listDevices('', 7);
+    expect(small.devices.map((listed) => listed.device)).toEqual(names);
+    expect(small.summary.devices).toBe(200);
+    const bytes = whole.devices
+      .map(({ state, ...counts }) => v1.Device.encode({ ...counts, state: { thresholds: state.thresholds } }))
+      .reduce((sum, writer) => sum + writer.finish().length, 0);
+    expect(bytes).toBeGreaterThan(bus.info?.max_payload ?? Number.POSITIVE_INFINITY);
+    expect((await client.listDevices('nobody')).devices).toEqual([]);
+    await expect(client.listDevices('no group')).rejects.toThrow(withCode('CONFIG_INVALID'));
+  });
+});
+
+describe('policies', () => {
+  it('are numbered from 1, and remembered', async () => {
+    await start();
+    expect(await client.getPolicy('cameras')).toBeNull();
+    expect(await client.policyHistory('cameras')).toEqual([]);
+    const first = await client.setPolicy('cameras', {
+      thresholds: [0.9, 0.8],
+      author: 'ada',
+      reason: 'start',
+    });
+    expect(first).toMatchObject({
+      policy: { group: 'cameras', version: 1, thresholds: [0.9, 0.8], author: 'ada', reason: 'start' },
+      onlineDevices: 0,
+    });
+    await client.setPolicy('cameras', { thresholds: [0.7, 0.6] });
+    await client.setPolicy('doors', { thresholds: [0.5, 0.5] });
+    expect(await client.getPolicy('cameras')).toMatchObject({ version: 2, thresholds: [0.7, 0.6] });
+    expect(await client.getPolicy('doors')).toMatchObject({ version: 1 });
+    const history = await client.policyHistory('cameras');
+    expect(history.map(({ version, thresholds }) => [version, thresholds])).toEqual([
+      [1, [0.9, 0.8]],
+      [2, [0.7, 0.6]],
+    ]);
+    expect(history[0]?.setAt).toEqual(first.policy.setAt);
+    expect(Math.abs(Date.now() - first.policy.setAt.getTime())).toBeLessThan(60_000);
+  });
+
+  it('never get one number twice, however many set them through however many controllers', async () => {
+    await start();
+    await start();
+    const set = await Promise.all(
+      Array.from({ length: 12 }, (_, i) => client.setPolicy('cameras', { thresholds: [i, i] })),
+    );
+    const versions = set.map(({ policy }) => policy.version).sort((a, b) => a - b);
+    expect(versions).toEqual(Array.from({ length: 12 }, (_, i) => i + 1));
+    for (const { policy } of set) {
+      const stored = (await client.policyHistory('cameras')).find(
+        ({ version }) => version === policy.version,
+      );
+      expect(stored).toEqual(policy);
+    }
+  });
+
+  it('take effect only on the version that was expected', async () => {
+    await start();
+    await client.setPolicy('cameras', { thresholds: [1, 1], author: 'ada' });
+    const outdated = client.setPolicy('cameras', { thresholds: [2, 2], expectedVersion: 4 });
+    await expect(outdated).rejects.toThrow(withCode('POLICY_CONFLICT'));
+    await expect(outdated).rejects.toThrow('expected policy 4 to be the newest, found 1, set by ada');
+    const both = await Promise.allSettled([
+      client.setPolicy('cameras', { thresholds: [2, 2], expectedVersion: 1 }),
+      client.setPolicy('cameras', { thresholds: [3, 3], expectedVersion: 1 }),
+    ]);
+    expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    expect(both.find(({ status }) => status === 'rejected')).toMatchObject({
+      reason: { code: 'POLICY_CONFLICT' },
+    });
+    expect((await client.policyHistory('cameras')).map(({ version }) => version)).toEqual([1, 2]);
+  });
+
+  it('go on counting after one was deleted or spoiled', async () => {
+    await start();
+    await client.setPolicy('cameras', { thresholds: [1, 1] });
+    await client.setPolicy('cameras', { thresholds: [2, 2] });
+    const bucket = await bus.jetstream().views.kv(policyBucket);
+    await bucket.delete('cameras');
+    expect(await client.getPolicy('cameras')).toBeNull();
+    expect((await client.setPolicy('cameras', { thresholds: [3, 3] })).policy.version).toBe(3);
+    await bucket.put('cameras', 'garbage');
+    expect((await client.setPolicy('cameras', { thresholds: [4, 4] })).policy.version).toBe(4);
+    expect((await client.policyHistory('cameras')).map(({ version }) => version)).toEqual([1, 2, 3, 4]);
+  });
+
+  it('take one threshold for all branches, as many as the devices report', async () => {
+    await start();
+    await expect(client.setPolicy('cameras', { thresholds: [0.9] })).rejects.toThrow(
+      withCode('POLICY_INVALID'),
+    );
+    await publish({ branches: 3 });
+    await expect.poll(() => samplesOf(), eventually).toBe(10);
+    const { policy, onlineDevices } = await client.setPolicy('cameras', { thresholds: [0.9] });
+    expect(policy.thresholds).toEqual([0.9, 0.9, 0.9]);
+    expect(onlineDevices).toBe(1);
+    expect((await device())?.newestPolicyVersion).toBe(1);
+    await expect(client.setPolicy('cameras', { thresholds: [0.9, 0.8] })).rejects.toThrow(
+      'expected one threshold per branch; group cameras has 1 device with 3 branches (cam-1), found 2',
+    );
+    await publish({ device: 'cam-2', branches: 2 });
+    await expect.poll(() => samplesOf('cam-2'), eventually).toBe(10);
+    await expect(client.setPolicy('cameras', { thresholds: [0.9] })).rejects.toMatchObject({
+      code: 'POLICY_INVALID',
+      message: expect.stringContaining('1 device with 2 branches (cam-2) and 1 with 3 (cam-1)'),
+      hint: expect.stringContaining('one threshold per branch'),
+    });
+  });
+
+  it.each([
+    ['no group', { group: '', thresholds: [1, 1] }, 'CONFIG_INVALID'],
+    ['a group that is none', { group: 'a.b', thresholds: [1, 1] }, 'CONFIG_INVALID'],
+    ['no threshold', { group: 'cameras', thresholds: [] }, 'POLICY_INVALID'],
+    ['an infinite threshold', { group: 'cameras', thresholds: [1e39, 1] }, 'POLICY_INVALID'],
+    ['a reason without end', { group: 'g', thresholds: [1, 1], reason: 'x'.repeat(501) }, 'POLICY_INVALID'],
+  ])('are refused with %s', async (_, { group, ...options }, code) => {
+    await start();
+    await expect(client.setPolicy(group, options)).rejects.toThrow(withCode(code));
+  });
+});
+
+describe('on the bus', () => {
+  it('answers a request that is none with an error', async () => {
+    await start();
+    const reply = await bus.request('offramp.v1.controller.policy.set', Buffer.from('garbage'));
+    expect(reply.headers?.get('Offramp-Error-Code')).toBe('USAGE');
+    expect(reply.headers?.get('Nats-Service-Error-Code')).toBe('400');
+    expect(await client.getPolicy('cameras')).toBeNull();
+  });
+
+  it('can be looked at as a NATS service', async () => {
+    await start();
+    await publish({});
+    await expect.poll(() => samplesOf(), eventually).toBe(10);
+    const stats = await bus.request('$SRV.STATS.offramp-controller');
+    expect(stats.json<{ endpoints: { data: unknown }[] }>().endpoints[0]?.data).toMatchObject({
+      ...{ devices: 1, counted: 1, invalid: 0 },
+    });
+  });
+
+  it('tells that there is no controller', async () => {
+    await expect(client.listDevices()).rejects.toThrow(withCode('CONTROLLER_UNAVAILABLE'));
+    const controller = await start();
+    await client.listDevices();
+    await controller.stop();
+    await expect(client.listDevices()).rejects.toThrow(withCode('CONTROLLER_UNAVAILABLE'));
+    await bus.close();
+    await expect(client.listDevices()).rejects.toThrow(withCode('NATS_UNAVAILABLE'));
+  });
+
+  it('tells that a controller does not answer in time', async () => {
+    bus.subscribe('offramp.v1.controller.>', { callback: () => undefined });
+    await bus.flush();
+    const impatient = new ControllerClient(bus, { timeoutMs: 50 });
+    await expect(impatient.getPolicy('cameras')).rejects.toThrow('did not answer within 50 ms');
+  });
+
+  it('recovers when NATS comes back, with its files', async () => {
+    const kept = await startNatsServer({ storeDir: `${nats.storeDir}/kept` });
+    let current = kept;
+    cleanUps.push(() => current.stop());
+    bus = await connectBus({ url: kept.url, name: 'test' });
+    const ownBus = bus;
+    cleanUps.push(() => ownBus.close());
+    client = new ControllerClient(bus, { timeoutMs: 1_000 });
+    await start({ nats: kept.url });
+    await publish({ sequence: 1 });
+    await client.setPolicy('cameras', { thresholds: [0.9, 0.8] });
+    await expect.poll(() => samplesOf(), eventually).toBe(10);
+
+    await kept.stop();
+    current = await startNatsServer({ port: kept.port, storeDir: kept.storeDir });
+    await expect
+      .poll(
+        () =>
+          publish({ sequence: 2 }).then(
+            () => true,
+            () => false,
+          ),
+        eventually,
+      )
+      .toBe(true);
+    await expect.poll(() => samplesOf().catch(() => 0), eventually).toBe(20);
+    expect((await client.setPolicy('cameras', { thresholds: [0.7, 0.6] })).policy.version).toBe(2);
+  });
+
+  it('recovers when NATS comes back with nothing', async () => {
+    await start();
+    for (const sequence of [1, 2, 3]) await publish({ sequence });
+    await expect.poll(() => samplesOf(), eventually).toBe(30);
+    await nats.stop();
+    const empty = await startNatsServer({ port: nats.port });
+    cleanUps.push(() => empty.stop());
+    await expect
+      .poll(
+        () =>
+          publish({ sequence: 4 }).then(
+            () => true,
+            () => false,
+          ),
+        eventually,
+      )
+      .toBe(true);
+    await expect.poll(() => samplesOf().catch(() => 0), eventually).toBe(40);
+    await expect
+      .poll(
+        () =>
+          client.setPolicy('cameras', { thresholds: [1, 1] }).then(
+            ({ policy }) => policy.version,
+            () => 0,
+          ),
+        eventually,
+      )
+      .toBe(1);
+  });
+
+  it('recovers when its consumer or the stream is deleted', async () => {
+    await start();
+    await publish({ sequence: 1 });
+    await expect.poll(() => samplesOf(), eventually).toBe(10);
+    const manager = await bus.jetstreamManager();
+    for await (const { name } of manager.consumers.list(telemetryStream)) {
+      await manager.consumers.delete(telemetryStream, name);
+    }
+    await publish({ sequence: 2 });
+    await expect.poll(() => samplesOf(), eventually).toBe(20);
+    await manager.streams.delete(telemetryStream);
+    await expect
+      .poll(
+        () =>
+          publish({ sequence: 3 }).then(
+            () => true,
+            () => false,
+          ),
+        eventually,
+      )
+      .toBe(true);
+    await expect.poll(() => samplesOf(), eventually).toBe(30);
+  });
+
+  it('stops while NATS is away', async () => {
+    const controller = await start();
+    await nats.stop();
+    await controller.stop();
+    await expect(controller.done).resolves.toBeUndefined();
+  });
+
+  it('brings the stream to the retention it is told', async () => {
+    const first = await start();
+    await first.stop();
+    await start({ telemetryMaxBytes: 2 ** 22, telemetryMaxAgeMs: 60_000 });
+    const { config } = await (await bus.jetstreamManager()).streams.info(telemetryStream);
+    expect(config).toMatchObject({
+      max_bytes: 2 ** 22,
+      max_age: 60e9,
+      duplicate_window: 60e9,
+      discard: 'old',
+    });
+  });
+});
+
+describe('at start', () => {
+  it('tells that there is no NATS server', async () => {
+    await nats.stop();
+    await expect(start()).rejects.toThrow(withCode('NATS_UNAVAILABLE'));
+  });
+
+  it('waits for the NATS server if told to', async () => {
+    await nats.stop();
+    const started = start({ waitForNats: true });
+    const late = await startNatsServer({ port: nats.port });
+    cleanUps.splice(1, 0, () => late.stop());
+    await started;
+    await expect
+      .poll(
+        () =>
+          client.listDevices().then(
+            () => true,
+            () => false,
+          ),
+        eventually,
+      )
+      .toBe(true);
+  });
+
+  it('tells that the NATS server has no JetStream', async () => {
+    const plain = await startNatsServer({ jetStream: false });
+    cleanUps.push(() => plain.stop());
+    await expect(start({ nats: plain.url })).rejects.toMatchObject({
+      code: 'JETSTREAM_UNAVAILABLE',
+      hint: expect.stringContaining('nats-server -js'),
+    });
+  });
+});

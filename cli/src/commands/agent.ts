@@ -1,0 +1,24 @@
+import { createWriteStream } from 'node:fs';
+import type { Writable } from 'node:stream';
+import { agentConfig, startAgent } from '@offramp/edge-agent';
+import { createLogger } from '@offramp/shared';
+import type { Command } from 'commander';
+import { configCommand } from '../config-command.js';
+import { runService } from '../service.js';
+
+export function agentCommand(): Command {
+  return configCommand(
+    'agent <bundle>',
+    'Classify on this device, and offload what no exit here is sure of',
+    agentConfig,
+    async (config, bundle) => {
+      const logger = createLogger('agent', config.logLevel);
+      await runService(await startAgent(bundle as string, config, logger, { output: standardOutput() }));
+    },
+  );
+}
+
+/** Node.js writes pipes synchronously: a slow reader would hold up everything. By its descriptor it does not. */
+function standardOutput(): Writable {
+  return process.stdout.isTTY ? process.stdout : createWriteStream('', { fd: 1, autoClose: false });
+}

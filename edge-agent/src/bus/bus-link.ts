@@ -1,0 +1,97 @@
+import { type Clock, connectBus, type Logger, messageOf } from '@offramp/shared';
+import { Events, type NatsConnection } from 'nats';
+import { Backoff } from '../backoff.js';
+
+/** Told when the bus comes and goes. */
+export interface BusListener {
+  /** Connected for the first time, or again: what was subscribed or read before may be out of date. */
+  onUp(connection: NatsConnection): void;
+  onDown(): void;
+}
+
+export interface BusLinkOptions {
+  url: string;
+  /** Shown in the server's list of connections. */
+  name: string;
+}
+
+const firstRetryMs = 250;
+const maxRetryMs = 5_000;
+
+/** A connection to NATS that may be absent when the agent starts, and at any time later. */
+export class BusLink {
+  private connection: NatsConnection | null = null;
+  private connected = false;
+  private everConnected = false;
+  private everTried = false;
+  private closed = false;
+  private cancelRetry: () => void = () => undefined;
+  private readonly listeners: BusListener[] = [];
+  private readonly backoff: Backoff;
+
+  constructor(
+    private readonly options: BusLinkOptions,
+    private readonly clock: Clock,
+    random: () => number,
+    private readonly logger: Logger,
+  ) {
+    this.backoff = new Backoff(firstRetryMs, maxRetryMs, random);
+  }
+
+  /** `down` while a connection that once was is away; `never` before the first. */
+  get state(): 'up' | 'down' | 'never' {
+    return this.connected ? 'up' : this.everConnected ? 'down' : 'never';
+  }
+
+  listen(listener: BusListener): void {
+    this.listeners.push(listener);
+  }
+
+  /** Begins to connect, and goes on in the background. Settles after the first attempt. */
+  async start(): Promise<void> {
+    if (this.closed) return;
+    try {
+      const connection = await connectBus(this.options);
+      if (this.closed) {
+        await connection.close();
+        return;
+      }
+      this.connection = connection;
+      this.follow(connection).catch((error: unknown) => this.logger.warn(messageOf(error)));
+      this.up(connection);
+    } catch (error) {
+      this.logger[this.everTried ? 'debug' : 'warn'](
+        { reason: messageOf(error) },
+        'no NATS server; going on without, and trying again',
+      );
+      this.everTried = true;
+      this.cancelRetry = this.clock.after(this.backoff.next(), () => void this.start());
+    }
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    this.cancelRetry();
+    await this.connection?.close();
+  }
+
+  private async follow(connection: NatsConnection): Promise<void> {
+    for await (const status of connection.status()) {
+      if (this.closed) return;
+      if (status.type === Events.Disconnect && this.connected) {
+        this.connected = false;
+        this.logger.warn('lost NATS; going on without, and trying again');
+        for (const listener of this.listeners) listener.onDown();
+      } else if (status.type === Events.Reconnect) {
+        this.up(connection);
+      }
+    }
+  }
+
+  private up(connection: NatsConnection): void {
+    this.connected = true;
+    this.everConnected = true;
+    this.logger.info({ server: connection.getServer() }, 'connected to NATS');
+    for (const listener of this.listeners) listener.onUp(connection);
+  }
+}

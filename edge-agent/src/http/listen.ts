@@ -1,0 +1,35 @@
+import { lstat, unlink } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { type ListenAddress, listenError, systemCodeOf } from '@offramp/shared';
+import type { FastifyInstance } from 'fastify';
+
+/**
+ * Listens on a TCP port or a Unix socket. A socket file that a dead process left behind is taken over.
+ * @param text the address as the operator wrote it
+ * @returns the address in use: `http://host:port` or `unix:/path`
+ * @throws OfframpError `PORT_IN_USE`, `LISTEN_FAILED`
+ */
+export async function listen(server: FastifyInstance, address: ListenAddress, text: string): Promise<string> {
+  try {
+    if (!('socketPath' in address)) return await server.listen({ host: address.host, port: address.port });
+    if (await isStaleSocket(address.socketPath)) await unlink(address.socketPath);
+    await server.listen({ path: address.socketPath });
+    return `unix:${address.socketPath}`;
+  } catch (cause) {
+    throw listenError(text, cause);
+  }
+}
+
+/** Whether a socket stands at the path that nobody listens on. */
+async function isStaleSocket(path: string): Promise<boolean> {
+  const info = await lstat(path).catch(() => null);
+  if (!info?.isSocket()) return false;
+  return new Promise((resolve) => {
+    const probe = connect(path);
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(false);
+    });
+    probe.once('error', (error) => resolve(systemCodeOf(error) === 'ECONNREFUSED'));
+  });
+}

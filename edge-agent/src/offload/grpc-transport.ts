@@ -1,0 +1,118 @@
+import { Client, type ClientDuplexStream, connectivityState, credentials, Metadata } from '@grpc/grpc-js';
+import {
+  type Clock,
+  messageOf,
+  offloadService,
+  type ResumeRequest,
+  type ResumeResponse,
+} from '@offramp/shared';
+import type { OffloadStream, OffloadTransport, StreamEvents } from './transport.js';
+
+export interface GrpcTransportOptions {
+  /** `host:port` */
+  address: string;
+  /** How long an attempt to connect may take. */
+  connectTimeoutMs: number;
+}
+
+const channelOptions = {
+  // One attempt a client: when to try again is decided by whoever opens streams.
+  'grpc.use_local_subchannel_pool': 1,
+  'grpc.enable_retries': 0,
+  // Notices within 15 s that the worker's machine is gone.
+  'grpc.keepalive_time_ms': 10_000,
+  'grpc.keepalive_timeout_ms': 5_000,
+};
+
+/** The `Resume` stream over gRPC, without transport security. */
+export class GrpcTransport implements OffloadTransport {
+  constructor(
+    private readonly options: GrpcTransportOptions,
+    private readonly clock: Clock,
+  ) {}
+
+  open(events: StreamEvents): OffloadStream {
+    return new GrpcStream(this.options, this.clock, events);
+  }
+}
+
+type Call = ClientDuplexStream<ResumeRequest, ResumeResponse>;
+
+class GrpcStream implements OffloadStream {
+  private readonly client: Client;
+  private call: Call | null = null;
+  private closed = false;
+  private readonly cancelTimeout: () => void;
+
+  constructor(
+    options: GrpcTransportOptions,
+    clock: Clock,
+    private readonly events: StreamEvents,
+  ) {
+    this.client = new Client(options.address, credentials.createInsecure(), channelOptions);
+    this.cancelTimeout = clock.after(options.connectTimeoutMs, () =>
+      this.fail(`${options.address} did not answer within ${options.connectTimeoutMs} ms`),
+    );
+    this.watch(options.address);
+  }
+
+  send(request: ResumeRequest): boolean {
+    return this.call?.write(request) ?? false;
+  }
+
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.cancelTimeout();
+    this.call?.cancel();
+    this.client.close();
+  }
+
+  /** Follows the channel until it is ready, or has failed once. */
+  private watch(address: string): void {
+    const channel = this.client.getChannel();
+    const step = () => {
+      if (this.closed) return;
+      const state = channel.getConnectivityState(true);
+      if (state === connectivityState.READY) {
+        this.begin();
+      } else if (state === connectivityState.TRANSIENT_FAILURE || state === connectivityState.SHUTDOWN) {
+        this.fail(`no worker answers at ${address}`);
+      } else {
+        channel.watchConnectivityState(state, Number.POSITIVE_INFINITY, step);
+      }
+    };
+    setImmediate(step);
+  }
+
+  private begin(): void {
+    this.cancelTimeout();
+    const { path, requestSerialize } = offloadService.Resume;
+    const call: Call = this.client.makeBidiStreamRequest(path, requestSerialize, deserialize, new Metadata());
+    this.call = call;
+    call.on('data', (response: ResumeResponse) => {
+      if (!this.closed) this.events.onResponse(response);
+    });
+    call.on('drain', () => {
+      if (!this.closed) this.events.onDrain();
+    });
+    call.on('error', (error) => this.fail(messageOf(error)));
+    call.on('end', () => this.fail('the worker ended the stream'));
+    this.events.onOpen();
+  }
+
+  private fail(reason: string): void {
+    if (this.closed) return;
+    this.close();
+    this.events.onClose(reason);
+  }
+}
+
+/** Bytes that are no response become one to no sample: what is wrong with them ends there, not the stream. */
+function deserialize(bytes: Buffer): ResumeResponse {
+  try {
+    return offloadService.Resume.responseDeserialize(bytes);
+  } catch {
+    return {};
+  }
+}

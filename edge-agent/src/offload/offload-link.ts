@@ -1,0 +1,300 @@
+import type { Clock, Logger, RefusalMessage, ResumeRequest, ResumeResponse } from '@offramp/shared';
+import { Backoff } from '../backoff.js';
+import { type AnswerScope, checkAnswer, type WorkerAnswer } from './check-answer.js';
+import type { OffloadStream, OffloadTransport } from './transport.js';
+
+/** What becomes of a sample that is to be offloaded depends on this. */
+export type LinkState =
+  /** Not started, or closed for good: samples fall back at once. */
+  | 'closed'
+  /** A stream is being opened: samples fall back at once. */
+  | 'connecting'
+  /** The stream takes samples. */
+  | 'ready'
+  /** The stream stands, but the worker asked to be left alone for a while: samples fall back at once. */
+  | 'paused'
+  /** The stream stands, but the worker does not serve this bundle; asked again after a longer pause. */
+  | 'unserved'
+  /** The stream broke or could not be opened, and the next attempt is due later: samples fall back at once. */
+  | 'waiting';
+
+export interface OffloadLinkOptions {
+  /** Most samples sent and not yet answered. */
+  maxInFlight: number;
+  /** From {@link OffloadLink.offload} on, waiting for a place included. */
+  timeoutMs: number;
+  reconnectFirstMs: number;
+  reconnectMaxMs: number;
+  /** How long to leave a worker alone that does not serve the bundle. */
+  unservedPauseMs: number;
+}
+
+/** A sample at the stage where the device stops. */
+export type OffloadSample = Omit<ResumeRequest, 'sampleId' | 'deadlineMs'>;
+
+/** Why a local exit has to answer. */
+export type FallbackReason = 'down' | 'broken' | 'timeout' | 'refused' | 'stopping';
+
+export type OffloadOutcome = {
+  /** Activation bytes that were sent; 0 if the sample never left. */
+  sentBytes: number;
+} & ({ answer: WorkerAnswer } | { fallback: FallbackReason });
+
+export interface LinkCounters {
+  answered: number;
+  timeouts: number;
+  refusals: number;
+  /** Samples that fell back because the stream broke under them. */
+  broken: number;
+  /** Answers to samples that had been answered otherwise by then. */
+  late: number;
+  /** Responses that no sample could have got. */
+  invalid: number;
+  reconnects: number;
+}
+
+interface Pending {
+  id: number;
+  sample: OffloadSample;
+  expiresAt: number;
+  sentBytes: number;
+  cancelTimer: () => void;
+  settle(outcome: OffloadOutcome): void;
+}
+
+const maxPauseMs = 60_000;
+const grpcNotFound = 5;
+const grpcPausing = [8, 14]; // RESOURCE_EXHAUSTED, UNAVAILABLE
+
+/**
+ * The device's side of the `Resume` stream: keeps one open, and gives every sample exactly one outcome,
+ * in time.
+ *
+ * No more than `maxInFlight` samples are on the stream. Those beyond wait here, within their timeout, as long
+ * as the stream takes no more; how many that can be is bounded by the agent's own bound on samples
+ * in flight. Time, chance and the network are passed in.
+ */
+export class OffloadLink {
+  readonly counters: LinkCounters = {
+    answered: 0,
+    timeouts: 0,
+    refusals: 0,
+    broken: 0,
+    late: 0,
+    invalid: 0,
+    reconnects: 0,
+  };
+  private current: LinkState = 'closed';
+  private stream: OffloadStream | null = null;
+  private writable = false;
+  private readonly queued = new Map<number, Pending>();
+  private readonly sent = new Map<number, Pending>();
+  private lastId = 0;
+  private cancelWake: () => void = () => undefined;
+  private readonly backoff: Backoff;
+  private readonly attemptWaiters: (() => void)[] = [];
+  private attempted = false;
+  private readonly logged = new Set<string>();
+
+  constructor(
+    private readonly options: OffloadLinkOptions,
+    private readonly scope: AnswerScope,
+    private readonly transport: OffloadTransport,
+    private readonly clock: Clock,
+    random: () => number,
+    private readonly logger: Logger,
+  ) {
+    this.backoff = new Backoff(options.reconnectFirstMs, options.reconnectMaxMs, random);
+  }
+
+  get state(): LinkState {
+    return this.current;
+  }
+
+  /** Samples sent, and samples that wait to be sent. */
+  get inFlight(): { sent: number; queued: number } {
+    return { sent: this.sent.size, queued: this.queued.size };
+  }
+
+  start(): void {
+    if (this.current === 'closed') this.connect();
+  }
+
+  /** Settles when the first attempt to reach the worker has succeeded or failed. */
+  firstAttempt(): Promise<void> {
+    if (this.attempted) return Promise.resolve();
+    return new Promise((resolve) => this.attemptWaiters.push(resolve));
+  }
+
+  /** Never rejects, and settles within the timeout. */
+  offload(sample: OffloadSample): Promise<OffloadOutcome> {
+    if (this.current !== 'ready') {
+      const fallback = this.current === 'closed' ? 'stopping' : 'down';
+      return Promise.resolve({ fallback, sentBytes: 0 });
+    }
+    return new Promise((resolve) => {
+      const id = ++this.lastId;
+      const pending: Pending = {
+        id,
+        sample,
+        expiresAt: this.clock.now() + this.options.timeoutMs,
+        sentBytes: 0,
+        cancelTimer: this.clock.after(this.options.timeoutMs, () => {
+          this.counters.timeouts++;
+          this.fallBack(pending, 'timeout');
+          this.pump();
+        }),
+        settle: resolve,
+      };
+      this.queued.set(id, pending);
+      this.pump();
+    });
+  }
+
+  /** Closes the stream for good. Whatever is on it falls back at once. */
+  close(): void {
+    this.enter('closed');
+    this.stream?.close();
+    this.stream = null;
+    this.fallBackAll('stopping');
+    this.noteAttempt();
+  }
+
+  private connect(): void {
+    this.enter('connecting');
+    const mine = <A extends unknown[]>(handler: (...args: A) => void) => {
+      return (...args: A) => {
+        if (this.stream === stream) handler(...args);
+      };
+    };
+    const stream = this.transport.open({
+      onOpen: mine(() => this.opened()),
+      onResponse: mine((response) => this.respond(response)),
+      onDrain: mine(() => {
+        this.writable = true;
+        this.pump();
+      }),
+      onClose: mine((reason) => this.broke(reason)),
+    });
+    this.stream = stream;
+  }
+
+  private opened(): void {
+    this.writable = true;
+    this.logOnce('info', 'connected', {}, 'connected to the worker');
+    this.enter('ready');
+    this.noteAttempt();
+  }
+
+  private broke(reason: string): void {
+    this.logOnce('warn', 'down', { reason }, 'no worker; local exits answer');
+    this.stream = null;
+    this.counters.broken += this.queued.size + this.sent.size;
+    this.enter('waiting', this.backoff.next(), () => {
+      this.counters.reconnects++;
+      this.connect();
+    });
+    this.fallBackAll('broken');
+    this.noteAttempt();
+  }
+
+  private respond(response: ResumeResponse): void {
+    const id = response.sampleId ?? 0;
+    const pending = this.sent.get(id);
+    if (id < 1 || id > this.lastId || this.queued.has(id)) {
+      this.drop(`sample ${id} was never sent`);
+    } else if (!pending) {
+      this.counters.late++;
+    } else if (response.answer) {
+      const checked = checkAnswer(response.answer, this.scope);
+      if (typeof checked === 'string') {
+        this.drop(checked);
+      } else {
+        this.counters.answered++;
+        this.backoff.reset();
+        this.logged.clear();
+        this.finish(pending, { answer: checked, sentBytes: pending.sentBytes });
+      }
+    } else if (response.refusal) {
+      this.refused(pending, response.refusal);
+    } else {
+      this.drop('neither an answer nor a refusal');
+    }
+    this.pump();
+  }
+
+  private refused(pending: Pending, refusal: RefusalMessage): void {
+    const code = refusal.code ?? 0;
+    this.counters.refusals++;
+    this.logOnce(
+      'warn',
+      `refusal ${code}`,
+      { code, reason: refusal.message ?? '' },
+      'the worker refuses samples',
+    );
+    const retryAfterMs = Math.min(refusal.retryAfterMs ?? 0, maxPauseMs);
+    if (this.current === 'ready') {
+      if (code === grpcNotFound) {
+        this.enter('unserved', this.options.unservedPauseMs, () => this.enter('ready'));
+      } else if (grpcPausing.includes(code) && retryAfterMs > 0) {
+        this.enter('paused', retryAfterMs, () => this.enter('ready'));
+      }
+    }
+    this.fallBack(pending, 'refused');
+    if (this.current !== 'ready') for (const waiting of this.queued.values()) this.fallBack(waiting, 'down');
+  }
+
+  /** Sends what the stream and the bound on samples in flight allow. */
+  private pump(): void {
+    if (this.current !== 'ready') return;
+    for (const pending of this.queued.values()) {
+      if (!this.stream || !this.writable || this.sent.size >= this.options.maxInFlight) return;
+      this.queued.delete(pending.id);
+      this.sent.set(pending.id, pending);
+      pending.sentBytes = pending.sample.tensor?.data?.byteLength ?? 0;
+      this.writable = this.stream.send({
+        ...pending.sample,
+        sampleId: pending.id,
+        deadlineMs: Math.max(1, Math.floor(pending.expiresAt - this.clock.now())),
+      });
+    }
+  }
+
+  private enter(state: LinkState, forMs?: number, then?: () => void): void {
+    this.cancelWake();
+    this.cancelWake = () => undefined;
+    this.current = state;
+    if (forMs !== undefined && then) this.cancelWake = this.clock.after(forMs, then);
+  }
+
+  private fallBackAll(reason: FallbackReason): void {
+    for (const pending of [...this.sent.values(), ...this.queued.values()]) this.fallBack(pending, reason);
+  }
+
+  private fallBack(pending: Pending, reason: FallbackReason): void {
+    this.finish(pending, { fallback: reason, sentBytes: pending.sentBytes });
+  }
+
+  private finish(pending: Pending, outcome: OffloadOutcome): void {
+    pending.cancelTimer();
+    this.queued.delete(pending.id);
+    this.sent.delete(pending.id);
+    pending.settle(outcome);
+  }
+
+  private drop(problem: string): void {
+    this.counters.invalid++;
+    this.logOnce('warn', 'invalid', { problem }, 'the worker sent a response that no sample could have got');
+  }
+
+  /** The same again is not worth more than `debug`, until a worker has answered in between. */
+  private logOnce(level: 'info' | 'warn', key: string, details: object, message: string): void {
+    this.logger[this.logged.has(key) ? 'debug' : level](details, message);
+    this.logged.add(key);
+  }
+
+  private noteAttempt(): void {
+    this.attempted = true;
+    for (const resolve of this.attemptWaiters.splice(0)) resolve();
+  }
+}

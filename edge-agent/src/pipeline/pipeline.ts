@@ -1,0 +1,170 @@
+import {
+  type Bundle,
+  type CascadeSample,
+  type Clock,
+  type ExitOutcome,
+  encodeTensor,
+  float32,
+  isOfframpError,
+  messageOf,
+  OfframpError,
+  runStage,
+  type StageRunner,
+} from '@offramp/shared';
+import { type AnswerHeader, answerBase, type SampleResult } from '../answer.js';
+import type { OffloadLink } from '../offload/offload-link.js';
+import type { ActivePolicy, PolicyHolder } from '../policy/policy-holder.js';
+
+/** A sample as a source hands it over. */
+export interface IncomingSample {
+  /** Where it comes from, as far as that is known before it is loaded. */
+  name: string;
+  /** Index into the bundle's labels, where known. */
+  trueLabelIndex: number | null;
+  /** Its errors become the sample's answer. */
+  load(): Promise<LoadedSample>;
+}
+
+export interface LoadedSample {
+  /** The model's input, preprocessed. */
+  input: Float32Array;
+  /** Where it comes from, if that is more than was known before. */
+  name?: string;
+}
+
+interface Travelling extends CascadeSample {
+  readonly policy: ActivePolicy;
+  readonly passed: ExitOutcome[];
+}
+
+/** What became of the device's part of the cascade. */
+type LocalEnd = { left: ExitOutcome } | { activation: Float32Array };
+
+export interface PipelineParts {
+  bundle: Bundle;
+  /** Stages that the device runs, from the first. */
+  deviceStages: number;
+  runner: StageRunner;
+  policy: PolicyHolder;
+  /** `null` where the device has nowhere to offload to. */
+  link: OffloadLink | null;
+  clock: Clock;
+}
+
+/** Takes one sample at a time from arrival to answer; any number of them at once. */
+export class Pipeline {
+  private lastId = 0;
+  private hurrying = false;
+
+  constructor(private readonly parts: PipelineParts) {}
+
+  /**
+   * Answers a sample: by the first exit on the device whose confidence reaches its threshold, else by
+   * the worker, else by the surest exit that it passed. Never rejects.
+   * @param arrivedAt by the clock, in milliseconds
+   */
+  async run(incoming: IncomingSample, arrivedAt = this.parts.clock.now()): Promise<SampleResult> {
+    const id = ++this.lastId;
+    const policy = this.parts.policy.current;
+    const sample: Travelling = { policy, thresholds: policy.thresholds, passed: [] };
+    let name = incoming.name;
+    const header = (): AnswerHeader => ({
+      id,
+      name,
+      policy,
+      bundle: this.parts.bundle.digest,
+      trueLabelIndex: incoming.trueLabelIndex,
+      latencyMs: this.parts.clock.now() - arrivedAt,
+    });
+    try {
+      const loaded = await incoming.load();
+      name = loaded.name ?? name;
+      const end = await this.runOnDevice(sample, loaded.input);
+      if ('left' in end) return this.answered(header(), sample, end.left, {});
+      return await this.offload(header, sample, end.activation);
+    } catch (error) {
+      const problem = isOfframpError(error)
+        ? error
+        : new OfframpError('INTERNAL', messageOf(error), { cause: error });
+      if (this.hurrying && sample.passed.length > 0) return this.fallBack(header(), sample, 0);
+      const { labels } = this.parts.bundle.manifest;
+      const { code, message } = problem;
+      return { kind: 'failed', answer: { ...answerBase(header(), labels), error: { code, message } } };
+    }
+  }
+
+  /** From now on every sample that has passed an exit is answered by one, at once. */
+  hurry(): void {
+    this.hurrying = true;
+    this.parts.link?.close();
+  }
+
+  private async runOnDevice(sample: Travelling, input: Float32Array): Promise<LocalEnd> {
+    let activation = input;
+    for (let stage = 0; stage < this.parts.deviceStages; stage++) {
+      if (this.hurrying && sample.passed.length > 0) break;
+      const step = await runStage(this.parts.runner, stage, [sample], activation);
+      const left = step.answered[0];
+      if (left) return { left: left.outcome };
+      activation = step.activation;
+    }
+    return { activation };
+  }
+
+  private async offload(
+    header: () => AnswerHeader,
+    sample: Travelling,
+    activation: Float32Array,
+  ): Promise<SampleResult> {
+    const { link, bundle, deviceStages } = this.parts;
+    const stage = bundle.manifest.stages[deviceStages];
+    if (!link || !stage || this.hurrying) return this.fallBack(header(), sample, 0);
+    const outcome = await link.offload({
+      bundleDigest: bundle.digestBytes,
+      stage: deviceStages,
+      tensor: encodeTensor(float32, stage.inputShape, activation),
+      thresholds: [...sample.thresholds],
+      policyVersion: sample.policy.version,
+    });
+    if ('fallback' in outcome) return this.fallBack(header(), sample, outcome.sentBytes);
+    const { answer, sentBytes } = outcome;
+    return this.answered(header(), sample, answer.outcome, { sentBytes, passedOnWorker: answer.passed });
+  }
+
+  /** The surest of the exits that the sample passed answers; the deepest of several that are equally sure. */
+  private fallBack(header: AnswerHeader, sample: Travelling, sentBytes: number): SampleResult {
+    const best = sample.passed.reduce((a, b) => (a.confidence > b.confidence ? a : b));
+    return this.answered(header, sample, best, { sentBytes, degraded: true });
+  }
+
+  private answered(
+    header: AnswerHeader,
+    sample: Travelling,
+    outcome: ExitOutcome,
+    how: { sentBytes?: number; degraded?: boolean; passedOnWorker?: ExitOutcome[] },
+  ): SampleResult {
+    const { labels } = this.parts.bundle.manifest;
+    const { trueLabelIndex } = header;
+    const byWorker = how.passedOnWorker !== undefined;
+    const degraded = how.degraded ?? false;
+    const sentBytes = how.sentBytes ?? 0;
+    return {
+      kind: 'answered',
+      answer: {
+        ...answerBase(header, labels),
+        label: labels[outcome.label] ?? String(outcome.label),
+        labelIndex: outcome.label,
+        confidence: outcome.confidence,
+        exit: outcome.exit,
+        offloaded: sentBytes > 0,
+        degraded,
+        ...(trueLabelIndex === null ? {} : { correct: outcome.label === trueLabelIndex }),
+      },
+      trueLabelIndex,
+      stagesRun: byWorker || degraded ? sample.passed.length : sample.passed.length + 1,
+      byWorker,
+      offloadBytes: sentBytes,
+      passed: [...sample.passed, ...(how.passedOnWorker ?? [])],
+    };
+  }
+}

@@ -1,0 +1,105 @@
+import {
+  type Bundle,
+  type Clock,
+  type Dataset,
+  type Logger,
+  OfframpError,
+  openDataset,
+  pictureChannels,
+  preprocess,
+  type Split,
+} from '@offramp/shared';
+import type { IncomingSample } from '../pipeline/pipeline.js';
+import type { Slot, Slots } from '../slots.js';
+import { mapLabels } from './label-map.js';
+import { Pacer } from './pacer.js';
+import { type Selection, selectIndices } from './selection.js';
+
+export interface DatasetSourceOptions {
+  path: string;
+  split: Split;
+  selection: Selection;
+  /** 0: as fast as there are places. */
+  ratePerSecond: number;
+}
+
+/** Pictures of a data set, pulled as places become free. */
+export class DatasetSource {
+  private readonly pacer: Pacer;
+  private stopped = false;
+
+  private constructor(
+    private readonly dataset: Dataset,
+    private readonly bundle: Bundle,
+    private readonly options: DatasetSourceOptions,
+    private readonly labelOf: (index: number) => number | null,
+    clock: Clock,
+  ) {
+    this.pacer = new Pacer(options.ratePerSecond, clock);
+  }
+
+  /** @throws OfframpError `DATA_NOT_FOUND`, `DATA_INVALID`, `CONFIG_INVALID` */
+  static async open(
+    bundle: Bundle,
+    options: DatasetSourceOptions,
+    clock: Clock,
+    logger: Logger,
+  ): Promise<DatasetSource> {
+    const { input, labels } = bundle.manifest;
+    const dataset = await openDataset(options.path, {
+      split: options.split,
+      channels: pictureChannels(input),
+    });
+    if (options.selection.offset >= dataset.size) {
+      throw new OfframpError(
+        'DATA_NOT_FOUND',
+        `shard ${options.selection.offset}/${options.selection.step} of ${dataset.size} pictures has none`,
+      );
+    }
+    const map = mapLabels(dataset.classNames, labels);
+    if (!map) {
+      logger.warn(
+        { classes: dataset.classNames?.slice(0, 5), labels: labels.slice(0, 5) },
+        "the source's classes are not the bundle's; its labels are not used",
+      );
+    }
+    logger.info({ source: dataset.description }, 'source opened');
+    return new DatasetSource(
+      dataset,
+      bundle,
+      options,
+      (index) => map?.(dataset.labelAt(index)) ?? null,
+      clock,
+    );
+  }
+
+  /**
+   * Hands over samples, each with the place it holds, until the selection is exhausted or stopped.
+   * @param accept gives the place back
+   */
+  async run(slots: Slots, accept: (sample: IncomingSample, slot: Slot) => void): Promise<void> {
+    for (const index of selectIndices(this.dataset.size, this.options.selection)) {
+      await this.pacer.next();
+      if (this.stopped) return;
+      const slot = await slots.take();
+      if (!slot) return;
+      accept(this.sampleAt(index), slot);
+    }
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.pacer.cancel();
+  }
+
+  private sampleAt(index: number): IncomingSample {
+    return {
+      name: `#${index}`,
+      trueLabelIndex: this.labelOf(index),
+      load: async () => {
+        const { name, picture } = await this.dataset.read(index);
+        return { name, input: await preprocess(picture, this.bundle.manifest.input) };
+      },
+    };
+  }
+}

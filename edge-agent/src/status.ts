@@ -1,0 +1,104 @@
+import { type Bundle, CloudLink, type DeviceStateMessage, Lifecycle, offrampVersion } from '@offramp/shared';
+import type { BusLink } from './bus/bus-link.js';
+import type { LinkCounters, LinkState, OffloadLink } from './offload/offload-link.js';
+import type { PolicyHolder } from './policy/policy-holder.js';
+import { type Summary, summarise } from './summary.js';
+import type { TelemetryReporter } from './telemetry/reporter.js';
+import type { WindowCounts } from './telemetry/window-counts.js';
+
+/** Where an agent is in its life. */
+export type AgentPhase =
+  /** Loading, and waiting shortly for NATS and the worker; takes no samples. */
+  | 'starting'
+  | 'running'
+  /** Takes no new samples, answers those in flight. */
+  | 'draining'
+  | 'stopped';
+
+/** What `GET /v1/status` answers. */
+export interface AgentStatus {
+  phase: AgentPhase;
+  device: string;
+  group: string;
+  version: string;
+  bundle: { name: string; digest: string; branches: number; stages: number };
+  /** Stages that the device runs. */
+  deviceStages: number;
+  policy: { version: number; thresholds: readonly number[]; error: string | null };
+  /** `null` where the device has nowhere to offload to. */
+  cloud: { address: string; state: LinkState; sent: number; queued: number; counters: LinkCounters } | null;
+  /** `null` where the agent stands alone. */
+  nats: { state: BusLink['state']; telemetryBacklog: number } | null;
+  inFlight: number;
+  totals: Summary;
+}
+
+export interface StatusParts {
+  phase: AgentPhase;
+  config: { group: string; cloud?: string | undefined };
+  device: string;
+  bundle: Bundle;
+  deviceStages: number;
+  policy: PolicyHolder;
+  link: OffloadLink | null;
+  bus: BusLink | null;
+  reporter: TelemetryReporter | null;
+  totals: WindowCounts;
+  inFlight: number;
+}
+
+export function describeStatus(parts: StatusParts): AgentStatus {
+  const { bundle, config, policy, link, bus, reporter } = parts;
+  return {
+    phase: parts.phase,
+    device: parts.device,
+    group: config.group,
+    version: offrampVersion,
+    bundle: {
+      name: bundle.manifest.name,
+      digest: bundle.digest,
+      branches: bundle.branches,
+      stages: bundle.manifest.stages.length,
+    },
+    deviceStages: parts.deviceStages,
+    policy: { ...policy.current, error: policy.error?.message ?? null },
+    cloud: link && {
+      address: config.cloud ?? '',
+      state: link.state,
+      ...link.inFlight,
+      counters: { ...link.counters },
+    },
+    nats: bus && { state: bus.state, telemetryBacklog: reporter?.pending ?? 0 },
+    inFlight: parts.inFlight,
+    totals: summarise(parts.totals),
+  };
+}
+
+const lifecycles: Record<AgentPhase, Lifecycle> = {
+  starting: Lifecycle.LIFECYCLE_UNSPECIFIED,
+  running: Lifecycle.LIFECYCLE_RUNNING,
+  draining: Lifecycle.LIFECYCLE_DRAINING,
+  stopped: Lifecycle.LIFECYCLE_STOPPED,
+};
+
+/** The status as telemetry carries it. */
+export function deviceState(status: AgentStatus, bundle: Bundle): DeviceStateMessage {
+  return {
+    lifecycle: lifecycles[status.phase],
+    agentVersion: status.version,
+    bundleDigest: bundle.digestBytes,
+    bundleName: status.bundle.name,
+    branches: status.bundle.branches,
+    deviceStages: status.deviceStages,
+    policyVersion: status.policy.version,
+    thresholds: [...status.policy.thresholds],
+    cloudLink: cloudLink(status),
+    policyError: status.policy.error ?? '',
+  };
+}
+
+function cloudLink(status: AgentStatus): CloudLink {
+  if (status.deviceStages === status.bundle.stages) return CloudLink.CLOUD_LINK_UNUSED;
+  const connected = status.cloud?.state === 'ready' || status.cloud?.state === 'paused';
+  return connected ? CloudLink.CLOUD_LINK_CONNECTED : CloudLink.CLOUD_LINK_DOWN;
+}

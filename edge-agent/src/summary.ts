@@ -1,0 +1,36 @@
+import type { WindowCounts } from './telemetry/window-counts.js';
+
+/** Totals since the start, for people. */
+export interface Summary {
+  samples: number;
+  /** Answers per exit; the final exit last. */
+  exits: readonly number[];
+  offloaded: number;
+  degraded: number;
+  failed: number;
+  refused: number;
+  /** Share of the labelled samples answered with their label; `null` where there are none. */
+  accuracy: number | null;
+  /** Milliseconds from arrival to answer; `null` while nothing was answered. */
+  latencyP50Ms: number | null;
+  latencyP99Ms: number | null;
+  offloadBytes: number;
+}
+
+export function summarise(counts: WindowCounts): Summary {
+  const quantile = (q: number) => (counts.latency.count === 0 ? null : round(counts.latency.quantile(q)));
+  return {
+    samples: counts.samples,
+    exits: [...counts.exits],
+    offloaded: counts.offloaded,
+    degraded: counts.degraded,
+    failed: counts.failed,
+    refused: counts.refused,
+    accuracy: counts.labelled === 0 ? null : round(counts.correct / counts.labelled),
+    latencyP50Ms: quantile(0.5),
+    latencyP99Ms: quantile(0.99),
+    offloadBytes: counts.offloadBytes,
+  };
+}
+
+const round = (value: number) => Math.round(value * 10_000) / 10_000;

@@ -1,0 +1,73 @@
+import type { DeviceStateMessage, TelemetryReport } from '@offramp/shared';
+import type { WindowCounts } from './window-counts.js';
+
+/** A window that has ended, and what the device was at its end. */
+export interface EndedWindow {
+  counts: WindowCounts;
+  windowMs: number;
+  state: DeviceStateMessage;
+}
+
+export interface ReportIdentity {
+  device: string;
+  group: string;
+  /** Random, one per start of the agent. */
+  bootId: string;
+}
+
+/**
+ * The reports that no one has acknowledged yet, oldest first, without losing a count.
+ *
+ * A window becomes a report, with the next sequence number, only when it is first sent, and is not
+ * changed from then on: it may have arrived although no acknowledgement did. Windows that wait behind
+ * it have no number yet. When there are too many of them, the two oldest become one, so that the
+ * sequence has no gaps however long NATS was away.
+ */
+export class ReportBacklog {
+  private sending: TelemetryReport | null = null;
+  private readonly waiting: EndedWindow[] = [];
+  private sequence = 0;
+
+  /** @param maxReports how many windows wait at most, 2 or more */
+  constructor(
+    private readonly identity: ReportIdentity,
+    private readonly maxReports: number,
+  ) {}
+
+  /** Reports not acknowledged yet. */
+  get size(): number {
+    return this.waiting.length + (this.sending ? 1 : 0);
+  }
+
+  add(window: EndedWindow): void {
+    this.waiting.push(window);
+    if (this.waiting.length <= this.maxReports) return;
+    const [oldest, next] = this.waiting.splice(0, 2) as [EndedWindow, EndedWindow];
+    oldest.counts.merge(next.counts);
+    this.waiting.unshift({
+      counts: oldest.counts,
+      windowMs: oldest.windowMs + next.windowMs,
+      state: next.state,
+    });
+  }
+
+  /** The report to send, the same one until it is acknowledged; `null` if there is none. */
+  next(): TelemetryReport | null {
+    if (this.sending) return this.sending;
+    const window = this.waiting.shift();
+    if (!window) return null;
+    this.sending = {
+      ...this.identity,
+      sequence: ++this.sequence,
+      windowMs: Math.round(window.windowMs),
+      state: window.state,
+      window: window.counts.toMessage(),
+    };
+    return this.sending;
+  }
+
+  /** The report that {@link next} gave has arrived. */
+  acknowledge(): void {
+    this.sending = null;
+  }
+}

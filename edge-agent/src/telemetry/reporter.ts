@@ -1,0 +1,133 @@
+import {
+  type Clock,
+  type DeviceStateMessage,
+  type Logger,
+  type Manifest,
+  messageOf,
+  telemetrySubject,
+  v1,
+} from '@offramp/shared';
+import type { NatsConnection } from 'nats';
+import type { SampleResult } from '../answer.js';
+import { Backoff } from '../backoff.js';
+import type { BusListener } from '../bus/bus-link.js';
+import { ReportBacklog, type ReportIdentity } from './report-backlog.js';
+import { WindowCounts } from './window-counts.js';
+
+export interface ReporterOptions extends ReportIdentity {
+  intervalMs: number;
+  maxBacklog: number;
+}
+
+const firstRetryMs = 250;
+const maxRetryMs = 5_000;
+const publishTimeoutMs = 3_000;
+
+/** Counts what is answered, window by window, and gets each window to JetStream, however long that takes. */
+export class TelemetryReporter implements BusListener {
+  private window: WindowCounts;
+  private windowStart: number;
+  private readonly backlog: ReportBacklog;
+  private readonly backoff: Backoff;
+  private connection: NatsConnection | null = null;
+  private publishing = false;
+  private warned = false;
+  private cancelInterval: () => void = () => undefined;
+  private cancelRetry: () => void = () => undefined;
+  private readonly emptyWaiters: (() => void)[] = [];
+
+  /** @param stateNow what the device is, asked at the end of each window */
+  constructor(
+    private readonly options: ReporterOptions,
+    private readonly manifest: Manifest,
+    private readonly stateNow: () => DeviceStateMessage,
+    private readonly clock: Clock,
+    random: () => number,
+    private readonly logger: Logger,
+  ) {
+    const { device, group, bootId } = options;
+    this.backlog = new ReportBacklog({ device, group, bootId }, options.maxBacklog);
+    this.backoff = new Backoff(firstRetryMs, maxRetryMs, random);
+    this.window = new WindowCounts(manifest);
+    this.windowStart = clock.now();
+  }
+
+  /** Reports that nobody has acknowledged yet. */
+  get pending(): number {
+    return this.backlog.size;
+  }
+
+  countResult(result: SampleResult): void {
+    this.window.countResult(result);
+  }
+
+  countRefused(): void {
+    this.window.countRefused();
+  }
+
+  /** Ends the window now, whether or not anything was counted, and begins the next. */
+  endWindow(): void {
+    const now = this.clock.now();
+    this.backlog.add({ counts: this.window, windowMs: now - this.windowStart, state: this.stateNow() });
+    this.window = new WindowCounts(this.manifest);
+    this.windowStart = now;
+    this.cancelInterval();
+    this.cancelInterval = this.clock.after(this.options.intervalMs, () => this.endWindow());
+    void this.publish();
+  }
+
+  onUp(connection: NatsConnection): void {
+    this.connection = connection;
+    this.backoff.reset();
+    void this.publish();
+  }
+
+  onDown(): void {
+    this.connection = null;
+    this.cancelRetry();
+  }
+
+  /** Settles when every report has been acknowledged. */
+  flushed(): Promise<void> {
+    if (this.backlog.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.emptyWaiters.push(resolve));
+  }
+
+  /** Ends no more windows and publishes no more. */
+  stop(): void {
+    this.cancelInterval();
+    this.onDown();
+  }
+
+  /** One at a time, so that reports arrive in the order of their numbers. */
+  private async publish(): Promise<void> {
+    if (this.publishing) return;
+    this.publishing = true;
+    this.cancelRetry();
+    const subject = telemetrySubject(this.options.group, this.options.device);
+    try {
+      while (this.connection) {
+        const report = this.backlog.next();
+        if (!report) break;
+        await this.connection.jetstream().publish(subject, v1.TelemetryReport.encode(report).finish(), {
+          msgID: `${report.bootId}:${report.sequence}`,
+          timeout: publishTimeoutMs,
+        });
+        this.backlog.acknowledge();
+        this.backoff.reset();
+        this.warned = false;
+      }
+    } catch (error) {
+      this.logger[this.warned ? 'debug' : 'warn'](
+        { reason: messageOf(error), backlog: this.backlog.size },
+        'telemetry is not acknowledged; keeping it, and trying again',
+      );
+      this.warned = true;
+      if (this.connection)
+        this.cancelRetry = this.clock.after(this.backoff.next(), () => void this.publish());
+    } finally {
+      this.publishing = false;
+    }
+    if (this.backlog.size === 0) for (const resolve of this.emptyWaiters.splice(0)) resolve();
+  }
+}

@@ -1,0 +1,102 @@
+import { exitMacs, LatencySketch, type Manifest, type WindowMessage } from '@offramp/shared';
+import type { AnsweredResult, SampleResult } from '../answer.js';
+
+/** Counts of a stretch of time, as `Window` in `proto/offramp/v1/fleet.proto` defines each of them. */
+export class WindowCounts {
+  samples = 0;
+  offloaded = 0;
+  degraded = 0;
+  refused = 0;
+  failed = 0;
+  labelled = 0;
+  correct = 0;
+  offloadBytes = 0;
+  deviceMacs = 0;
+  cloudMacs = 0;
+  /** Answers per exit; the final exit last. */
+  readonly exits: number[];
+  /** Per branch. */
+  readonly agreement: { compared: number; agreed: number }[];
+  /** Milliseconds from arrival to answer. */
+  readonly latency = LatencySketch.create();
+  private readonly exitMacs: readonly number[];
+
+  constructor(private readonly manifest: Manifest) {
+    this.exitMacs = exitMacs(manifest);
+    this.exits = manifest.stages.map(() => 0);
+    this.agreement = manifest.stages.slice(1).map(() => ({ compared: 0, agreed: 0 }));
+  }
+
+  countResult(result: SampleResult): void {
+    if (result.kind === 'failed') this.failed++;
+    else this.countAnswer(result);
+  }
+
+  countRefused(): void {
+    this.refused++;
+  }
+
+  merge(other: WindowCounts): void {
+    this.samples += other.samples;
+    this.offloaded += other.offloaded;
+    this.degraded += other.degraded;
+    this.refused += other.refused;
+    this.failed += other.failed;
+    this.labelled += other.labelled;
+    this.correct += other.correct;
+    this.offloadBytes += other.offloadBytes;
+    this.deviceMacs += other.deviceMacs;
+    this.cloudMacs += other.cloudMacs;
+    other.exits.forEach((count, exit) => {
+      this.exits[exit] = (this.exits[exit] ?? 0) + count;
+    });
+    this.agreement.forEach((mine, branch) => {
+      mine.compared += other.agreement[branch]?.compared ?? 0;
+      mine.agreed += other.agreement[branch]?.agreed ?? 0;
+    });
+    this.latency.merge(other.latency);
+  }
+
+  toMessage(): WindowMessage {
+    return {
+      samples: this.samples,
+      exits: this.exits,
+      offloaded: this.offloaded,
+      degraded: this.degraded,
+      refused: this.refused,
+      failed: this.failed,
+      labelled: this.labelled,
+      correct: this.correct,
+      offloadBytes: this.offloadBytes,
+      deviceMacs: this.deviceMacs,
+      cloudMacs: this.cloudMacs,
+      agreement: this.agreement,
+      latencySketch: this.latency.encode(),
+    };
+  }
+
+  private countAnswer({ answer, passed, stagesRun, byWorker, offloadBytes, trueLabelIndex }: AnsweredResult) {
+    const { exit } = answer;
+    this.samples++;
+    this.exits[exit] = (this.exits[exit] ?? 0) + 1;
+    if (answer.offloaded) this.offloaded++;
+    if (answer.degraded) this.degraded++;
+    if (trueLabelIndex !== null) {
+      this.labelled++;
+      if (answer.labelIndex === trueLabelIndex) this.correct++;
+    }
+    this.offloadBytes += offloadBytes;
+    const onDevice = this.exitMacs[stagesRun - 1] ?? 0;
+    this.deviceMacs += onDevice;
+    if (byWorker) this.cloudMacs += (this.exitMacs[exit] ?? 0) - onDevice;
+    if (exit === this.manifest.stages.length - 1) {
+      for (const outcome of passed) {
+        const branch = this.agreement[outcome.exit];
+        if (!branch) continue;
+        branch.compared++;
+        if (outcome.label === answer.labelIndex) branch.agreed++;
+      }
+    }
+    this.latency.add(answer.latencyMs);
+  }
+}

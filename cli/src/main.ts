@@ -1,5 +1,6 @@
 import { offrampVersion } from '@offramp/shared';
 import { Command, CommanderError } from 'commander';
+import { agentCommand } from './commands/agent.js';
 import { inspectCommand } from './commands/inspect.js';
 import { workerCommand } from './commands/worker.js';
 import { reportError } from './report-error.js';
@@ -14,6 +15,7 @@ export function createProgram(): Command {
     .showHelpAfterError('(add --help for what there is)');
   program.configureHelp({ helpWidth: 110 });
   program.addCommand(inspectCommand());
+  program.addCommand(agentCommand());
   program.addCommand(workerCommand());
   return program;
 }

@@ -33,18 +33,18 @@ describe('readModel', () => {
     [
       'a text',
       Buffer.from('hello, this is no model at all'),
-      /expected an ONNX model; it is none, or truncated/,
+      /expected an ONNX model; this is something else, or only a part/,
     ],
-    ['a PNG picture', Buffer.from('\x89PNG\r\n\x1a\n\0\0\0\rIHDR', 'latin1'), /it is a PNG picture/],
+    ['a PNG picture', Buffer.from('\x89PNG\r\n\x1a\n\0\0\0\rIHDR', 'latin1'), /this is a PNG picture/],
     [
       'a PyTorch checkpoint',
       Buffer.from('PK\x03\x04archive/data.pkl'),
-      /it is a ZIP archive or PyTorch checkpoint/,
+      /this is a ZIP archive or PyTorch checkpoint/,
     ],
     [
       'a Git LFS pointer',
       Buffer.from('version https://git-lfs.github.com/spec/v1\n'),
-      /it is a pointer of Git LFS/,
+      /this is a pointer of Git LFS/,
     ],
     ['zeros', new Uint8Array(64), /expected an ONNX model/],
   ])('refuses %s', async (_, bytes, message) => {

@@ -103,7 +103,9 @@ const mistaken: readonly [offset: number, magic: string, what: string, hint: str
 function notOnnx(bytes: Uint8Array, where: string, problem: string, cause?: unknown): OfframpError {
   const head = Buffer.from(bytes.subarray(0, 32)).toString('latin1');
   const found = mistaken.find(([offset, magic]) => head.startsWith(magic, offset));
-  const message = found ? `it is ${found[2]}` : `it is none, or truncated (${problem})`;
+  const message = found
+    ? `this is ${found[2]}`
+    : `this is something else, or only a part of one (${problem})`;
   return new OfframpError('MODEL_INVALID', `${where}: expected an ONNX model; ${message}`, {
     ...(found?.[3] ? { hint: found[3] } : {}),
     cause,

@@ -1,0 +1,24 @@
+import { describe, expect, it } from 'vitest';
+import { formatTable } from './table.js';
+
+describe('formatTable', () => {
+  const columns = [{ head: 'name' }, { head: 'count', align: 'right' }] as const;
+
+  it('aligns columns and leaves nothing behind the last one', () => {
+    expect(
+      formatTable(
+        columns,
+        [
+          ['a', 5],
+          ['longer', 12345],
+        ],
+        false,
+      ),
+    ).toBe(['name    count', 'a           5', 'longer  12345'].join('\n'));
+  });
+
+  it('makes the head bold on a terminal only', () => {
+    expect(formatTable(columns, [['a', 5]], true)).toContain('\u001b[1mname');
+    expect(formatTable(columns, [['a', 5]], false)).not.toContain('\u001b');
+  });
+});

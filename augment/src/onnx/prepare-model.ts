@@ -167,7 +167,7 @@ function outputKindOf(output: Float32Array, classes: number): OutputKind {
   for (let row = 0; row < output.length; row += classes) {
     const scores = output.subarray(row, row + classes);
     const sum = scores.reduce((total, value) => total + value, 0);
-    if (Math.abs(sum - 1) > tolerance || scores.some((value) => value < 0)) return 'logits';
+    if (!(Math.abs(sum - 1) <= tolerance) || scores.some((value) => value < 0)) return 'logits';
   }
   return 'probabilities';
 }

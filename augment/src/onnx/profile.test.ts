@@ -79,6 +79,20 @@ describe('profileBackbone', () => {
     expect(profile.cutPoints.at(-1)?.tensor).toBe('scores');
   });
 
+  it('takes scores that are no numbers for logits', async () => {
+    const model = smallModel((g) => {
+      addConvolution(g);
+      g.addNode('GlobalAveragePool', ['features'], ['pooled']);
+      g.addNode('Flatten', ['pooled'], ['flat']);
+      g.addNode(
+        'Gemm',
+        ['flat', g.addInitializer('w', [4, 3], new Float32Array(12).fill(Number.NaN))],
+        ['y'],
+      );
+    }, picture);
+    expect((await profileBackbone(model)).output.kind).toBe('logits');
+  });
+
   it('leaves out cut points that are no float32 batch', async () => {
     const profile = await profileBackbone(
       smallModel((g) => {

@@ -18,10 +18,15 @@ import {
   type ThresholdOutcome,
   writeBundle,
 } from '@offramp/shared';
-import type { BranchDesign, BranchTrainer, ProgressListener, TrainingResult } from './branches/branch-trainer.js';
+import type {
+  BranchDesign,
+  BranchTrainer,
+  ProgressListener,
+  TrainingResult,
+} from './branches/branch-trainer.js';
 import { type Placement, placeBranches } from './branches/placement.js';
 import { poolGeometry } from './branches/pool-body.js';
-import { type PlacedBranch, buildStages } from './build-stages.js';
+import { buildStages, type PlacedBranch } from './build-stages.js';
 import { chooseThresholds } from './calibrate/choose-thresholds.js';
 import { evaluateBundle, roundConfidence } from './evaluate.js';
 import { splitHoldOut } from './hold-out.js';
@@ -166,7 +171,11 @@ function inputOf(backbone: BackboneProfile, preprocessing: Preprocessing): Input
   return { shape: shape.data, preprocessing };
 }
 
-function labelsOf(backbone: BackboneProfile, dataset: Dataset, given: readonly string[] | null): readonly string[] {
+function labelsOf(
+  backbone: BackboneProfile,
+  dataset: Dataset,
+  given: readonly string[] | null,
+): readonly string[] {
   const { classes } = backbone.output;
   const labels = given ?? dataset.classNames ?? Array.from({ length: classes }, (_, i) => String(i));
   if (labels.length !== classes) {

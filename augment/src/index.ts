@@ -1,3 +1,8 @@
+export * from './augment-backbone.js';
+export * from './branches/branch-trainer.js';
+export * from './branches/placement.js';
+export * from './branches/train-pool-branches.js';
+export * from './evaluate.js';
 export * from './inspect-config.js';
 export { findCutPoints } from './onnx/cut-points.js';
 export * from './onnx/extract-segment.js';
@@ -6,8 +11,3 @@ export * from './onnx/model.js';
 export * from './onnx/profile.js';
 export * from './onnx/read-model.js';
 export * from './onnx/write-model.js';
-export * from './augment-backbone.js';
-export * from './branches/branch-trainer.js';
-export * from './branches/placement.js';
-export * from './branches/train-pool-branches.js';
-export * from './evaluate.js';

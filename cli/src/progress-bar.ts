@@ -8,7 +8,8 @@ const titleWidth = 34;
 /** Shows steps as progress bars on a terminal, and as one line per finished step elsewhere. On standard error. */
 export class ProgressBar implements ProgressListener {
   private bar: SingleBar | null = null;
-  private current: { title: string; total: number; done: number; started: number; note: string } | null = null;
+  private current: { title: string; total: number; done: number; started: number; note: string } | null =
+    null;
 
   step(title: string, total: number): void {
     this.stop();

@@ -12,3 +12,13 @@ export function formatCount(count: number): string {
   if (count < 1e6) return `${(count / 1e3).toFixed(1)} k`;
   return count < 1e9 ? `${(count / 1e6).toFixed(2)} M` : `${(count / 1e9).toFixed(2)} G`;
 }
+
+/** `12,345` */
+export function formatInteger(value: number): string {
+  return Math.round(value).toLocaleString('en-US');
+}
+
+/** `94.2 %`; `–` for what is not a number. */
+export function formatPercent(share: number, digits = 1): string {
+  return Number.isFinite(share) ? `${(share * 100).toFixed(digits)} %` : '–';
+}

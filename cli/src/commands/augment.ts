@@ -1,6 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
-import { augmentBackbone, placements, profileBackbone, readModelFile, trainPoolBranches } from '@offramp/augment';
+import {
+  augmentBackbone,
+  placements,
+  profileBackbone,
+  readModelFile,
+  trainPoolBranches,
+} from '@offramp/augment';
 import {
   type ConfigOf,
   defineConfig,
@@ -14,8 +20,8 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { configCommand } from '../config-command.js';
 import { dataOptions } from '../data-options.js';
-import { formatCount, formatPercent } from '../format.js';
 import { ProgressBar } from '../progress-bar.js';
+import { formatInteger, formatPercent } from '../units.js';
 
 const share = z.number().gt(0).lt(1);
 
@@ -24,14 +30,22 @@ const definition = defineConfig('augment', {
   out: z.string().describe('Folder to write the bundle to'),
   name: z.string().optional().describe("Name of the bundle (default: the model file's)"),
   mean: z.array(z.number()).describe('Per channel, of pixel / 255: what the model was trained with'),
-  std: z.array(z.number().positive()).describe('Per channel, of pixel / 255: what the model was trained with'),
+  std: z
+    .array(z.number().positive())
+    .describe('Per channel, of pixel / 255: what the model was trained with'),
   labels: z
     .string()
     .optional()
     .describe("File with one label per line, in the model's order (default: the data's class names)"),
   branches: z.number().int().min(1).max(64).default(3).describe('How many branches to attach'),
   placement: z.enum(placements).default('linear').describe("Where, by share of the backbone's cost"),
-  grid: z.number().int().min(1).max(16).default(4).describe('Positions per side that activations are pooled to'),
+  grid: z
+    .number()
+    .int()
+    .min(1)
+    .max(16)
+    .default(4)
+    .describe('Positions per side that activations are pooled to'),
   epochs: z.number().int().min(1).max(1000).default(15).describe('Passes over the training pictures'),
   holdOut: z
     .number()
@@ -53,7 +67,7 @@ const definition = defineConfig('augment', {
 export function augmentCommand(): Command {
   return configCommand(
     'augment <model>',
-    'attach early exits to an ONNX classifier and write a bundle',
+    'Attach early exits to an ONNX classifier and write a bundle',
     definition,
     async (config, model) => augment(config, model as string),
   );
@@ -87,7 +101,7 @@ async function augment(config: ConfigOf<typeof definition>, modelPath: string): 
       return `  exit ${i}   ${cost} of the cost, ${formatPercent(outcome.exitShares[i] as number)} leave${threshold === undefined ? '' : ` at confidence ≥ ${threshold.toFixed(3)}`}; ${where}`;
     }),
     `device     runs ${manifest.deviceStages} of them by default`,
-    `held out   ${formatCount(manifest.calibration.samples)} pictures: agreement ${formatPercent(outcome.agreement)}${
+    `held out   ${formatInteger(manifest.calibration.samples)} pictures: agreement ${formatPercent(outcome.agreement)}${
       outcome.accuracy === null || backboneAccuracy === null
         ? ''
         : `, accuracy ${formatPercent(outcome.accuracy)} (backbone ${formatPercent(backboneAccuracy)})`

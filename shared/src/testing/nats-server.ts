@@ -14,6 +14,8 @@ export interface NatsServerOptions {
   storeDir?: string;
   /** Whether the server has JetStream. Default true. */
   jetStream?: boolean;
+  /** Keep the terminal's Ctrl-C from the server, so that who started it can stop it last. Default false. */
+  detached?: boolean;
 }
 
 /** A NATS server with JetStream, in a process of its own. */
@@ -40,6 +42,7 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
   const jetStream = options.jetStream ?? true;
   const flags = ['-a', '127.0.0.1', '-p', String(port), ...(jetStream ? ['-js', '-sd', storeDir] : [])];
   const child = spawn(binary, flags, {
+    detached: options.detached ?? false,
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let log = '';

@@ -1,0 +1,118 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Bundle, type Dataset, openDataset, subsetOf } from '@offramp/shared';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type AugmentOptions, augmentBackbone, distinctCutPoints } from './augment-backbone.js';
+import { trainPoolBranches } from './branches/train-pool-branches.js';
+import { evaluateBundle } from './evaluate.js';
+import { pictureBatches } from './picture-batches.js';
+
+const example = fileURLToPath(new URL('../../examples/fashion-mnist', import.meta.url));
+const model = join(example, 'model/fashion-resnet56.onnx');
+
+const options: AugmentOptions = {
+  name: 'test',
+  branches: 2,
+  placement: 'linear',
+  grid: 2,
+  epochs: 4,
+  holdOut: 200,
+  preprocessing: { mean: [0.286], std: [0.353] },
+  labels: null,
+  agreement: 0.8,
+  delta: 0.1,
+  deviceCost: 0.45,
+  seed: 3,
+  trainer: trainPoolBranches,
+  progress: { step: () => undefined, advance: () => undefined },
+};
+
+let folder: string;
+let pictures: Dataset;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'offramp-augment-'));
+  const all = await openDataset(join(example, 'data'), { split: 'test' });
+  pictures = subsetOf(
+    all,
+    Array.from({ length: 800 }, (_, i) => i),
+  );
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe('augmentBackbone', () => {
+  it('writes a bundle whose final exit is the backbone and whose branches have learned', async () => {
+    const out = join(folder, 'bundle');
+    const { bundle, outcome } = await augmentBackbone(model, pictures, out, options);
+    expect(bundle.branches).toBe(2);
+    expect(outcome.agreement).toBeGreaterThanOrEqual(options.agreement);
+    expect(outcome.exitShares.at(-1)).toBeLessThan(1);
+    const { backbone, stages, provenance } = bundle.manifest;
+    const segments = stages.reduce((sum, stage) => sum + stage.segmentMacs, 0);
+    expect(segments).toBe(backbone.macs);
+    expect(provenance).toMatchObject({ trainingSamples: 600, calibrationSamples: 200, seed: 3 });
+
+    const session = await InferenceSession.create(await readFile(model));
+    const sample = subsetOf(pictures, [5, 700, 701]);
+    const table = await evaluateBundle(bundle, sample);
+    for await (const batch of pictureBatches(sample, [0, 1, 2], bundle.manifest.input, 3)) {
+      const logits = (await session.run({ input: new Tensor('float32', batch.input, [3, 1, 28, 28]) }))
+        .logits;
+      const whole = [0, 1, 2].map((row) => {
+        const values = [...((logits?.data ?? []) as Float32Array)].slice(row * 10, row * 10 + 10);
+        return values.indexOf(Math.max(...values)) === sample.labelAt(row) ? '1' : '0';
+      });
+      expect(table.correct?.at(-1)).toBe(whole.join(''));
+    }
+  });
+
+  it('gives the same bundle for the same seed, and replaces an older one', async () => {
+    const out = join(folder, 'again');
+    const first = await augmentBackbone(model, pictures, out, { ...options, epochs: 1 });
+    const second = await augmentBackbone(model, pictures, out, { ...options, epochs: 1 });
+    expect(second.bundle.digest).toBe(first.bundle.digest);
+    expect((await readdir(folder)).filter((name) => name.includes('partial'))).toEqual([]);
+  });
+
+  it('leaves a folder alone that holds something else', async () => {
+    await writeFile(join(folder, 'precious.txt'), 'mine');
+    await expect(augmentBackbone(model, pictures, folder, options)).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+    });
+    expect(await readFile(join(folder, 'precious.txt'), 'utf8')).toBe('mine');
+  });
+
+  it.each([
+    [{ preprocessing: { mean: [0, 0, 0], std: [1, 1, 1] } }, 'CONFIG_INVALID', /--mean: expected 1 value/],
+    [{ labels: ['cat', 'dog'] }, 'CONFIG_INVALID', /expected 10 labels.*found 2/],
+    [{ branches: 60 }, 'MODEL_UNSUPPORTED', /no cut point for branch/],
+    [{ holdOut: 800 }, 'CONFIG_INVALID', /both sides of 800/],
+  ])('says what is wrong with %o', async (change, code, message) => {
+    const attempt = augmentBackbone(model, pictures, join(folder, 'wrong'), { ...options, ...change });
+    await expect(attempt).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
+    await expect(Bundle.open(join(folder, 'wrong'))).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
+  });
+});
+
+describe('distinctCutPoints', () => {
+  const at = (tensor: string, cumulativeMacs: number, activationBytes: number) => ({
+    tensor,
+    shape: [activationBytes / 4],
+    cumulativeMacs,
+    cumulativeParameters: 0,
+    activationBytes,
+  });
+
+  it('keeps the smallest, and the last of equally small ones', () => {
+    const distinct = distinctCutPoints([
+      at('conv', 10, 64),
+      at('relu', 10, 64),
+      at('conv2', 20, 64),
+      at('pool', 20, 16),
+      at('upsampled', 20, 64),
+    ]);
+    expect(distinct.map(({ tensor }) => tensor)).toEqual(['relu', 'pool']);
+  });
+});

@@ -1,0 +1,144 @@
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { describe, expect, it } from 'vitest';
+import { onnx } from '#onnx';
+import { GraphEditor } from '../onnx/graph-editor.js';
+import { writeModel } from '../onnx/write-model.js';
+import { applyLinearClassifier, type LinearClassifier } from '../training/linear-classifier.js';
+import { type Matrix, matrixOf, rowOf } from '../training/matrix.js';
+import { confidenceFeatures } from './confidence-features.js';
+import { addFinalExit, addHeads, type BranchHeads } from './heads.js';
+import { addPoolBody, poolGeometry } from './pool-body.js';
+
+/** The oldest operator set that the branches promise to work in, and the newest that has changed one they use. */
+const opsets = [11, 13, 18];
+
+async function run(
+  opset: number,
+  shape: readonly number[],
+  values: Float32Array,
+  build: (editor: GraphEditor) => string[],
+): Promise<Float32Array[]> {
+  const editor = GraphEditor.create('input', shape, opset);
+  const names = build(editor);
+  for (const name of names) editor.graph.output.push(new onnx.ValueInfoProto({ name }));
+  const session = await InferenceSession.create(writeModel(editor.proto), { logSeverityLevel: 3 });
+  const rows = values.length / shape.reduce((product, size) => product * size, 1);
+  const outputs = await session.run({ input: new Tensor('float32', values, [rows, ...shape]) });
+  await session.release();
+  return names.map((name) => outputs[name]?.data as Float32Array);
+}
+
+const wave = (length: number, scale = 1) =>
+  Float32Array.from({ length }, (_, i) => scale * Math.sin(i * 1.7 + 0.3));
+
+function expectClose(found: Float32Array | undefined, expected: Float32Array): void {
+  expect(found?.length).toBe(expected.length);
+  expected.forEach((value, i) => {
+    expect(found?.[i]).toBeCloseTo(value, 5);
+  });
+}
+
+describe.each(opsets)('branches in opset %i', (opset) => {
+  it('compute in the graph what training computes', async () => {
+    const classes = 4;
+    const features: Matrix = { values: wave(6 * 5, 3), rows: 6, width: 5 };
+    const classification: LinearClassifier = { weights: wave(5 * classes, 2), bias: wave(classes), classes };
+    const heads: BranchHeads = { classification, confidence: { weights: wave(classes + 5), bias: 0.2 } };
+    const [probabilities, confidence] = await run(opset, [5], features.values, (editor) => {
+      addHeads(editor, 'input', heads, { probabilities: 'p', confidence: 'c' });
+      return ['p', 'c'];
+    });
+    const expected = applyLinearClassifier(classification, features);
+    expectClose(probabilities, expected.values);
+    const extended = confidenceFeatures(expected);
+    const sigmoid = Float32Array.from({ length: 6 }, (_, row) => {
+      const score = rowOf(extended, row).reduce(
+        (sum, value, i) => sum + value * (heads.confidence.weights[i] as number),
+        heads.confidence.bias,
+      );
+      return 1 / (1 + Math.exp(-score));
+    });
+    expectClose(confidence, sigmoid);
+  });
+
+  it('stay numbers where a class is all but certain', async () => {
+    const heads: BranchHeads = {
+      classification: { weights: Float32Array.of(200, -200, 0), bias: new Float32Array(3), classes: 3 },
+      confidence: { weights: wave(8), bias: 0 },
+    };
+    const [, confidence] = await run(opset, [1], Float32Array.of(1, -1, 0), (editor) => {
+      addHeads(editor, 'input', heads, { probabilities: 'p', confidence: 'c' });
+      return ['p', 'c'];
+    });
+    expect(confidence?.every((value) => value >= 0 && value <= 1)).toBe(true);
+  });
+
+  it("make the backbone's own output an exit, be it logits or probabilities", async () => {
+    const logits = Float32Array.of(1, 2, 0.5, 3, -1, 0);
+    const [probabilities, confidence] = await run(opset, [3], logits, (editor) => {
+      addFinalExit(editor, 'input', 'logits', { probabilities: 'p', confidence: 'c' });
+      return ['p', 'c'];
+    });
+    const [same] = await run(opset, [3], probabilities ?? new Float32Array(), (editor) => {
+      addFinalExit(editor, 'input', 'probabilities', { probabilities: 'p', confidence: 'c' });
+      return ['p', 'c'];
+    });
+    const exponentials = [1, 2, 0.5].map(Math.exp);
+    const sum = exponentials.reduce((total, value) => total + value, 0);
+    expect(probabilities?.[1]).toBeCloseTo((exponentials[1] as number) / sum, 5);
+    expect(confidence?.[0]).toBe(probabilities?.[1]);
+    expect(same).toEqual(probabilities);
+  });
+
+  it.each([
+    { shape: [2, 6, 6], grid: 3 },
+    { shape: [2, 7, 5], grid: 3 },
+    { shape: [3, 2, 2], grid: 4 },
+  ])('pool $shape to a grid of $grid by means over windows that cover it', async ({ shape, grid }) => {
+    const [channels = 0, height = 0, width = 0] = shape;
+    const values = wave(channels * height * width);
+    const [pooled] = await run(opset, shape, values, (editor) => [addPoolBody(editor, 'input', shape, grid)]);
+    const geometry = poolGeometry(shape, grid);
+    const { kernel, strides } = geometry.window ?? { kernel: [0, 0], strides: [0, 0] };
+    const expected: number[] = [];
+    for (let c = 0; c < channels; c++) {
+      for (let y = 0; y < geometry.grid; y++) {
+        for (let x = 0; x < geometry.grid; x++) {
+          let sum = 0;
+          for (let dy = 0; dy < kernel[0]; dy++) {
+            for (let dx = 0; dx < kernel[1]; dx++) {
+              const row = c * height + y * strides[0] + dy;
+              sum += values[row * width + x * strides[1] + dx] as number;
+            }
+          }
+          expected.push(sum / (kernel[0] * kernel[1]));
+        }
+      }
+    }
+    expect((geometry.grid - 1) * strides[0] + kernel[0]).toBe(height);
+    expect((geometry.grid - 1) * strides[1] + kernel[1]).toBe(width);
+    expectClose(pooled, Float32Array.from(expected));
+  });
+
+  it('pool tokens to their mean, and leave vectors alone', async () => {
+    const tokens = Float32Array.of(1, 2, 3, 4, 5, 6);
+    const [mean] = await run(opset, [3, 2], tokens, (editor) => [addPoolBody(editor, 'input', [3, 2], 4)]);
+    expectClose(mean, Float32Array.of(3, 4));
+    expect(poolGeometry([7], 4)).toEqual({ grid: 1, features: 7, window: null });
+  });
+});
+
+describe('confidenceFeatures', () => {
+  it('finds the two largest probabilities and the entropy', () => {
+    const probabilities = matrixOf(1, 3);
+    probabilities.values.set([0.2, 0.7, 0.1]);
+    const [p0, p1, p2, first, second, logFirst, logSecond, entropy] =
+      confidenceFeatures(probabilities).values;
+    expect([p0, p1, p2].map((p) => p?.toFixed(2))).toEqual(['0.20', '0.70', '0.10']);
+    expect(first).toBeCloseTo(0.7, 6);
+    expect(second).toBeCloseTo(0.2, 6);
+    expect(logFirst).toBeCloseTo(Math.log(0.7), 6);
+    expect(logSecond).toBeCloseTo(Math.log(0.2), 6);
+    expect(entropy).toBeCloseTo(-(0.2 * Math.log(0.2) + 0.7 * Math.log(0.7) + 0.1 * Math.log(0.1)), 6);
+  });
+});

@@ -1,0 +1,84 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ControllerClient } from '@offramp/controller';
+import { connectBus, openDataset } from '@offramp/shared';
+import { readAnswers } from './answers.js';
+import { backboneAnswers } from './backbone-answers.js';
+import { demoGroup, Fleet } from './fleet.js';
+import { picturesPath } from './paths.js';
+import { playScript, scriptSeconds } from './script.js';
+import { type DemoSummary, isWhole, renderSummary, summarise } from './summary.js';
+import { LiveView } from './view.js';
+
+const agents = 3;
+
+export interface DemoOptions {
+  /** Leave the fleet running until Ctrl-C, its pictures in a loop. */
+  keep: boolean;
+  /** Aborts on Ctrl-C. */
+  signal: AbortSignal;
+}
+
+/**
+ * Runs a small fleet over the example's pictures, moves its thresholds, takes its worker away for a while,
+ * and sums up.
+ * @returns the summary; `null` if it was interrupted
+ */
+export async function runDemo(options: DemoOptions): Promise<DemoSummary | null> {
+  const folder = await mkdtemp(join(tmpdir(), 'offramp-demo-'));
+  const { size: pictures } = await openDataset(picturesPath, { split: 'test', channels: 1 });
+  const fleet = await Fleet.start({
+    agents,
+    // Slow enough to watch, and for the script to be over before the pictures are.
+    ratePerS: Math.floor(pictures / agents / scriptSeconds),
+    limit: 0,
+    loop: options.keep,
+    folder,
+  });
+  let keepFolder = true;
+  const bus = await connectBus({ url: fleet.nats.url, name: 'offramp-demo' });
+  try {
+    const controller = new ControllerClient(bus);
+    const view = new LiveView(controller);
+    view.say(`NATS, a controller, a worker at ${fleet.workerAddress} and ${agents} devices`);
+    fleet.startAgents();
+    view.start();
+    const script = new AbortController();
+    const interrupted = new Promise<'interrupted'>((resolve) => {
+      options.signal.addEventListener('abort', () => resolve('interrupted'), { once: true });
+    });
+    const played = playScript({ fleet, controller, view }, AbortSignal.any([options.signal, script.signal]));
+    const ended = await Promise.race([Promise.all([played, fleet.agentsDone()]), interrupted]).finally(() =>
+      script.abort(),
+    );
+    await view.stop();
+    if (ended === 'interrupted') {
+      process.stdout.write('stopping; devices answer what they have in flight\n');
+      keepFolder = false;
+      return null;
+    }
+    const summary = await sumUp(fleet, controller);
+    process.stdout.write(`\n${renderSummary(summary)}`);
+    keepFolder = !isWhole(summary);
+    return summary;
+  } finally {
+    await bus.close();
+    await fleet.stop();
+    if (keepFolder) process.stderr.write(`logs and answers are in ${folder}\n`);
+    else await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function sumUp(fleet: Fleet, controller: ControllerClient): Promise<DemoSummary> {
+  const showProgress = process.stdout.isTTY;
+  const backbone = await backboneAnswers(fleet.bundle, fleet.workerAddress, (done, total) => {
+    if (showProgress && done % 100 === 0) {
+      process.stdout.write(`\rasking the whole backbone, too: ${done} of ${total}`);
+    }
+  });
+  if (showProgress) process.stdout.write('\r\x1b[K');
+  const answers = (await Promise.all(fleet.agents.map(({ answersPath }) => readAnswers(answersPath)))).flat();
+  const { devices } = await controller.listDevices(demoGroup);
+  return summarise(fleet.bundle.manifest, answers, backbone, [...backbone.keys()], devices);
+}

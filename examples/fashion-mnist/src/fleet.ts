@@ -1,0 +1,124 @@
+import { join } from 'node:path';
+import { Bundle, OfframpError, systemCodeOf } from '@offramp/shared';
+import { type NatsServer, startNatsServer } from '@offramp/shared/testing';
+import { bundlePath, picturesPath } from './paths.js';
+import { type OfframpProcess, ProcessGroup } from './processes.js';
+
+export const demoGroup = 'cameras';
+const telemetryIntervalMs = 500;
+
+export interface FleetOptions {
+  agents: number;
+  /** Pictures per second and agent. */
+  ratePerS: number;
+  /** Pictures per agent; 0: all of its share. */
+  limit: number;
+  /** Start over when the pictures are through. */
+  loop: boolean;
+  /** For logs and answers. */
+  folder: string;
+}
+
+export interface Agent {
+  device: string;
+  process: OfframpProcess;
+  answersPath: string;
+}
+
+/** NATS, a controller, a worker and some agents, each in a process of its own. */
+export class Fleet {
+  readonly agents: Agent[] = [];
+  private workerProcess: OfframpProcess | null = null;
+
+  private constructor(
+    readonly bundle: Bundle,
+    readonly nats: NatsServer,
+    private readonly processes: ProcessGroup,
+    private readonly controller: OfframpProcess,
+    private readonly options: FleetOptions,
+    private workerListen: string,
+  ) {}
+
+  /** Starts everything but the agents. @throws OfframpError when a program does not come up */
+  static async start(options: FleetOptions): Promise<Fleet> {
+    const bundle = await Bundle.open(bundlePath);
+    const nats = await startNatsServer({ detached: true });
+    const processes = new ProcessGroup(options.folder);
+    const controller = processes.start('controller', ['controller', '--nats', nats.url]);
+    const fleet = new Fleet(bundle, nats, processes, controller, options, '127.0.0.1:0');
+    try {
+      await Promise.all([controller.firstLine(/ready/), fleet.startWorker()]);
+    } catch (error) {
+      await fleet.stop();
+      throw error;
+    }
+    return fleet;
+  }
+
+  get workerAddress(): string {
+    return this.workerListen;
+  }
+
+  async startWorker(): Promise<void> {
+    this.workerProcess = this.processes.start('worker', [
+      'worker',
+      ...['--bundle', bundlePath, '--listen', this.workerListen],
+    ]);
+    const line = await this.workerProcess.firstLine(/^listening on /);
+    // The port it got at first is the one it comes back to.
+    this.workerListen = line.replace('listening on ', '');
+  }
+
+  async killWorker(): Promise<void> {
+    await this.workerProcess?.kill();
+    this.workerProcess = null;
+  }
+
+  startAgents(): void {
+    for (let i = 0; i < this.options.agents; i++) {
+      const device = `camera-${i + 1}`;
+      const answersPath = join(this.options.folder, `${device}.jsonl`);
+      const process = this.processes.start(device, [
+        'agent',
+        ...['--bundle', bundlePath, '--source', picturesPath, '--shard', `${i}/${this.options.agents}`],
+        ...['--rate', String(this.options.ratePerS), '--limit', String(this.options.limit)],
+        ...(this.options.loop ? ['--loop'] : []),
+        ...['--device', device, '--group', demoGroup, '--answers', answersPath],
+        ...['--cloud', this.workerListen, '--nats', this.nats.url],
+        ...['--telemetry-interval-ms', String(telemetryIntervalMs)],
+      ]);
+      this.agents.push({ device, process, answersPath });
+    }
+  }
+
+  /** Waits until the agents have been through their pictures. @throws OfframpError if one failed */
+  async agentsDone(): Promise<void> {
+    await Promise.all(
+      this.agents.map(async ({ process }) => {
+        const status = await process.exited;
+        if (status !== 0) {
+          throw new OfframpError('INTERNAL', `${process.name} ended with status ${status}`, {
+            hint: `Its log is ${process.logPath}`,
+          });
+        }
+      }),
+    );
+  }
+
+  /** Runs an `offramp` command against this fleet. */
+  command(args: readonly string[]): Promise<{ status: number; output: string }> {
+    return this.processes.run([...args, '--nats', this.nats.url]);
+  }
+
+  /** Devices first, so that they can answer what they have in flight; NATS last. */
+  async stop(): Promise<void> {
+    await Promise.all(this.agents.map(({ process }) => process.stop().catch(ignoreGone)));
+    await this.workerProcess?.stop().catch(ignoreGone);
+    await this.controller.stop().catch(ignoreGone);
+    await this.nats.stop();
+  }
+}
+
+function ignoreGone(error: unknown): void {
+  if (systemCodeOf(error) !== 'ESRCH') throw error;
+}

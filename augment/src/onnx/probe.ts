@@ -15,7 +15,7 @@ export interface ProbeRun {
 
 /** A model with an eye on its inner tensors. */
 export interface Probe {
-  /** Type of the asked-for tensors that are of no other than float32. */
+  /** Whether a tensor asked for with its type is float32. */
   isFloat32(tensor: string): boolean;
   /** Runs a batch of fixed, different samples; the first is the same in every batch. */
   run(batch: number): Promise<ProbeRun>;

@@ -1,0 +1,17 @@
+import { checkName, resolveConfig } from '@offramp/shared';
+import { expect, test } from 'vitest';
+import { agentConfig, defaultDevice } from './config.js';
+
+test('any host name becomes a name that a device can have', () => {
+  for (const host of ['edge-7.factory.example', 'Büro Nord', '', 'x'.repeat(200)]) {
+    expect(() => checkName('device', defaultDevice(host))).not.toThrow();
+  }
+  expect(defaultDevice('edge-7.factory.example')).toBe('edge-7-factory-example');
+});
+
+test('flags and environment land in one object; wrong values are named', async () => {
+  const config = await resolveConfig(agentConfig, { rate: '2.5' }, { OFFRAMP_AGENT_DEVICE_STAGES: '3' });
+  expect(config).toMatchObject({ rate: 2.5, deviceStages: 3, maxInFlight: 64 });
+  await expect(resolveConfig(agentConfig, { shard: 'half' }, {})).rejects.toThrow(/--shard: expected i\/n/);
+  await expect(resolveConfig(agentConfig, { maxInFlight: '0' }, {})).rejects.toThrow(/--max-in-flight/);
+});

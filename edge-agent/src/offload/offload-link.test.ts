@@ -1,0 +1,311 @@
+import {
+  type AnswerMessage,
+  createLogger,
+  Encoding,
+  type ResumeRequest,
+  type ResumeResponse,
+} from '@offramp/shared';
+import { ManualClock } from '@offramp/shared/testing';
+import { beforeEach, expect, test } from 'vitest';
+import { OffloadLink, type OffloadOutcome, type OffloadSample } from './offload-link.js';
+import type { StreamEvents } from './transport.js';
+
+const scope = { bundleDigest: new Uint8Array(32).fill(1), labels: 10, branches: 4, firstExit: 2 };
+const options = {
+  maxInFlight: 2,
+  timeoutMs: 500,
+  reconnectFirstMs: 100,
+  reconnectMaxMs: 1_000,
+  unservedPauseMs: 30_000,
+};
+const sample: OffloadSample = {
+  bundleDigest: scope.bundleDigest,
+  stage: 2,
+  tensor: { shape: [4], encoding: Encoding.ENCODING_FLOAT32, data: new Uint8Array(16) },
+  thresholds: [],
+  policyVersion: 1,
+};
+const goodAnswer: AnswerMessage = { bundleDigest: scope.bundleDigest, exit: 4, label: 3, confidence: 0.5 };
+
+/** The streams that the link opened, newest last, with the test in the worker's place. */
+class Streams {
+  readonly opened: { events: StreamEvents; sent: ResumeRequest[]; closed: boolean }[] = [];
+  takesMore = true;
+
+  open(events: StreamEvents) {
+    const stream = { events, sent: [] as ResumeRequest[], closed: false };
+    this.opened.push(stream);
+    return {
+      send: (request: ResumeRequest) => {
+        stream.sent.push(request);
+        return this.takesMore;
+      },
+      close: () => {
+        stream.closed = true;
+      },
+    };
+  }
+
+  get newest() {
+    const stream = this.opened.at(-1);
+    if (!stream) throw new Error('no stream was opened');
+    return stream;
+  }
+
+  respond(response: ResumeResponse) {
+    this.newest.events.onResponse(response);
+  }
+}
+
+let clock: ManualClock;
+let streams: Streams;
+let link: OffloadLink;
+beforeEach(() => {
+  clock = new ManualClock();
+  streams = new Streams();
+  link = new OffloadLink(options, scope, streams, clock, () => 0, createLogger('test', 'silent'));
+});
+
+function connect() {
+  link.start();
+  streams.newest.events.onOpen();
+}
+
+/** Offloads and notes the outcome when there is one. */
+function offload() {
+  const noted: { outcome: OffloadOutcome | null; times: number } = { outcome: null, times: 0 };
+  link.offload(sample).then((outcome) => {
+    noted.outcome = outcome;
+    noted.times++;
+  });
+  return noted;
+}
+
+const settle = () => new Promise((resolve) => setImmediate(resolve));
+const idOf = (request: ResumeRequest | undefined) => request?.sampleId as number;
+
+test('an answer finds its sample, in any order', async () => {
+  connect();
+  const [a, b] = [offload(), offload()];
+  const [first, second] = streams.newest.sent;
+  expect(first).toMatchObject({ ...sample, deadlineMs: 500 });
+  streams.respond({ sampleId: idOf(second), answer: { ...goodAnswer, label: 2 } });
+  streams.respond({ sampleId: idOf(first), answer: { ...goodAnswer, label: 1 } });
+  await settle();
+  expect(a.outcome).toMatchObject({ sentBytes: 16, answer: { outcome: { label: 1, exit: 4 } } });
+  expect(b.outcome).toMatchObject({ sentBytes: 16, answer: { outcome: { label: 2 } } });
+  expect(clock.pending).toBe(0);
+});
+
+test('no more are on the stream than the bound; the next goes when one is answered, with what time it has left', async () => {
+  connect();
+  offload();
+  offload();
+  const third = offload();
+  expect(streams.newest.sent.length).toBe(2);
+  expect(link.inFlight).toEqual({ sent: 2, queued: 1 });
+  clock.advance(200);
+  streams.respond({ sampleId: idOf(streams.newest.sent[0]), answer: goodAnswer });
+  expect(streams.newest.sent[2]).toMatchObject({ deadlineMs: 300 });
+  clock.advance(300);
+  await settle();
+  expect(third.outcome).toEqual({ fallback: 'timeout', sentBytes: 16 });
+});
+
+test('a sample that never got on the stream times out as well, unsent', async () => {
+  connect();
+  streams.takesMore = false;
+  offload();
+  const second = offload();
+  expect(streams.newest.sent.length).toBe(1);
+  clock.advance(500);
+  await settle();
+  expect(second.outcome).toEqual({ fallback: 'timeout', sentBytes: 0 });
+});
+
+test('a full stream is written to again when it has drained', () => {
+  connect();
+  streams.takesMore = false;
+  offload();
+  offload();
+  expect(streams.newest.sent.length).toBe(1);
+  streams.newest.events.onDrain();
+  expect(streams.newest.sent.length).toBe(2);
+});
+
+test('an answer after the timeout, or a second one, is counted and dropped', async () => {
+  connect();
+  const late = offload();
+  const id = idOf(streams.newest.sent[0]);
+  clock.advance(500);
+  await settle();
+  expect(late.outcome).toEqual({ fallback: 'timeout', sentBytes: 16 });
+  streams.respond({ sampleId: id, answer: goodAnswer });
+  streams.respond({ sampleId: id, answer: goodAnswer });
+  await settle();
+  expect(late.times).toBe(1);
+  expect(link.counters).toMatchObject({ timeouts: 1, late: 2, answered: 0 });
+});
+
+test('garbage is counted and disturbs nothing', async () => {
+  connect();
+  const noted = offload();
+  const id = idOf(streams.newest.sent[0]);
+  streams.respond({});
+  streams.respond({ sampleId: 4_711, answer: goodAnswer });
+  streams.respond({ sampleId: id });
+  streams.respond({ sampleId: id, answer: { ...goodAnswer, label: 99 } });
+  streams.respond({ sampleId: id, answer: { ...goodAnswer, bundleDigest: new Uint8Array(32) } });
+  expect(link.counters.invalid).toBe(5);
+  streams.respond({ sampleId: id, answer: goodAnswer });
+  await settle();
+  expect(noted.outcome).toMatchObject({ answer: { outcome: { label: 3 } } });
+});
+
+test('a break ends everything at once, and new samples do not wait for the next stream', async () => {
+  connect();
+  const before = [offload(), offload(), offload()];
+  streams.newest.events.onClose('gone');
+  await settle();
+  expect(before.map(({ outcome }) => outcome)).toEqual([
+    { fallback: 'broken', sentBytes: 16 },
+    { fallback: 'broken', sentBytes: 16 },
+    { fallback: 'broken', sentBytes: 0 },
+  ]);
+  expect(link.state).toBe('waiting');
+  const after = offload();
+  await settle();
+  expect(after.outcome).toEqual({ fallback: 'down', sentBytes: 0 });
+  clock.advance(100);
+  expect(link.state).toBe('connecting');
+  const connecting = offload();
+  await settle();
+  expect(connecting.outcome).toEqual({ fallback: 'down', sentBytes: 0 });
+  streams.newest.events.onOpen();
+  const again = offload();
+  streams.respond({ sampleId: idOf(streams.newest.sent[0]), answer: goodAnswer });
+  await settle();
+  expect(again.outcome).toHaveProperty('answer');
+});
+
+test('waits grow while attempts fail, and start over only once a worker has answered', () => {
+  link.start();
+  const waits = [100, 200, 400, 800, 1_000, 1_000];
+  for (const [failures, waitMs] of waits.entries()) {
+    streams.newest.events.onOpen();
+    streams.newest.events.onClose('refused');
+    clock.advance(waitMs - 1);
+    expect(streams.opened.length).toBe(failures + 1);
+    clock.advance(1);
+    expect(streams.opened.length).toBe(failures + 2);
+  }
+  streams.newest.events.onOpen();
+  offload();
+  streams.respond({ sampleId: idOf(streams.newest.sent[0]), answer: goodAnswer });
+  streams.newest.events.onClose('gone');
+  clock.advance(100);
+  expect(streams.opened.length).toBe(waits.length + 2);
+});
+
+test.each([
+  ['full', 8],
+  ['draining', 14],
+])('a worker that is %s is left alone for as long as it says', async (_, code) => {
+  connect();
+  const [refused, other] = [offload(), offload()];
+  const queued = offload();
+  streams.respond({ sampleId: idOf(streams.newest.sent[0]), refusal: { code, retryAfterMs: 250 } });
+  await settle();
+  expect(refused.outcome).toEqual({ fallback: 'refused', sentBytes: 16 });
+  expect(queued.outcome).toEqual({ fallback: 'down', sentBytes: 0 });
+  expect(other.outcome).toBeNull();
+  expect(link.state).toBe('paused');
+  clock.advance(249);
+  expect(link.state).toBe('paused');
+  streams.respond({ sampleId: idOf(streams.newest.sent[1]), answer: goodAnswer });
+  clock.advance(1);
+  expect(link.state).toBe('ready');
+  await settle();
+  expect(other.outcome).toHaveProperty('answer');
+});
+
+test('a pause that a worker asks for is bounded', () => {
+  connect();
+  offload();
+  const id = idOf(streams.newest.sent[0]);
+  streams.respond({ sampleId: id, refusal: { code: 8, retryAfterMs: 4_000_000_000 } });
+  clock.advance(60_000);
+  expect(link.state).toBe('ready');
+});
+
+test('a worker without the bundle is asked again after a longer pause', async () => {
+  connect();
+  const refused = offload();
+  streams.respond({ sampleId: idOf(streams.newest.sent[0]), refusal: { code: 5, message: 'unknown' } });
+  await settle();
+  expect(refused.outcome).toEqual({ fallback: 'refused', sentBytes: 16 });
+  expect(link.state).toBe('unserved');
+  clock.advance(30_000);
+  expect(link.state).toBe('ready');
+});
+
+test('other refusals end only their sample', async () => {
+  connect();
+  const [refused, other] = [offload(), offload()];
+  streams.respond({ sampleId: idOf(streams.newest.sent[0]), refusal: { code: 3, message: 'wrong shape' } });
+  streams.respond({ sampleId: idOf(streams.newest.sent[1]), answer: goodAnswer });
+  await settle();
+  expect(refused.outcome).toEqual({ fallback: 'refused', sentBytes: 16 });
+  expect(other.outcome).toHaveProperty('answer');
+  expect(link.state).toBe('ready');
+});
+
+test('a break while paused starts over; the old pause does not end the new wait', () => {
+  connect();
+  offload();
+  streams.respond({ sampleId: idOf(streams.newest.sent[0]), refusal: { code: 8, retryAfterMs: 50 } });
+  streams.newest.events.onClose('gone');
+  clock.advance(50);
+  expect(link.state).toBe('waiting');
+});
+
+test('what an old stream still says is not heard', async () => {
+  connect();
+  const old = streams.newest;
+  old.events.onClose('gone');
+  clock.advance(100);
+  streams.newest.events.onOpen();
+  const noted = offload();
+  old.events.onResponse({ sampleId: idOf(streams.newest.sent[0]), answer: goodAnswer });
+  old.events.onClose('again');
+  await settle();
+  expect(noted.outcome).toBeNull();
+  expect(link.state).toBe('ready');
+});
+
+test('closing ends everything at once and for good', async () => {
+  connect();
+  const before = offload();
+  link.close();
+  const after = offload();
+  await settle();
+  expect(before.outcome).toEqual({ fallback: 'stopping', sentBytes: 16 });
+  expect(after.outcome).toEqual({ fallback: 'stopping', sentBytes: 0 });
+  expect(streams.newest.closed).toBe(true);
+  clock.advance(100_000);
+  expect(streams.opened.length).toBe(1);
+  expect(clock.pending).toBe(0);
+});
+
+test('the first attempt settles with success, with failure and with closing', async () => {
+  link.start();
+  let settled = false;
+  const first = link.firstAttempt().then(() => {
+    settled = true;
+  });
+  await settle();
+  expect(settled).toBe(false);
+  streams.newest.events.onClose('refused');
+  await first;
+  await link.firstAttempt();
+});

@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest';
+import { Slots } from './slots.js';
+
+test('no more places than the bound, and the next one when one is given back', async () => {
+  const slots = new Slots(2);
+  const [first, second] = [slots.tryTake(), slots.tryTake()];
+  expect(slots.tryTake()).toBeNull();
+  let got = false;
+  const third = slots.take().then((slot) => {
+    got = true;
+    return slot;
+  });
+  await Promise.resolve();
+  expect(got).toBe(false);
+  first?.release();
+  expect(await third).not.toBeNull();
+  expect(slots.inFlight).toBe(2);
+  second?.release();
+  expect(slots.inFlight).toBe(1);
+});
+
+test('a place given back twice counts once', () => {
+  const slots = new Slots(1);
+  const slot = slots.tryTake();
+  slot?.release();
+  const other = slots.tryTake();
+  slot?.release();
+  expect(other).not.toBeNull();
+  expect(slots.inFlight).toBe(1);
+});
+
+test('who cannot wait does not overtake who waits', async () => {
+  const slots = new Slots(1);
+  const first = slots.tryTake();
+  const waiting = slots.take();
+  first?.release();
+  expect(slots.tryTake()).toBeNull();
+  expect(await waiting).not.toBeNull();
+});
+
+test('closing tells who waits, and idle settles with the last place', async () => {
+  const slots = new Slots(1);
+  const slot = slots.tryTake();
+  const waiting = slots.take();
+  slots.close();
+  expect(await waiting).toBeNull();
+  expect(await slots.take()).toBeNull();
+  let idle = false;
+  const idling = slots.idle().then(() => {
+    idle = true;
+  });
+  await Promise.resolve();
+  expect(idle).toBe(false);
+  slot?.release();
+  await idling;
+});

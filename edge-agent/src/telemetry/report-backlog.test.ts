@@ -1,0 +1,60 @@
+import { Bundle, Lifecycle } from '@offramp/shared';
+import { beforeAll, expect, test } from 'vitest';
+import { exampleBundleDirectory } from '../testing/example.js';
+import { answeredResult } from '../testing/results.js';
+import { type EndedWindow, ReportBacklog } from './report-backlog.js';
+import { WindowCounts } from './window-counts.js';
+
+let bundle: Bundle;
+beforeAll(async () => {
+  bundle = await Bundle.open(exampleBundleDirectory);
+});
+
+const identity = { device: 'a', group: 'b', bootId: 'c' };
+
+function window(samples: number, policyVersion = 0): EndedWindow {
+  const counts = new WindowCounts(bundle.manifest);
+  for (let i = 0; i < samples; i++) counts.countResult(answeredResult(0));
+  return { counts, windowMs: 10, state: { lifecycle: Lifecycle.LIFECYCLE_RUNNING, policyVersion } };
+}
+
+function drain(backlog: ReportBacklog) {
+  const reports = [];
+  for (let report = backlog.next(); report; report = backlog.next()) {
+    reports.push(report);
+    backlog.acknowledge();
+  }
+  return reports;
+}
+
+test('reports come in order, each the same until acknowledged', () => {
+  const backlog = new ReportBacklog(identity, 10);
+  backlog.add(window(1));
+  backlog.add(window(2));
+  const first = backlog.next();
+  expect(first).toMatchObject({ ...identity, sequence: 1, windowMs: 10, window: { samples: 1 } });
+  expect(backlog.next()).toBe(first);
+  backlog.acknowledge();
+  expect(backlog.next()).toMatchObject({ sequence: 2, window: { samples: 2 } });
+  expect(backlog.size).toBe(1);
+});
+
+test('too many windows become fewer, without a count or a number lost', () => {
+  const backlog = new ReportBacklog(identity, 3);
+  for (let i = 1; i <= 8; i++) backlog.add(window(i, i));
+  expect(backlog.size).toBe(3);
+  const reports = drain(backlog);
+  expect(reports.map(({ sequence }) => sequence)).toEqual([1, 2, 3]);
+  expect(reports.map((report) => report.window?.samples)).toEqual([21, 7, 8]);
+  expect(reports.map(({ windowMs }) => windowMs)).toEqual([60, 10, 10]);
+  expect(reports.map((report) => report.state?.policyVersion)).toEqual([6, 7, 8]);
+});
+
+test('a report that may have arrived is not merged into', () => {
+  const backlog = new ReportBacklog(identity, 2);
+  backlog.add(window(1));
+  const sent = backlog.next();
+  for (let i = 2; i <= 5; i++) backlog.add(window(i));
+  expect(backlog.next()).toBe(sent);
+  expect(drain(backlog).map((report) => report.window?.samples)).toEqual([1, 9, 5]);
+});

@@ -1,0 +1,87 @@
+import { Bundle, exitMacs, LatencySketch, v1 } from '@offramp/shared';
+import { beforeAll, expect, test } from 'vitest';
+import { exampleBundleDirectory } from '../testing/example.js';
+import { answeredResult } from '../testing/results.js';
+import { WindowCounts } from './window-counts.js';
+
+let bundle: Bundle;
+let macs: number[];
+let final: number;
+beforeAll(async () => {
+  bundle = await Bundle.open(exampleBundleDirectory);
+  macs = exitMacs(bundle.manifest);
+  final = bundle.branches;
+});
+
+const at = (exit: number) => macs[exit] as number;
+
+test('an exit on the device costs the device what leads there', () => {
+  const counts = new WindowCounts(bundle.manifest);
+  counts.countResult(answeredResult(0));
+  expect(counts).toMatchObject({ samples: 1, deviceMacs: at(0), cloudMacs: 0, offloaded: 0 });
+  expect(counts.exits).toEqual(macs.map((_, exit) => (exit === 0 ? 1 : 0)));
+});
+
+test('an offloaded sample is split between device and worker, and shows how the branches agree', () => {
+  const counts = new WindowCounts(bundle.manifest);
+  const passed = Array.from({ length: final }, (_, exit) => ({
+    exit,
+    label: exit === 0 ? 5 : 4,
+    confidence: 0,
+  }));
+  counts.countResult(
+    answeredResult(final, {
+      stagesRun: 1,
+      byWorker: true,
+      offloadBytes: 100,
+      passed,
+      trueLabelIndex: 4,
+      answer: { labelIndex: 4, offloaded: true },
+    }),
+  );
+  expect(counts).toMatchObject({ offloaded: 1, offloadBytes: 100, labelled: 1, correct: 1 });
+  expect(counts).toMatchObject({ deviceMacs: at(0), cloudMacs: at(final) - at(0) });
+  expect(counts.agreement).toEqual(passed.map((_, exit) => ({ compared: 1, agreed: exit === 0 ? 0 : 1 })));
+});
+
+test('a sample that left before the final exit tells nothing of agreement', () => {
+  const counts = new WindowCounts(bundle.manifest);
+  counts.countResult(answeredResult(Math.max(0, final - 1)));
+  expect(counts.agreement.every(({ compared }) => compared === 0)).toBe(true);
+});
+
+test('a degraded sample that was sent counts as both, and costs only the device', () => {
+  const counts = new WindowCounts(bundle.manifest);
+  counts.countResult(
+    answeredResult(0, { stagesRun: 1, offloadBytes: 9, answer: { offloaded: true, degraded: true } }),
+  );
+  expect(counts).toMatchObject({ samples: 1, offloaded: 1, degraded: 1, deviceMacs: at(0), cloudMacs: 0 });
+});
+
+test('failed and refused samples are no samples', () => {
+  const counts = new WindowCounts(bundle.manifest);
+  const { answer } = answeredResult(0);
+  const error = { code: 'IMAGE_INVALID' as const, message: 'x' };
+  counts.countResult({ kind: 'failed', answer: { ...answer, error } });
+  counts.countRefused();
+  expect(counts).toMatchObject({ samples: 0, failed: 1, refused: 1 });
+});
+
+test('two windows merged are the window that covers both', () => {
+  const results = [0, final].map((exit) =>
+    answeredResult(exit, { trueLabelIndex: 0, offloadBytes: 3, answer: { latencyMs: 1 + exit } }),
+  );
+  const both = new WindowCounts(bundle.manifest);
+  const merged = new WindowCounts(bundle.manifest);
+  for (const result of results) {
+    both.countResult(result);
+    const one = new WindowCounts(bundle.manifest);
+    one.countResult(result);
+    one.countRefused();
+    both.countRefused();
+    merged.merge(one);
+  }
+  expect(v1.Window.encode(merged.toMessage()).finish()).toEqual(v1.Window.encode(both.toMessage()).finish());
+  const sketch = LatencySketch.decode(merged.toMessage().latencySketch as Uint8Array);
+  expect(sketch.count).toBe(2);
+});

@@ -1,0 +1,59 @@
+import { fileURLToPath } from 'node:url';
+import {
+  type Bundle,
+  type ExitOutcome,
+  InferencePool,
+  openDataset,
+  pictureChannels,
+  preprocess,
+  runStage,
+} from '@offramp/shared';
+
+const example = new URL('../../../examples/fashion-mnist/', import.meta.url);
+
+export const exampleBundleDirectory = fileURLToPath(new URL('bundle', example));
+export const exampleData = fileURLToPath(new URL('data', example));
+
+/** The first `count` test pictures as inputs of the model. */
+export async function exampleInputs(bundle: Bundle, count: number): Promise<Float32Array[]> {
+  const { input } = bundle.manifest;
+  const dataset = await openDataset(exampleData, { split: 'test', channels: pictureChannels(input) });
+  const pictures = await Promise.all(Array.from({ length: count }, (_, i) => dataset.read(i)));
+  return Promise.all(pictures.map(({ picture }) => preprocess(picture, input)));
+}
+
+export interface Reference {
+  /** What the cascade answers. */
+  outcome: ExitOutcome;
+  /** What every exit says; the final one last. */
+  exits: ExitOutcome[];
+}
+
+/** Runs the whole cascade here, on the first `count` test pictures. */
+export async function referenceAnswers(
+  bundle: Bundle,
+  thresholds: readonly number[],
+  count: number,
+): Promise<Reference[]> {
+  const pool = await InferencePool.create(bundle);
+  try {
+    const references: Reference[] = [];
+    for (const input of await exampleInputs(bundle, count)) {
+      const sample = { thresholds: thresholds.map(() => 2), passed: [] as ExitOutcome[] };
+      let activation = input;
+      for (let stage = 0; stage <= bundle.branches; stage++) {
+        const step = await runStage(pool, stage, [sample], activation);
+        activation = step.activation;
+        if (step.answered[0]) sample.passed.push(step.answered[0].outcome);
+      }
+      const exits = sample.passed;
+      const left = exits.findIndex(
+        ({ exit, confidence }) => confidence >= Math.fround(thresholds[exit] ?? 0),
+      );
+      references.push({ outcome: exits[left] as ExitOutcome, exits });
+    }
+    return references;
+  } finally {
+    await pool.close();
+  }
+}

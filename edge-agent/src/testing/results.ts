@@ -1,0 +1,40 @@
+import type { ExitOutcome } from '@offramp/shared';
+import type { AnsweredResult } from '../answer.js';
+
+/** An answered sample, as the pipeline would give it, with what a test wants to be different. */
+export function answeredResult(
+  exit: number,
+  differing: Partial<Omit<AnsweredResult, 'answer' | 'kind'>> & {
+    answer?: Partial<AnsweredResult['answer']>;
+  } = {},
+): AnsweredResult {
+  const passed: ExitOutcome[] = Array.from({ length: exit }, (_, i) => ({
+    exit: i,
+    label: 0,
+    confidence: 0.1,
+  }));
+  const { answer, ...rest } = differing;
+  return {
+    kind: 'answered',
+    trueLabelIndex: null,
+    stagesRun: exit + 1,
+    byWorker: false,
+    offloadBytes: 0,
+    passed,
+    ...rest,
+    answer: {
+      id: 1,
+      sample: 'a',
+      label: 'zero',
+      labelIndex: 0,
+      confidence: 0.9,
+      exit,
+      offloaded: false,
+      degraded: false,
+      policyVersion: 0,
+      bundle: 'b',
+      latencyMs: 10,
+      ...answer,
+    },
+  };
+}

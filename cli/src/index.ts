@@ -1,1 +1,3 @@
+export { type RenderFleetOptions, renderFleet } from './fleet/render-fleet.js';
 export { createProgram, main } from './main.js';
+export { reportError } from './report-error.js';

@@ -1,6 +1,10 @@
 import { offrampVersion } from '@offramp/shared';
 import { Command, CommanderError } from 'commander';
 import { agentCommand } from './commands/agent.js';
+import { augmentCommand } from './commands/augment.js';
+import { controllerCommand } from './commands/controller.js';
+import { evaluateCommand } from './commands/evaluate.js';
+import { fleetCommand } from './commands/fleet/index.js';
 import { inspectCommand } from './commands/inspect.js';
 import { workerCommand } from './commands/worker.js';
 import { reportError } from './report-error.js';
@@ -15,8 +19,12 @@ export function createProgram(): Command {
     .showHelpAfterError('(add --help for what there is)');
   program.configureHelp({ helpWidth: 110 });
   program.addCommand(inspectCommand());
+  program.addCommand(augmentCommand());
+  program.addCommand(evaluateCommand());
   program.addCommand(agentCommand());
   program.addCommand(workerCommand());
+  program.addCommand(controllerCommand());
+  program.addCommand(fleetCommand());
   return program;
 }
 

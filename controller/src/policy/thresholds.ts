@@ -1,4 +1,5 @@
 import { OfframpError } from '@offramp/shared';
+import { shortestDecimal } from '../shortest-decimal.js';
 
 const maxBranches = 255;
 
@@ -21,7 +22,10 @@ export function policyThresholds(
   }
   const wrong = asked.find((threshold) => !(threshold >= 0 && Number.isFinite(threshold)));
   if (wrong !== undefined) {
-    throw new OfframpError('POLICY_INVALID', `expected finite thresholds of 0 or more, found ${wrong}`);
+    throw new OfframpError(
+      'POLICY_INVALID',
+      `expected finite thresholds of 0 or more, found ${shortestDecimal(wrong)}`,
+    );
   }
   const counts = [...branches.keys()].sort((a, b) => a - b);
   if (counts.length === 0) {

@@ -1,0 +1,30 @@
+import { ControllerClient } from '@offramp/controller';
+import { commonOptions, connectBus } from '@offramp/shared';
+import { z } from 'zod';
+
+/** Options of every command that asks the controller. */
+export const controllerOptions = {
+  nats: commonOptions.nats,
+  timeoutMs: z.number().int().min(1).default(5_000).describe('Milliseconds to wait for a reply'),
+  json: z.boolean().default(false).describe('Print JSON'),
+};
+
+/**
+ * Connects, asks, and disconnects.
+ * @throws OfframpError `NATS_UNAVAILABLE`, and what `ask` throws
+ */
+export async function withController(
+  options: { nats: string; timeoutMs: number },
+  ask: (client: ControllerClient) => Promise<void>,
+): Promise<void> {
+  const bus = await connectBus({ url: options.nats, name: 'offramp-fleet' });
+  try {
+    await ask(new ControllerClient(bus, { timeoutMs: options.timeoutMs }));
+  } finally {
+    await bus.close();
+  }
+}
+
+export function printJson(value: unknown): void {
+  console.log(JSON.stringify(value, null, 2));
+}

@@ -1,0 +1,27 @@
+import { defineConfig } from '@offramp/shared';
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { configCommand } from '../../config-command.js';
+import { fleetToJson } from '../../fleet/json.js';
+import { outputIsStyled, outputWidth } from '../../fleet/painter.js';
+import { renderDevices } from '../../fleet/render-devices.js';
+import { controllerOptions, printJson, withController } from './controller-options.js';
+
+export const groupOption = z.string().optional().describe('Only the devices of this group');
+
+const definition = defineConfig('fleet', { group: groupOption, ...controllerOptions });
+
+export function lsCommand(): Command {
+  return configCommand('ls', 'List the devices that have reported', definition, (config) =>
+    withController(config, async (client) => {
+      const fleet = await client.listDevices(config.group);
+      if (config.json) {
+        printJson(fleetToJson(fleet));
+      } else if (fleet.devices.length === 0) {
+        console.log(config.group ? `no devices in group ${config.group}` : 'no devices have reported yet');
+      } else {
+        console.log(renderDevices(fleet, { width: outputWidth(), styled: outputIsStyled() }).join('\n'));
+      }
+    }),
+  );
+}

@@ -1,0 +1,140 @@
+import { userInfo } from 'node:os';
+import type { PolicyView } from '@offramp/controller';
+import { defineConfig, OfframpError } from '@offramp/shared';
+import { Command } from 'commander';
+import { z } from 'zod';
+import { configCommand } from '../../config-command.js';
+import { outputIsStyled } from '../../fleet/painter.js';
+import { clip, printable } from '../../fleet/text.js';
+import { formatTable } from '../../table.js';
+import { controllerOptions, printJson, withController } from './controller-options.js';
+
+const askDefinition = defineConfig('fleet', controllerOptions);
+
+const setDefinition = defineConfig('fleet', {
+  threshold: z.number().optional().describe('For every branch: 0 always exits there, above 1 never does'),
+  thresholds: z.array(z.number()).optional().describe('One per branch, separated by commas'),
+  reason: z.string().optional().describe('Why, for the history'),
+  author: z.string().optional().describe('Who sets it, for the history; default: the name of your user'),
+  expectVersion: z
+    .number()
+    .int()
+    .min(0)
+    .default(0)
+    .describe("Set it only if the group's newest policy has this number; 0: whichever"),
+  ...controllerOptions,
+});
+
+export function policyCommand(): Command {
+  return new Command('policy')
+    .helpCommand(false)
+    .description('Read and set the policy that a group of devices follows')
+    .addCommand(getCommand())
+    .addCommand(setCommand())
+    .addCommand(historyCommand());
+}
+
+function getCommand(): Command {
+  return configCommand('get <group>', "Print a group's policy", askDefinition, (config, group = '') =>
+    withController(config, async (client) => {
+      const policy = await client.getPolicy(group);
+      if (config.json) printJson(policy);
+      else console.log(policy ? describePolicy(policy) : noPolicy(group));
+    }),
+  );
+}
+
+function setCommand(): Command {
+  return configCommand(
+    'set <group>',
+    'Give a group new thresholds, which reach its devices at once',
+    setDefinition,
+    async (config, group = '') => {
+      const thresholds = thresholdsOf(config.threshold, config.thresholds);
+      const { reason = '', author = userName(), expectVersion: expectedVersion } = config;
+      await withController(config, async (client) => {
+        const set = await client.setPolicy(group, { thresholds, author, reason, expectedVersion });
+        if (config.json) {
+          printJson(set);
+          return;
+        }
+        const { policy, onlineDevices } = set;
+        const devices = `${onlineDevices} ${onlineDevices === 1 ? 'device' : 'devices'} online`;
+        console.log(
+          `group ${group}: policy ${policy.version}, thresholds ${policy.thresholds.join(' ')}, ${devices}`,
+        );
+      });
+    },
+  );
+}
+
+function historyCommand(): Command {
+  return configCommand(
+    'history <group>',
+    "List a group's policies, oldest first",
+    askDefinition,
+    (config, group = '') =>
+      withController(config, async (client) => {
+        const history = await client.policyHistory(group);
+        if (config.json) printJson(history);
+        else console.log(history.length === 0 ? noPolicy(group) : formatHistory(history));
+      }),
+  );
+}
+
+function thresholdsOf(one: number | undefined, each: number[] | undefined): number[] {
+  if ((one === undefined) === (each === undefined)) {
+    throw new OfframpError('USAGE', 'expected either --threshold or --thresholds', {
+      hint: 'For example --threshold 0.9 for every branch, or --thresholds 0.9,0.8,0.7 with one per branch.',
+    });
+  }
+  return each ?? [one as number];
+}
+
+/** Empty where the system knows no name, as in some containers. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return '';
+  }
+}
+
+const noPolicy = (group: string) =>
+  `group ${group} has no policy; its devices follow the thresholds of their bundles`;
+
+function describePolicy({ group, version, thresholds, author, reason, setAt }: PolicyView): string {
+  const by = author ? ` by ${printable(author)}` : '';
+  return [
+    `group ${group}: policy ${version}`,
+    `thresholds  ${thresholds.join(' ')}`,
+    `set         ${formatTime(setAt)}${by}`,
+    ...(reason ? [`reason      ${printable(reason)}`] : []),
+  ].join('\n');
+}
+
+function formatHistory(history: readonly PolicyView[]): string {
+  return formatTable(
+    [
+      { head: 'POLICY', align: 'right' },
+      { head: 'SET' },
+      { head: 'AUTHOR' },
+      { head: 'THRESHOLDS' },
+      { head: 'REASON' },
+    ],
+    history.map(({ version, setAt, author, thresholds, reason }) => [
+      version,
+      formatTime(setAt),
+      clip(printable(author), 16) || '–',
+      clip(thresholds.join(' '), 40),
+      printable(reason),
+    ]),
+    outputIsStyled(),
+  );
+}
+
+/** `2026-03-01 14:05:09`, in the time zone of this machine. */
+function formatTime(time: Date): string {
+  const local = new Date(time.getTime() - time.getTimezoneOffset() * 60_000);
+  return local.toISOString().slice(0, 19).replace('T', ' ');
+}

@@ -1,0 +1,86 @@
+import type { ControllerClient, Fleet } from '@offramp/controller';
+import { defineConfig, isOfframpError, messageOf } from '@offramp/shared';
+import type { Command } from 'commander';
+import logUpdate from 'log-update';
+import { z } from 'zod';
+import { configCommand } from '../../config-command.js';
+import { fleetToJson } from '../../fleet/json.js';
+import { outputIsStyled, outputWidth, painter } from '../../fleet/painter.js';
+import { renderFleet } from '../../fleet/render-fleet.js';
+import { runService, type Service } from '../../service.js';
+import { controllerOptions, printJson, withController } from './controller-options.js';
+import { groupOption } from './ls.js';
+
+const definition = defineConfig('fleet', {
+  group: groupOption,
+  refreshMs: z.number().int().min(100).default(1_000).describe('Milliseconds from one view to the next'),
+  once: z
+    .boolean()
+    .default(false)
+    .describe('Print one view and end, as where standard output is no terminal'),
+  ...controllerOptions,
+});
+
+/** Lines of the view that are not devices. */
+const otherLines = 9;
+
+export function topCommand(): Command {
+  return configCommand('top', 'Watch what the devices do', definition, (config) =>
+    withController(config, async (client) => {
+      if (config.json) {
+        printJson(fleetToJson(await client.listDevices(config.group)));
+      } else if (config.once || !process.stdout.isTTY) {
+        console.log(view(await client.listDevices(config.group), config.group).join('\n'));
+      } else {
+        await client.listDevices(config.group); // What is wrong from the start is an error, not a view.
+        await runService(watch(client, config.group, config.refreshMs));
+      }
+    }),
+  );
+}
+
+function view(fleet: Fleet, group: string | undefined, maxDevices?: number): string[] {
+  if (group && fleet.devices.length === 0) return [`no devices in group ${group}`];
+  return renderFleet(fleet, {
+    width: outputWidth(),
+    styled: outputIsStyled(),
+    ...(maxDevices === undefined ? {} : { maxDevices }),
+  });
+}
+
+/** Shows the fleet again and again, and what is wrong while the controller does not answer. */
+function watch(client: ControllerClient, group: string | undefined, refreshMs: number): Service {
+  let stopped = false;
+  let wake: () => void = () => undefined;
+  const run = async () => {
+    let lines: string[] = [];
+    while (!stopped) {
+      const problem: string[] = [];
+      try {
+        lines = view(await client.listDevices(group), group, (process.stdout.rows || 40) - otherLines);
+      } catch (error) {
+        const code = isOfframpError(error) ? error.code : 'INTERNAL';
+        problem.push(painter(outputIsStyled())('red', `[${code}] ${messageOf(error)}; asking again`));
+      }
+      if (stopped) break;
+      logUpdate([...lines, ...problem].join('\n'));
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, refreshMs);
+        wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    logUpdate.done();
+  };
+  const done = run();
+  return {
+    done,
+    stop() {
+      stopped = true;
+      wake();
+      return done;
+    },
+  };
+}

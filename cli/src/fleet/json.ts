@@ -1,0 +1,20 @@
+import type { Fleet, ListedDevice } from '@offramp/controller';
+import { CloudLink, Lifecycle } from '@offramp/shared';
+
+/** A fleet as scripts get it: the names of states instead of their numbers. */
+export function fleetToJson({ devices, summary }: Fleet): object {
+  return { summary, devices: devices.map(deviceToJson) };
+}
+
+function deviceToJson({ state, ...device }: ListedDevice): object {
+  return {
+    ...device,
+    state: {
+      ...state,
+      lifecycle: nameOf(Lifecycle[state.lifecycle], 'LIFECYCLE_'),
+      cloudLink: nameOf(CloudLink[state.cloudLink], 'CLOUD_LINK_'),
+    },
+  };
+}
+
+const nameOf = (name: string | undefined, prefix: string) => (name ?? '').replace(prefix, '').toLowerCase();

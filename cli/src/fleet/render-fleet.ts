@@ -1,0 +1,149 @@
+import { addWindow, type Fleet, type ListedDevice, readWindow, type WindowCounts } from '@offramp/controller';
+import { type Column, formatTable } from '../table.js';
+import { type Painter, painter } from './painter.js';
+import { clip, formatMs, formatRate, formatShare } from './text.js';
+
+export interface RenderFleetOptions {
+  /** Columns that a line may take. Default 100. */
+  width?: number;
+  /** With colour, for a terminal. Default false. */
+  styled?: boolean;
+  /** Devices to show; what is left out is said. Default: all. */
+  maxDevices?: number;
+}
+
+/** What a row shows beside its name. */
+interface Row {
+  /** Samples per second. */
+  rate: number;
+  latest: WindowCounts;
+  total: WindowCounts;
+  latencyP50Ms: number;
+  latencyP99Ms: number;
+  policy: string;
+}
+
+const columns: Column[] = [
+  { head: 'DEVICE' },
+  { head: 'RATE/S', align: 'right' },
+  { head: 'EXITS %', align: 'right' },
+  { head: 'OFFLOAD', align: 'right' },
+  { head: 'DEGRADED', align: 'right' },
+  { head: 'ACCURACY', align: 'right' },
+  { head: 'P50 MS', align: 'right' },
+  { head: 'P99 MS', align: 'right' },
+  { head: 'POLICY', align: 'right' },
+];
+const widthBesideDeviceAndExits = 6 + 7 + 8 + 8 + 6 + 6 + 8 + 8 * 2;
+const minDeviceWidth = 12;
+/** Room for an exit's percentage, and the space before it. */
+const exitWidth = 4;
+
+/**
+ * The live view of a fleet: a row per device, one for all of them.
+ * @returns lines without line breaks, none wider than `width` (from 80 on)
+ */
+export function renderFleet(fleet: Fleet, options: RenderFleetOptions = {}): string[] {
+  const { width = 100, styled = false, maxDevices = Number.POSITIVE_INFINITY } = options;
+  const paint = painter(styled);
+  const { devices, summary } = fleet;
+  if (devices.length === 0) return ['no devices have reported yet'];
+  const shown = devices.slice(0, maxDevices);
+  const oneGroup = devices.every(({ group }) => group === devices[0]?.group);
+  const whole = sumOf(fleet);
+  const exits = whole.total.exits.length;
+  const maxExits = Math.floor((width - widthBesideDeviceAndExits - minDeviceWidth) / exitWidth);
+  const exitsWidth = Math.max(7, Math.min(exits, maxExits) * exitWidth - 1);
+  const deviceWidth = Math.max(minDeviceWidth, width - widthBesideDeviceAndExits - exitsWidth);
+  const rows = shown.map((device) => {
+    const name = oneGroup ? device.device : `${device.group}/${device.device}`;
+    return [
+      mark(device, paint) + clip(name, deviceWidth - 2),
+      ...cells(rowOf(device, paint), maxExits, device.online ? paint : dimmed(paint)),
+    ];
+  });
+  const counted = `${devices.length} ${devices.length === 1 ? 'device' : 'devices'}`;
+  const bold = (text: string) => paint('bold', text);
+  rows.push([bold(clip(counted, deviceWidth)), ...cells(whole, maxExits, paint).map(bold)]);
+  const group = oneGroup
+    ? `group ${devices[0]?.group}`
+    : `${new Set(devices.map((d) => d.group)).size} groups`;
+  const left = devices.length - shown.length;
+  return [
+    `${group}: ${summary.online} of ${counted} online`,
+    '',
+    ...formatTable(columns, rows, styled).split('\n'),
+    ...(left > 0 ? [paint('dim', `… and ${left} more, counted in the last row`)] : []),
+    '',
+    paint(
+      'dim',
+      'rate, exits (the final one last), offload, degraded: latest window; accuracy, latency: since start',
+    ),
+  ];
+}
+
+const mark = ({ online }: ListedDevice, paint: Painter) =>
+  `${online ? paint('green', '●') : paint('red', '○')} `;
+
+const dimmed =
+  (paint: Painter): Painter =>
+  (_, text) =>
+    paint('dim', text);
+
+/** An offline device's latest window is no news any more. */
+function rowOf(device: ListedDevice, paint: Painter): Row {
+  const { online, latest, latestWindowMs, total, latencyP50Ms, latencyP99Ms } = device;
+  return {
+    rate: online && latestWindowMs > 0 ? (latest.samples * 1_000) / latestWindowMs : 0,
+    latest: online ? latest : readWindow(null),
+    total,
+    latencyP50Ms,
+    latencyP99Ms,
+    policy: formatPolicy(device, paint),
+  };
+}
+
+function sumOf({ devices, summary }: Fleet): Row {
+  const sum = { rate: 0, latest: readWindow(null), total: readWindow(null) };
+  for (const device of devices) {
+    const row = rowOf(device, (_, text) => text);
+    sum.rate += row.rate;
+    addWindow(sum.latest, row.latest);
+    addWindow(sum.total, row.total);
+  }
+  const { latencyP50Ms, latencyP99Ms } = summary;
+  return { ...sum, latencyP50Ms, latencyP99Ms, policy: '' };
+}
+
+function cells(row: Row, maxExits: number, paint: Painter): string[] {
+  const { latest, total } = row;
+  const degraded = formatShare(latest.degraded, latest.samples);
+  return [
+    row.rate > 0 ? formatRate(row.rate) : '–',
+    formatExits(latest, maxExits),
+    formatShare(latest.offloaded, latest.samples),
+    latest.degraded > 0 ? paint('yellow', degraded) : degraded,
+    formatShare(total.correct, total.labelled),
+    formatMs(row.latencyP50Ms),
+    formatMs(row.latencyP99Ms),
+    row.policy,
+  ];
+}
+
+/** ` 71  12   5  12`: percentages, the final exit last; where there is no room, the deep branches are one, in brackets. */
+function formatExits({ exits, samples }: WindowCounts, maxExits: number): string {
+  if (samples === 0) return '–';
+  const percent = (count: number) => String(Math.round((100 * count) / samples)).padStart(exitWidth - 1);
+  if (exits.length <= maxExits) return exits.map(percent).join(' ');
+  const first = exits.slice(0, Math.max(0, maxExits - 2));
+  const middle = exits.slice(first.length, -1).reduce((sum, count) => sum + count, 0);
+  return [...first.map(percent), `(${percent(middle).trim()})`, percent(exits.at(-1) ?? 0)].join(' ');
+}
+
+/** `4`; `3→4` while the newest has not arrived; `3!` where the device refused it; `–` for the bundle's own. */
+export function formatPolicy({ state, newestPolicyVersion }: ListedDevice, paint: Painter): string {
+  const followed = state.policyVersion === 0 ? '–' : String(state.policyVersion);
+  if (state.policyError) return paint('red', `${followed}!`);
+  const behind = newestPolicyVersion > state.policyVersion;
+  return behind ? paint('yellow', `${followed}→${newestPolicyVersion}`) : followed;
+}

@@ -1,0 +1,40 @@
+/**
+ * Text that came from a device or another operator, made harmless for a terminal: nothing in it moves
+ * the cursor, sets colours or breaks the line.
+ */
+export function printable(text: string): string {
+  return text.replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, ' ').trim();
+}
+
+/** Cuts a text to so many characters, the last of them then a `…`. */
+export function clip(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
+}
+
+/** `0.4 s`, `12 s`, `5 min`, `3 h`, `2 d` */
+export function formatDuration(milliseconds: number): string {
+  const seconds = milliseconds / 1_000;
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  if (seconds < 99.5) return `${Math.round(seconds)} s`;
+  if (seconds < 5_970) return `${Math.round(seconds / 60)} min`;
+  return seconds < 171_000 ? `${Math.round(seconds / 3_600)} h` : `${Math.round(seconds / 86_400)} d`;
+}
+
+/** `0.42`, `3.1`, `27`, `1,240`; `–` for nothing. */
+export function formatMs(milliseconds: number): string {
+  if (!(milliseconds > 0)) return '–';
+  if (milliseconds < 0.995) return milliseconds.toFixed(2);
+  return milliseconds < 9.95 ? milliseconds.toFixed(1) : Math.round(milliseconds).toLocaleString('en-US');
+}
+
+/** A share of a total in percent: `97.3 %`, `100 %`; `–` of nothing. */
+export function formatShare(part: number, total: number): string {
+  if (!(total > 0)) return '–';
+  const percent = (100 * part) / total;
+  return `${percent.toFixed(percent > 99.95 ? 0 : 1)} %`;
+}
+
+/** Samples per second: `0.5`, `12.3`, `480`, `12,400` */
+export function formatRate(perSecond: number): string {
+  return perSecond < 99.95 ? perSecond.toFixed(1) : Math.round(perSecond).toLocaleString('en-US');
+}

@@ -80,7 +80,8 @@ export class Fleet {
       const answersPath = join(this.options.folder, `${device}.jsonl`);
       const process = this.processes.start(device, [
         'agent',
-        ...['--bundle', bundlePath, '--source', picturesPath, '--shard', `${i}/${this.options.agents}`],
+        bundlePath,
+        ...['--source', picturesPath, '--shard', `${i}/${this.options.agents}`],
         ...['--rate', String(this.options.ratePerS), '--limit', String(this.options.limit)],
         ...(this.options.loop ? ['--loop'] : []),
         ...['--device', device, '--group', demoGroup, '--answers', answersPath],

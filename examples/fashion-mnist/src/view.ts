@@ -1,5 +1,5 @@
 import { renderFleet } from '@offramp/cli';
-import type { ControllerClient, ListedDevice } from '@offramp/controller';
+import type { ControllerClient, Fleet } from '@offramp/controller';
 import { isOfframpError } from '@offramp/shared';
 import { createLogUpdate } from 'log-update';
 import { demoGroup } from './fleet.js';
@@ -43,14 +43,17 @@ export class LiveView {
   }
 
   private async refresh(last = false): Promise<void> {
-    let devices: ListedDevice[];
+    let fleet: Fleet;
     try {
-      devices = (await this.controller.listDevices(demoGroup)).devices;
+      fleet = await this.controller.listDevices(demoGroup);
     } catch (error) {
       if (isOfframpError(error)) return; // Starting, or stopping: the next round shows.
       throw error;
     }
-    const table = renderFleet(devices, { width: process.stdout.columns ?? 100 });
+    const table = renderFleet(fleet, {
+      width: process.stdout.columns ?? 100,
+      styled: this.update !== null && !process.env.NO_COLOR,
+    }).join('\n');
     if (this.update) {
       this.update(`\n${table}\n\n${this.events.slice(last ? 0 : -eventsShown).join('\n')}\n`);
     } else if (last || performance.now() - this.lastPlainMs >= plainEveryMs) {

@@ -1,4 +1,5 @@
-import CliTable from 'cli-table3';
+import stringWidth from 'string-width';
+import { outputIsStyled, painter } from './painter.js';
 
 export interface Column {
   head: string;
@@ -6,32 +7,34 @@ export interface Column {
   align?: 'left' | 'right';
 }
 
-const noBorders = Object.fromEntries(
-  [
-    ...['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right'],
-    ...['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid'],
-  ].map((part) => [part, '']),
-);
+const gap = '  ';
 
 /**
- * Lays out a table.
+ * Lays out a table. Cells may hold colours and wide characters.
  * @param styled with colour, for a terminal; default: whether standard output is one
  */
 export function formatTable(
   columns: readonly Column[],
   rows: readonly (readonly (string | number)[])[],
-  styled = process.stdout.isTTY === true && !process.env.NO_COLOR,
+  styled = outputIsStyled(),
 ): string {
-  const table = new CliTable({
-    head: columns.map(({ head }) => head),
-    colAligns: columns.map(({ align }) => align ?? 'left'),
-    chars: { ...noBorders, middle: '  ' },
-    style: { 'padding-left': 0, 'padding-right': 0, head: styled ? ['bold'] : [], border: [] },
-  });
-  table.push(...rows.map((row) => [...row]));
-  return table
-    .toString()
-    .split('\n')
-    .map((line) => line.trimEnd())
+  const head = columns.map((column) => column.head);
+  const texts = [head, ...rows.map((row) => row.map(String))];
+  const widths = columns.map((_, i) =>
+    texts.reduce((widest, cells) => Math.max(widest, stringWidth(cells[i] ?? '')), 0),
+  );
+  const bold = (text: string) => painter(styled)('bold', text);
+  return texts
+    .map((cells, row) =>
+      columns
+        .map(({ align }, i) => {
+          const cell = cells[i] ?? '';
+          const padding = ' '.repeat((widths[i] ?? 0) - stringWidth(cell));
+          const text = row === 0 && cell ? bold(cell) : cell;
+          return align === 'right' ? padding + text : text + padding;
+        })
+        .join(gap)
+        .trimEnd(),
+    )
     .join('\n');
 }

@@ -1,7 +1,7 @@
 import type { Fleet, ListedDevice } from '@offramp/controller';
 import { CloudLink, Lifecycle, shortDigest } from '@offramp/shared';
+import { type Painter, painter } from '../painter.js';
 import { type Column, formatTable } from '../table.js';
-import { type Painter, painter } from './painter.js';
 import { formatPolicy } from './render-fleet.js';
 import { clip, formatDuration, printable } from './text.js';
 

@@ -1,6 +1,6 @@
 import { addWindow, type Fleet, type ListedDevice, readWindow, type WindowCounts } from '@offramp/controller';
+import { type Painter, painter } from '../painter.js';
 import { type Column, formatTable } from '../table.js';
-import { type Painter, painter } from './painter.js';
 import { clip, formatMs, formatRate, formatShare } from './text.js';
 
 export interface RenderFleetOptions {

@@ -3,8 +3,8 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { configCommand } from '../../config-command.js';
 import { fleetToJson } from '../../fleet/json.js';
-import { outputIsStyled, outputWidth } from '../../fleet/painter.js';
 import { renderDevices } from '../../fleet/render-devices.js';
+import { outputIsStyled, outputWidth } from '../../painter.js';
 import { controllerOptions, printJson, withController } from './controller-options.js';
 
 export const groupOption = z.string().optional().describe('Only the devices of this group');

@@ -4,8 +4,8 @@ import { defineConfig, OfframpError } from '@offramp/shared';
 import { Command } from 'commander';
 import { z } from 'zod';
 import { configCommand } from '../../config-command.js';
-import { outputIsStyled } from '../../fleet/painter.js';
 import { clip, printable } from '../../fleet/text.js';
+import { outputIsStyled } from '../../painter.js';
 import { formatTable } from '../../table.js';
 import { controllerOptions, printJson, withController } from './controller-options.js';
 

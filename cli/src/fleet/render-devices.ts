@@ -1,5 +1,6 @@
 import type { Fleet, ListedDevice } from '@offramp/controller';
 import { CloudLink, Lifecycle, shortDigest } from '@offramp/shared';
+import stringWidth from 'string-width';
 import { type Painter, painter } from '../painter.js';
 import { type Column, formatTable } from '../table.js';
 import { formatPolicy } from './render-fleet.js';
@@ -29,7 +30,7 @@ export function renderDevices(fleet: Fleet, options: { width?: number; styled?: 
   const [deviceWidth, groupWidth, bundleWidth] = share(width - widthOfTheRest - digestWidth, [
     Math.max(6, ...devices.map(({ device }) => device.length)),
     Math.max(5, ...devices.map(({ group }) => group.length)),
-    Math.max(6, ...devices.map(({ state }) => printable(state.bundleName).length)),
+    Math.max(6, ...devices.map(({ state }) => stringWidth(printable(state.bundleName)))),
   ]);
   const rows = devices.map((device) => {
     const { state } = device;

@@ -34,10 +34,17 @@ const columns: Column[] = [
   { head: 'P99 MS', align: 'right' },
   { head: 'POLICY', align: 'right' },
 ];
-const widthBesideDeviceAndExits = 6 + 7 + 8 + 8 + 6 + 6 + 8 + 8 * 2;
-const minDeviceWidth = 12;
+/** The median is left out where there is little room. */
+const medianColumn = 6;
+const minWidthWithMedian = 90;
+const medianWidth = 6 + 2;
+const widthBesideDeviceAndExits = 7 + 7 + 8 + 8 + 6 + 7 + 7 * 2;
+const minDeviceWidth = 10;
+const minExitsWidth = 7;
 /** Room for an exit's percentage, and the space before it. */
 const exitWidth = 4;
+/** Room for what stands for the deep branches and the final exit, where not every exit has its own. */
+const foldedWidth = '(100) 100'.length;
 
 /**
  * The live view of a fleet: a row per device, one for all of them.
@@ -51,44 +58,42 @@ export function renderFleet(fleet: Fleet, options: RenderFleetOptions = {}): str
   const shown = devices.slice(0, maxDevices);
   const oneGroup = devices.every(({ group }) => group === devices[0]?.group);
   const whole = sumOf(fleet);
-  const exits = whole.total.exits.length;
-  const maxExits = Math.floor((width - widthBesideDeviceAndExits - minDeviceWidth) / exitWidth);
-  const exitsWidth = Math.max(7, Math.min(exits, maxExits) * exitWidth - 1);
-  const deviceWidth = Math.max(minDeviceWidth, width - widthBesideDeviceAndExits - exitsWidth);
+  const withMedian = width >= minWidthWithMedian;
+  const room = width - widthBesideDeviceAndExits - (withMedian ? medianWidth : 0);
+  const widthOfAllExits = whole.total.exits.length * exitWidth - 1;
+  const exitsWidth = Math.max(minExitsWidth, Math.min(widthOfAllExits, room - minDeviceWidth));
+  const deviceWidth = Math.max(minDeviceWidth, room - exitsWidth);
   const rows = shown.map((device) => {
-    const name = oneGroup ? device.device : `${device.group}/${device.device}`;
-    return [
-      mark(device, paint) + clip(name, deviceWidth - 2),
-      ...cells(rowOf(device, paint), maxExits, device.online ? paint : dimmed(paint)),
-    ];
+    const name = oneGroup ? clip(device.device, deviceWidth - 2) : fullName(device, deviceWidth - 2);
+    return [mark(device, paint) + name, ...cells(rowOf(device, paint), exitsWidth, paint)];
   });
   const counted = `${devices.length} ${devices.length === 1 ? 'device' : 'devices'}`;
   const bold = (text: string) => paint('bold', text);
-  rows.push([bold(clip(counted, deviceWidth)), ...cells(whole, maxExits, paint).map(bold)]);
+  rows.push([bold(clip(counted, deviceWidth)), ...cells(whole, exitsWidth, paint).map(bold)]);
   const group = oneGroup
     ? `group ${devices[0]?.group}`
     : `${new Set(devices.map((d) => d.group)).size} groups`;
   const left = devices.length - shown.length;
+  const kept = <T>(row: readonly T[]) => row.filter((_, i) => withMedian || i !== medianColumn);
   return [
     `${group}: ${summary.online} of ${counted} online`,
     '',
-    ...formatTable(columns, rows, styled).split('\n'),
+    ...formatTable(kept(columns), rows.map(kept), styled).split('\n'),
     ...(left > 0 ? [paint('dim', `… and ${left} more, counted in the last row`)] : []),
     '',
-    paint(
-      'dim',
-      'rate, exits (the final one last), offload, degraded: latest window; accuracy, latency: since start',
-    ),
+    paint('dim', 'latest window: rate, exits (the final one last), offload, degraded'),
+    paint('dim', 'since start: accuracy, latency'),
   ];
 }
 
 const mark = ({ online }: ListedDevice, paint: Painter) =>
   `${online ? paint('green', '●') : paint('red', '○')} `;
 
-const dimmed =
-  (paint: Painter): Painter =>
-  (_, text) =>
-    paint('dim', text);
+/** `group/device`; where there is no room for both, the group gives way first. */
+function fullName({ group, device }: ListedDevice, width: number): string {
+  const room = width - device.length - 1;
+  return room < 2 ? clip(device, width) : `${clip(group, room)}/${device}`;
+}
 
 /** An offline device's latest window is no news any more. */
 function rowOf(device: ListedDevice, paint: Painter): Row {
@@ -115,12 +120,12 @@ function sumOf({ devices, summary }: Fleet): Row {
   return { ...sum, latencyP50Ms, latencyP99Ms, policy: '' };
 }
 
-function cells(row: Row, maxExits: number, paint: Painter): string[] {
+function cells(row: Row, exitsWidth: number, paint: Painter): string[] {
   const { latest, total } = row;
   const degraded = formatShare(latest.degraded, latest.samples);
   return [
     row.rate > 0 ? formatRate(row.rate) : '–',
-    formatExits(latest, maxExits),
+    formatExits(latest, exitsWidth),
     formatShare(latest.offloaded, latest.samples),
     latest.degraded > 0 ? paint('yellow', degraded) : degraded,
     formatShare(total.correct, total.labelled),
@@ -130,14 +135,19 @@ function cells(row: Row, maxExits: number, paint: Painter): string[] {
   ];
 }
 
-/** ` 71  12   5  12`: percentages, the final exit last; where there is no room, the deep branches are one, in brackets. */
-function formatExits({ exits, samples }: WindowCounts, maxExits: number): string {
-  if (samples === 0) return '–';
-  const percent = (count: number) => String(Math.round((100 * count) / samples)).padStart(exitWidth - 1);
-  if (exits.length <= maxExits) return exits.map(percent).join(' ');
-  const first = exits.slice(0, Math.max(0, maxExits - 2));
+/**
+ * ` 71  12   5  12`: percentages, the final exit last. Where there is no room, the deep branches are one,
+ * in brackets. Always as wide, so that the columns of the live view stand still.
+ */
+function formatExits({ exits, samples }: WindowCounts, width: number): string {
+  if (samples === 0) return '–'.padStart(width);
+  const percent = (count: number) =>
+    String(Math.round((100 * Math.min(count, samples)) / samples)).padStart(exitWidth - 1);
+  if (exits.length * exitWidth - 1 <= width) return exits.map(percent).join(' ').padStart(width);
+  const first = exits.slice(0, Math.max(0, Math.floor((width - foldedWidth) / exitWidth)));
   const middle = exits.slice(first.length, -1).reduce((sum, count) => sum + count, 0);
-  return [...first.map(percent), `(${percent(middle).trim()})`, percent(exits.at(-1) ?? 0)].join(' ');
+  const shown = [...first.map(percent), `(${percent(middle).trim()})`, percent(exits.at(-1) ?? 0)];
+  return shown.join(' ').padStart(width);
 }
 
 /** `4`; `3→4` while the newest has not arrived; `3!` where the device refused it; `–` for the bundle's own. */

@@ -1,3 +1,5 @@
+import stringWidth from 'string-width';
+
 /**
  * Text that came from a device or another operator, made harmless for a terminal: nothing in it moves
  * the cursor, sets colours or breaks the line.
@@ -6,9 +8,12 @@ export function printable(text: string): string {
   return text.replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, ' ').trim();
 }
 
-/** Cuts a text to so many characters, the last of them then a `…`. */
+/** Cuts a text to so many columns, the last of them then a `…`. */
 export function clip(text: string, width: number): string {
-  return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
+  if (stringWidth(text) <= width) return text;
+  const characters = [...text];
+  while (characters.length > 0 && stringWidth(characters.join('')) >= width) characters.pop();
+  return `${characters.join('')}…`;
 }
 
 /** `0.4 s`, `12 s`, `5 min`, `3 h`, `2 d` */
@@ -30,7 +35,7 @@ export function formatMs(milliseconds: number): string {
 /** A share of a total in percent: `97.3 %`, `100 %`; `–` of nothing. */
 export function formatShare(part: number, total: number): string {
   if (!(total > 0)) return '–';
-  const percent = (100 * part) / total;
+  const percent = (100 * Math.min(part, total)) / total;
   return `${percent.toFixed(percent > 99.95 ? 0 : 1)} %`;
 }
 

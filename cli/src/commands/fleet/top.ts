@@ -22,7 +22,7 @@ const definition = defineConfig('fleet', {
 });
 
 /** Lines of the view that are not devices. */
-const otherLines = 9;
+const otherLines = 10;
 
 export function topCommand(): Command {
   return configCommand('top', 'Watch what the devices do', definition, (config) =>

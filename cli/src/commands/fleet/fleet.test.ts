@@ -1,0 +1,154 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { CloudLink, connectBus, Lifecycle, telemetrySubject, v1 } from '@offramp/shared';
+import { type NatsServer, startNatsServer } from '@offramp/shared/testing';
+import type { NatsConnection } from 'nats';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const bin = fileURLToPath(new URL('../../../bin/offramp.js', import.meta.url));
+
+interface Ended {
+  status: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+function start(...args: string[]): { child: ChildProcess; stdout(): string; ended: Promise<Ended> } {
+  const child = spawn(process.execPath, [bin, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  const ended = once(child, 'close').then(([status]) => ({
+    status: status as number | null,
+    stdout,
+    stderr,
+  }));
+  return { child, stdout: () => stdout, ended };
+}
+
+let nats: NatsServer;
+let bus: NatsConnection;
+const run = (...args: string[]) => start(...args, '--nats', nats.url).ended;
+
+async function startController() {
+  const controller = start('controller', '--nats', nats.url);
+  const ready = expect
+    .poll(controller.stdout, { timeout: 20_000 })
+    .toBe(`controller ready on ${nats.url}\n`)
+    .then(() => null);
+  const endedEarly = await Promise.race([ready, controller.ended]);
+  expect(endedEarly).toBeNull();
+  return controller;
+}
+
+beforeAll(async () => {
+  nats = await startNatsServer();
+  bus = await connectBus({ url: nats.url, name: 'test' });
+});
+
+afterAll(async () => {
+  await bus.close();
+  await nats.stop();
+});
+
+describe('offramp controller', () => {
+  it.each(['SIGINT', 'SIGTERM'] as const)('says when it is ready, and ends well on %s', async (signal) => {
+    const controller = await startController();
+    controller.child.kill(signal);
+    expect(await controller.ended).toMatchObject({ status: 0 });
+  });
+
+  it('tells that there is no NATS server', async () => {
+    const { ended } = start('controller', '--nats', 'nats://127.0.0.1:1');
+    expect(await ended).toEqual({
+      status: 1,
+      stdout: '',
+      stderr: expect.stringContaining(
+        'error [NATS_UNAVAILABLE]: no NATS server answers at nats://127.0.0.1:1',
+      ),
+    });
+  });
+});
+
+describe('offramp fleet', () => {
+  it('tells that there is no controller', async () => {
+    expect(await run('fleet', 'ls')).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('error [CONTROLLER_UNAVAILABLE]'),
+    });
+  });
+
+  it.each([
+    [['fleet', 'nonsense']],
+    [['fleet', 'ls', '--nonsense']],
+    [['fleet', 'policy', 'get']],
+    [['fleet', 'policy', 'set', 'cameras']],
+    [['fleet', 'policy', 'set', 'cameras', '--threshold', '1', '--thresholds', '1,1']],
+    [['fleet', 'policy', 'set', 'cameras', '--threshold', 'high']],
+  ])('calls %j wrong usage', async (args) => {
+    const { status, stderr } = await start(...args).ended;
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/^error/);
+    expect(stderr).not.toContain('    at ');
+  });
+
+  it('lists, shows, and sets policies', async () => {
+    const controller = await startController();
+    try {
+      expect(await run('fleet', 'ls')).toMatchObject({ status: 0, stdout: 'no devices have reported yet\n' });
+      const report = {
+        ...{ device: 'cam-1', group: 'cameras', bootId: 'boot', sequence: 1, windowMs: 60_000 },
+        state: {
+          ...{ lifecycle: Lifecycle.LIFECYCLE_RUNNING, cloudLink: CloudLink.CLOUD_LINK_CONNECTED },
+          ...{ bundleDigest: Buffer.alloc(32, 1), bundleName: 'shoes', branches: 2, deviceStages: 1 },
+        },
+        window: { samples: 600, exits: [300, 200, 100] },
+      };
+      const subject = telemetrySubject('cameras', 'cam-1');
+      await bus.jetstream().publish(subject, v1.TelemetryReport.encode(report).finish());
+      await expect
+        .poll(async () => (await run('fleet', 'ls')).stdout, { timeout: 20_000 })
+        .toContain('cam-1   cameras  online  010101010101 shoes     1/3       –  connected');
+
+      const top = await run('fleet', 'top');
+      expect(top.stdout).toContain('● cam-1     10.0   50  33  17    0.0 %');
+      expect(top.stdout).not.toContain('\u001b');
+      expect(JSON.parse((await run('fleet', 'top', '--json')).stdout)).toMatchObject({
+        summary: { devices: 1, online: 1 },
+        devices: [{ device: 'cam-1', state: { lifecycle: 'running', cloudLink: 'connected' } }],
+      });
+
+      const policy = (...args: string[]) => run('fleet', 'policy', ...args);
+      expect((await policy('get', 'cameras')).stdout).toContain('group cameras has no policy');
+      expect(await policy('set', 'cameras', '--threshold', '0.9', '--author', 'ada')).toMatchObject({
+        ...{ status: 0, stdout: 'group cameras: policy 1, thresholds 0.9 0.9, 1 device online\n' },
+      });
+      const second = ['set', 'cameras', '--thresholds', '0.8,2', '--reason', 'less cloud'];
+      expect(await policy(...second, '--expect-version', '7')).toMatchObject({
+        status: 1,
+        stderr: expect.stringContaining('error [POLICY_CONFLICT]: group cameras: expected policy 7'),
+      });
+      expect((await policy(...second, '--expect-version', '1')).stdout).toContain(
+        'policy 2, thresholds 0.8 2',
+      );
+      expect((await policy('get', 'cameras')).stdout).toMatch(
+        /^group cameras: policy 2\nthresholds {2}0\.8 2\nset .*\nreason {6}less cloud\n$/,
+      );
+      expect((await policy('history', 'cameras')).stdout).toMatch(/ 1 {2}.* ada .*\n +2 {2}.* less cloud\n$/);
+      expect(JSON.parse((await policy('history', 'cameras', '--json')).stdout)).toMatchObject([
+        { version: 1, thresholds: [0.9, 0.9], author: 'ada' },
+        { version: 2, thresholds: [0.8, 2], reason: 'less cloud' },
+      ]);
+      expect((await run('fleet', 'ls')).stdout).toContain('–→2');
+    } finally {
+      controller.child.kill();
+      await controller.ended;
+    }
+  });
+});

@@ -1,0 +1,52 @@
+import { CloudLink, Lifecycle } from '@offramp/shared';
+import stringWidth from 'string-width';
+import { describe, expect, it } from 'vitest';
+import { renderDevices } from './render-devices.js';
+import { sampleDevice, sampleFleet } from './sample-fleet.js';
+
+describe('renderDevices', () => {
+  it('shows who is there, with what', () => {
+    const lines = renderDevices(
+      sampleFleet(
+        sampleDevice(),
+        sampleDevice({
+          device: 'cam-2',
+          newestPolicyVersion: 4,
+          state: { cloudLink: CloudLink.CLOUD_LINK_DOWN },
+        }),
+        sampleDevice({ device: 'cam-3', online: false, lastSeenMsAgo: 720_000 }),
+        sampleDevice({ device: 'cam-4', online: false, state: { lifecycle: Lifecycle.LIFECYCLE_STOPPED } }),
+      ),
+    );
+    expect(lines).toEqual([
+      'DEVICE  GROUP    STATUS   BUNDLE              STAGES  POLICY  CLOUD      LAST SEEN',
+      'cam-1   cameras  online   abcdef000000 shoes     2/3       3  connected      0.4 s',
+      'cam-2   cameras  online   abcdef000000 shoes     2/3     3→4  down           0.4 s',
+      'cam-3   cameras  offline  abcdef000000 shoes     2/3       3  –             12 min',
+      'cam-4   cameras  stopped  abcdef000000 shoes     2/3       3  –              0.4 s',
+    ]);
+  });
+
+  it('tells why a policy is not followed', () => {
+    const state = { policyError: 'expected 5 thresholds\u001b[2J', policyVersion: 3 };
+    const lines = renderDevices(sampleFleet(sampleDevice({ newestPolicyVersion: 4, state })));
+    expect(lines[1]).toContain(' 3! ');
+    expect(lines.at(-1)).toBe('! cam-1 does not follow policy 4: expected 5 thresholds [2J');
+  });
+
+  it.each([90, 100, 140])('keeps within %d columns, whatever the names', (width) => {
+    const long = sampleDevice({
+      device: 'd'.repeat(64),
+      group: 'g'.repeat(64),
+      state: {
+        bundleName: '靴'.repeat(90),
+        lifecycle: Lifecycle.LIFECYCLE_DRAINING,
+        deviceStages: 100,
+        branches: 120,
+      },
+    });
+    const lines = renderDevices(sampleFleet(long, sampleDevice()), { width });
+    for (const line of lines) expect(stringWidth(line)).toBeLessThanOrEqual(width);
+    expect(lines[1]).toContain('ddd…');
+  });
+});

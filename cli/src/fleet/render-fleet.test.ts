@@ -1,0 +1,85 @@
+import { readWindow } from '@offramp/controller';
+import stringWidth from 'string-width';
+import { describe, expect, it } from 'vitest';
+import { renderFleet } from './render-fleet.js';
+import { sampleDevice, sampleFleet } from './sample-fleet.js';
+
+const many = (exits: number) => {
+  const counts = Array.from({ length: exits }, () => 100 / exits);
+  return { latest: readWindow({ samples: 100, exits: counts }), total: readWindow({ exits: counts }) };
+};
+
+describe('renderFleet', () => {
+  it('shows a row per device and one for all', () => {
+    const degraded = readWindow({ samples: 50, exits: [25, 25, 0], offloaded: 5, degraded: 5 });
+    const lines = renderFleet(
+      sampleFleet(
+        sampleDevice(),
+        sampleDevice({ device: 'cam-2', latest: degraded, newestPolicyVersion: 4 }),
+      ),
+    );
+    expect(lines.slice(0, 6)).toEqual([
+      'group cameras: 2 of 2 devices online',
+      '',
+      'DEVICE     RATE/S      EXITS %  OFFLOAD  DEGRADED  ACCURACY  P50 MS  P99 MS  POLICY',
+      '● cam-1       100   70  20  10   10.0 %     0.0 %    95.0 %     3.2      41       3',
+      '● cam-2      50.0   50  50   0   10.0 %    10.0 %    95.0 %     3.2      41     3→4',
+      '2 devices     150   63  30   7   10.0 %     3.3 %    95.0 %     3.2      41',
+    ]);
+  });
+
+  it('does not take an offline device’s latest window for news', () => {
+    const [, , , row, all] = renderFleet(sampleFleet(sampleDevice({ online: false })));
+    expect(row).toBe('○ cam-1        –            –        –         –    95.0 %     3.2      41       3');
+    expect(all).toContain('1 device       –            –');
+  });
+
+  it('marks a policy that the device refused, and none', () => {
+    const refused = sampleDevice({ state: { policyError: 'wrong', policyVersion: 2 } });
+    const own = sampleDevice({ state: { policyVersion: 0 }, newestPolicyVersion: 0 });
+    const lines = renderFleet(sampleFleet(refused, own));
+    expect(lines[3]).toMatch(/ 2!$/);
+    expect(lines[4]).toMatch(/ –$/);
+  });
+
+  it('names the groups where there are several', () => {
+    const fleet = sampleFleet(sampleDevice(), sampleDevice({ group: 'doors' }));
+    expect(renderFleet(fleet).join('\n')).toMatch(/^2 groups: 2 of 2 .*● cameras\/cam-1 .*● doors\/cam-1 /s);
+  });
+
+  it.each([80, 100, 132])('keeps within %d columns, whatever the names and the number of exits', (width) => {
+    for (const exits of [1, 2, 4, 8, 30]) {
+      const fleet = sampleFleet(
+        sampleDevice({ device: 'd'.repeat(64), group: 'g'.repeat(64), ...many(exits) }),
+        sampleDevice({ device: 'short', ...many(exits) }),
+      );
+      for (const line of renderFleet(fleet, { width })) expect(stringWidth(line)).toBeLessThanOrEqual(width);
+    }
+  });
+
+  it('sums up deep branches where there is no room for each', () => {
+    const exits = [40, 20, 10, 5, 5, 5, 5, 5, 2, 1, 1, 1];
+    const counts = readWindow({ samples: 100, exits });
+    const fleet = sampleFleet(sampleDevice({ latest: counts, total: counts }));
+    expect(renderFleet(fleet, { width: 100 })[3]).toMatch(/ 100 +40 +20 +10 +5 +\(24\) +1 +0\.0 %/);
+    expect(renderFleet(fleet, { width: 80 })[3]).toMatch(/ 100 +40 +\(59\) +1 +0\.0 %/);
+  });
+
+  it('leaves devices out where told to, but counts them', () => {
+    const devices = Array.from({ length: 9 }, (_, i) => sampleDevice({ device: `cam-${i}` }));
+    const lines = renderFleet(sampleFleet(...devices), { maxDevices: 4 });
+    expect(lines.filter((line) => line.startsWith('●'))).toHaveLength(4);
+    expect(lines).toContain('… and 5 more, counted in the last row');
+    expect(lines.find((line) => line.startsWith('9 devices'))).toContain(' 900 ');
+  });
+
+  it('has colour only where asked', () => {
+    const fleet = sampleFleet(sampleDevice());
+    expect(renderFleet(fleet).join('')).not.toContain('\u001b');
+    expect(renderFleet(fleet, { styled: true }).join('')).toContain('\u001b[32m●');
+  });
+
+  it('says when there is nothing yet', () => {
+    expect(renderFleet(sampleFleet())).toEqual(['no devices have reported yet']);
+  });
+});

@@ -45,7 +45,7 @@ const startupWaitMs = 2_000;
 const connectTimeoutMs = 2_000;
 const reconnectFirstMs = 100;
 const unservedPauseMs = 30_000;
-const policyRefreshMs = 60_000;
+const policyRefreshMs = 30_000;
 /** How long a stop waits for stages that still run, for a slow reader, and for the last report. */
 const finishMs = 2_000;
 /** What a client is told that found the agent full, or stopping. */

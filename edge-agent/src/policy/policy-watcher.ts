@@ -90,7 +90,7 @@ export class PolicyWatcher implements BusListener {
     } catch (error) {
       if (generation !== this.generation) return;
       this.logger[this.missed ? 'debug' : 'warn'](
-        { reason: messageOf(error), bucket: policyBucket },
+        { reason: reasonOf(error) },
         'cannot read policies; keeping the last one, and trying again',
       );
       this.missed = true;
@@ -104,4 +104,9 @@ export class PolicyWatcher implements BusListener {
     this.read = true;
     for (const resolve of this.readWaiters.splice(0)) resolve();
   }
+}
+
+function reasonOf(error: unknown): string {
+  const message = messageOf(error);
+  return message === 'stream not found' ? `no bucket ${policyBucket}; is a controller running?` : message;
 }

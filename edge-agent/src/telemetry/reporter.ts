@@ -4,6 +4,7 @@ import {
   type Logger,
   type Manifest,
   messageOf,
+  systemCodeOf,
   telemetrySubject,
   v1,
 } from '@offramp/shared';
@@ -119,7 +120,7 @@ export class TelemetryReporter implements BusListener {
       }
     } catch (error) {
       this.logger[this.warned ? 'debug' : 'warn'](
-        { reason: messageOf(error), backlog: this.backlog.size },
+        { reason: reasonOf(error), backlog: this.backlog.size },
         'telemetry is not acknowledged; keeping it, and trying again',
       );
       this.warned = true;
@@ -130,4 +131,8 @@ export class TelemetryReporter implements BusListener {
     }
     if (this.backlog.size === 0) for (const resolve of this.emptyWaiters.splice(0)) resolve();
   }
+}
+
+function reasonOf(error: unknown): string {
+  return systemCodeOf(error) === '503' ? 'no stream takes it; is a controller running?' : messageOf(error);
 }

@@ -1,0 +1,120 @@
+import { Server, ServerCredentials, type ServerDuplexStream, status } from '@grpc/grpc-js';
+import {
+  type Bundle,
+  decodeTensor,
+  type ExitOutcome,
+  InferencePool,
+  MalformedMessage,
+  offloadService,
+  type ResumeRequest,
+  type ResumeResponse,
+  runStage,
+} from '@offramp/shared';
+
+/** A `Buffer` goes out as it is, decodable or not. */
+export type ResumeStream = ServerDuplexStream<ResumeRequest, ResumeResponse | Buffer>;
+
+/** What a worker does with a sample. */
+export type Respond = (request: ResumeRequest, stream: ResumeStream) => void;
+
+/** A real gRPC server in the worker's place, that behaves, or misbehaves, as a test tells it. */
+export interface ScriptedWorker {
+  /** `host:port` */
+  readonly address: string;
+  readonly port: number;
+  /** The samples that came, in order. */
+  readonly requests: ResumeRequest[];
+  /** How many streams were opened so far. */
+  readonly streams: number;
+  /** May be changed at any time. */
+  respond: Respond;
+  /** Ends every stream that is open, with an error. */
+  breakStreams(): void;
+  stop(): void;
+}
+
+export async function startScriptedWorker(respond: Respond, port = 0): Promise<ScriptedWorker> {
+  const server = new Server();
+  const open = new Set<ResumeStream>();
+  const requests: ResumeRequest[] = [];
+  let streams = 0;
+  const { Resume, Classify } = offloadService;
+  const responseSerialize = (response: ResumeResponse | Buffer) =>
+    Buffer.isBuffer(response) ? response : Resume.responseSerialize(response);
+  server.addService(
+    { Resume: { ...Resume, responseSerialize }, Classify },
+    {
+      Resume: (stream: ResumeStream) => {
+        streams++;
+        open.add(stream);
+        stream.on('data', (request: ResumeRequest | MalformedMessage) => {
+          if (request instanceof MalformedMessage) throw new Error(request.reason);
+          requests.push(request);
+          worker.respond(request, stream);
+        });
+        stream.on('error', () => open.delete(stream));
+        stream.on('close', () => open.delete(stream));
+        stream.on('end', () => stream.end());
+      },
+      Classify: (_: unknown, done: (error: { code: status }) => void) => done({ code: status.UNIMPLEMENTED }),
+    },
+  );
+  const bound = await new Promise<number>((resolve, reject) => {
+    server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, found) =>
+      error ? reject(error) : resolve(found),
+    );
+  });
+  const worker: ScriptedWorker = {
+    address: `127.0.0.1:${bound}`,
+    port: bound,
+    requests,
+    get streams() {
+      return streams;
+    },
+    respond,
+    breakStreams() {
+      for (const stream of open)
+        stream.emit('error', { code: status.ABORTED, details: 'broken by the test' });
+    },
+    stop: () => server.forceShutdown(),
+  };
+  return worker;
+}
+
+export interface CascadeResponder {
+  respond: Respond;
+  close(): Promise<void>;
+}
+
+/** Answers as a worker should: by running the rest of the cascade. */
+export async function cascadeResponder(bundle: Bundle): Promise<CascadeResponder> {
+  const pool = await InferencePool.create(bundle);
+  const resume = async (request: ResumeRequest): Promise<ResumeResponse> => {
+    const first = request.stage ?? 0;
+    const inputShape = bundle.manifest.stages[first]?.inputShape ?? [];
+    const sample = { thresholds: request.thresholds ?? [], passed: [] as ExitOutcome[] };
+    let activation = decodeTensor('tensor', inputShape, request.tensor);
+    for (let stage = first; ; stage++) {
+      const step = await runStage(pool, stage, [sample], activation);
+      const answered = step.answered[0];
+      if (answered) {
+        const { outcome } = answered;
+        const answer = { ...outcome, bundleDigest: bundle.digestBytes, passed: sample.passed };
+        return { sampleId: request.sampleId ?? 0, answer };
+      }
+      activation = step.activation;
+    }
+  };
+  return {
+    respond: (request, stream) => {
+      resume(request).then(
+        (response) => stream.write(response),
+        (error: unknown) => stream.destroy(error as Error),
+      );
+    },
+    close: () => pool.close(),
+  };
+}
+
+/** Takes samples and never answers. */
+export const neverAnswer: Respond = () => undefined;

@@ -5,6 +5,7 @@ import { augmentCommand } from './commands/augment.js';
 import { controllerCommand } from './commands/controller.js';
 import { evaluateCommand } from './commands/evaluate.js';
 import { fleetCommand } from './commands/fleet/index.js';
+import { healthCommand } from './commands/health/index.js';
 import { inspectCommand } from './commands/inspect.js';
 import { workerCommand } from './commands/worker.js';
 import { reportError } from './report-error.js';
@@ -25,6 +26,7 @@ export function createProgram(): Command {
   program.addCommand(workerCommand());
   program.addCommand(controllerCommand());
   program.addCommand(fleetCommand());
+  program.addCommand(healthCommand());
   return program;
 }
 

@@ -44,6 +44,8 @@ export type ErrorCode =
   | 'TELEMETRY_INVALID'
   /** No worker can be reached. */
   | 'CLOUD_UNAVAILABLE'
+  /** A program that was asked for its health does not answer, or says that it is not ready. */
+  | 'UNHEALTHY'
   /** A queue is full; the error says when to come back. */
   | 'OVERLOADED'
   /** The program is on its way out and takes nothing new. */

@@ -8,6 +8,8 @@ export interface BusOptions {
   name: string;
   /** Whether to keep trying when no server answers at first. Default false. */
   waitOnFirstConnect?: boolean;
+  /** How long one attempt to connect may take, in milliseconds. Default 5000. */
+  timeoutMs?: number;
 }
 
 /**
@@ -22,7 +24,7 @@ export async function connectBus(options: BusOptions): Promise<NatsConnection> {
       maxReconnectAttempts: -1,
       reconnectTimeWait: 500,
       reconnectJitter: 250,
-      timeout: 5_000,
+      timeout: options.timeoutMs ?? 5_000,
       pingInterval: 10_000,
       waitOnFirstConnect: options.waitOnFirstConnect ?? false,
     });

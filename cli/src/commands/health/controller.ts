@@ -1,0 +1,30 @@
+import { ControllerClient, controllerConfig } from '@offramp/controller';
+import { connectBus, defineConfig } from '@offramp/shared';
+import type { Command } from 'commander';
+import { configCommand } from '../../config-command.js';
+import { healthOptions } from './health-options.js';
+
+const definition = defineConfig('controller', { nats: controllerConfig.shape.nats, ...healthOptions });
+
+export function controllerHealthCommand(): Command {
+  return configCommand(
+    'controller',
+    'Ask the controller at a NATS server, and through it JetStream',
+    definition,
+    async ({ nats, healthTimeoutMs }) => {
+      await controllerAnswers(nats, healthTimeoutMs);
+      console.log(`the controller at ${nats} answers`);
+    },
+  );
+}
+
+/** @throws OfframpError `NATS_UNAVAILABLE`, `CONTROLLER_UNAVAILABLE`, `JETSTREAM_UNAVAILABLE` */
+async function controllerAnswers(nats: string, timeoutMs: number): Promise<void> {
+  const bus = await connectBus({ url: nats, name: 'offramp-health', timeoutMs });
+  try {
+    // Reading a policy takes the whole way: NATS, the controller, and its bucket in JetStream.
+    await new ControllerClient(bus, { timeoutMs }).getPolicy('default');
+  } finally {
+    await bus.close();
+  }
+}

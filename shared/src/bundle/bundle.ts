@@ -66,9 +66,16 @@ export class Bundle {
 
   /** @throws OfframpError `BUNDLE_CORRUPT`, `BUNDLE_INVALID` */
   async readCalibration(): Promise<CalibrationTable> {
-    const { table } = this.manifest.calibration;
-    const text = Buffer.from(await this.readFile(table)).toString('utf8');
-    return parseCalibrationTable(text, join(this.directory, table.path));
+    const { table: file, samples } = this.manifest.calibration;
+    const where = join(this.directory, file.path);
+    const table = parseCalibrationTable(Buffer.from(await this.readFile(file)).toString('utf8'), where);
+    if (table.branches.length !== this.branches || table.samples !== samples) {
+      throw new OfframpError(
+        'BUNDLE_INVALID',
+        `${where}: expected ${this.branches} branches and ${samples} samples, as the manifest has it; found ${table.branches.length} and ${table.samples}`,
+      );
+    }
+    return table;
   }
 
   private async readFile(file: BundleFile): Promise<Uint8Array> {

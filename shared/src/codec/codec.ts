@@ -15,7 +15,8 @@ export interface ActivationCodec {
   decode(data: Uint8Array, into: Float32Array): void;
 }
 
-const codecs: readonly ActivationCodec[] = [float32];
+/** All there are. */
+export const codecs: readonly ActivationCodec[] = [float32];
 
 /** @throws OfframpError `TENSOR_INVALID` for an encoding this version does not know */
 export function codecFor(encoding: number): ActivationCodec {

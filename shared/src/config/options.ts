@@ -29,6 +29,8 @@ interface Leaf {
   /** Of an array: what its elements are. */
   element: Leaf['kind'] | null;
   choices: string[] | null;
+  /** Whether it has to be given, somewhere. */
+  required: boolean;
   defaultValue: unknown;
   description: string;
 }
@@ -38,26 +40,24 @@ export function addConfigOptions(command: Command, definition: ConfigDefinition<
   for (const [key, schema] of Object.entries(definition.shape)) {
     const leaf = inspect(schema);
     const flag = flagOf(key);
-    const placeholder =
-      leaf.kind === 'number'
-        ? ' <n>'
-        : leaf.kind === 'array'
-          ? ' <value...>'
-          : leaf.kind === 'boolean'
-            ? ''
-            : ' <value>';
     const notes = [
+      ...(leaf.required ? ['required'] : []),
       ...(leaf.choices ? [`one of ${leaf.choices.join(', ')}`] : []),
-      ...(leaf.defaultValue === undefined ? [] : [`default: ${formatDefault(leaf.defaultValue)}`]),
+      ...(leaf.kind === 'boolean' || leaf.defaultValue === undefined
+        ? []
+        : [`default: ${formatDefault(leaf.defaultValue)}`]),
       `env: ${environmentName(definition, key)}`,
     ];
     const negated = leaf.kind === 'boolean' && leaf.defaultValue === true;
-    command.addOption(
-      new Option(
-        `--${negated ? 'no-' : ''}${flag}${placeholder}`,
-        `${leaf.description} (${notes.join('; ')})`,
-      ),
+    const option = new Option(
+      `--${negated ? 'no-' : ''}${flag}${placeholderOf(leaf)}`,
+      `${leaf.description} (${notes.join('; ')})`,
     );
+    // Gathered one by one: a variadic option would swallow the positional arguments that follow it.
+    if (leaf.kind === 'array') {
+      option.argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]);
+    }
+    command.addOption(option);
   }
   return command.addOption(new Option('--config <file>', 'YAML or JSON file with any of these options'));
 }
@@ -82,7 +82,7 @@ export async function resolveConfig<Shape extends z.ZodRawShape>(
   if (typeof flags.config === 'string') {
     for (const [key, value] of Object.entries(await readConfigFile(flags.config))) {
       const camel = key.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
-      if (!(camel in definition.shape)) {
+      if (!Object.hasOwn(definition.shape, camel)) {
         throw new OfframpError(
           'CONFIG_INVALID',
           `${flags.config}: unknown option ${key}; expected one of ${Object.keys(definition.shape).join(', ')}`,
@@ -107,10 +107,17 @@ export async function resolveConfig<Shape extends z.ZodRawShape>(
   const issues = parsed.error.issues.map((issue) => {
     const key = String(issue.path[0]);
     const found = values[key] === undefined ? 'nothing' : JSON.stringify(values[key]);
-    return `${origin[key] ?? `--${flagOf(key)}`}: ${issue.message}; found ${found}`;
+    return `${origin[key] ?? `--${flagOf(key)}`}: ${expectationOf(issue.message)}; found ${found}`;
   });
   throw new OfframpError('CONFIG_INVALID', issues.join('\n'));
 }
+
+/** zod's `Invalid input: expected number, received string`, without what we say ourselves. */
+const expectationOf = (message: string) =>
+  message
+    .replace(/^Invalid (input|option): expected .*, received undefined$/, 'expected a value')
+    .replace(/^Invalid (input|option): /, '')
+    .replace(/, received \w+$/, '');
 
 async function readConfigFile(path: string): Promise<Record<string, unknown>> {
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
@@ -144,9 +151,10 @@ function inspect(schema: z.core.$ZodType): Leaf {
   if (inner) {
     const leaf = inspect(inner);
     const defaultValue = definition.type === 'default' ? definition.defaultValue : leaf.defaultValue;
-    return { ...leaf, defaultValue, description: description || leaf.description };
+    const required = leaf.required && definition.type !== 'default' && definition.type !== 'optional';
+    return { ...leaf, required, defaultValue, description: description || leaf.description };
   }
-  const base = { element: null, choices: null, defaultValue: undefined, description };
+  const base = { element: null, choices: null, required: true, defaultValue: undefined, description };
   switch (definition.type) {
     case 'number':
     case 'boolean':
@@ -190,4 +198,10 @@ const flagOf = (key: string) => key.replace(/[A-Z]/g, (letter) => `-${letter.toL
 const environmentName = (definition: ConfigDefinition<z.ZodRawShape>, key: string) =>
   `OFFRAMP_${definition.program}_${flagOf(key)}`.replaceAll('-', '_').toUpperCase();
 
-const formatDefault = (value: unknown) => (Array.isArray(value) ? value.join(' ') || 'none' : String(value));
+const formatDefault = (value: unknown) => (Array.isArray(value) ? value.join(',') || 'none' : String(value));
+
+function placeholderOf({ kind, element }: Leaf): string {
+  if (kind === 'boolean') return '';
+  const value = (kind === 'array' ? element : kind) === 'number' ? 'n' : 'value';
+  return kind === 'array' ? ` <${value},...>` : ` <${value}>`;
+}

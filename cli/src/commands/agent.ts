@@ -1,5 +1,3 @@
-import { createWriteStream } from 'node:fs';
-import type { Writable } from 'node:stream';
 import { agentConfig, startAgent } from '@offramp/edge-agent';
 import { createLogger } from '@offramp/shared';
 import type { Command } from 'commander';
@@ -13,12 +11,7 @@ export function agentCommand(): Command {
     agentConfig,
     async (config, bundle) => {
       const logger = createLogger('agent', config.logLevel);
-      await runService(await startAgent(bundle as string, config, logger, { output: standardOutput() }));
+      await runService(await startAgent(bundle as string, config, logger, { output: process.stdout }));
     },
   );
-}
-
-/** Node.js writes pipes synchronously: a slow reader would hold up everything. By its descriptor it does not. */
-function standardOutput(): Writable {
-  return process.stdout.isTTY ? process.stdout : createWriteStream('', { fd: 1, autoClose: false });
 }

@@ -8,6 +8,7 @@ export interface AnswerLine {
   exit: number;
   offloaded: boolean;
   degraded: boolean;
+  policyVersion: number;
   correct?: boolean;
   error?: { code: string; message: string };
 }

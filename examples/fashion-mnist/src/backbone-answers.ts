@@ -23,11 +23,13 @@ export interface BackboneAnswer {
 
 /**
  * What the whole backbone says of every picture: the worker's `Classify`, which passes every exit over.
- * @returns by the picture's name
+ * @param signal ends it early
+ * @returns by the picture's name; not all of them after an abort
  */
 export async function backboneAnswers(
   bundle: Bundle,
   workerAddress: string,
+  signal: AbortSignal,
   onProgress: (done: number, total: number) => void,
 ): Promise<Map<string, BackboneAnswer>> {
   const { input } = bundle.manifest;
@@ -37,7 +39,7 @@ export async function backboneAnswers(
   const answers = new Map<string, BackboneAnswer>();
   let next = 0;
   const caller = async () => {
-    while (next < dataset.size) {
+    while (next < dataset.size && !signal.aborted) {
       const sample = await dataset.read(next++);
       const tensor = encodeTensor(float32, input.shape, await preprocess(sample.picture, input));
       const request = { bundleDigest: bundle.digestBytes, tensor };

@@ -7,7 +7,7 @@ import { readAnswers } from './answers.js';
 import { backboneAnswers } from './backbone-answers.js';
 import { demoGroup, Fleet } from './fleet.js';
 import { picturesPath } from './paths.js';
-import { playScript, scriptSeconds } from './script.js';
+import { type PolicyChange, playScript, scriptSeconds } from './script.js';
 import { type DemoSummary, isWhole, renderSummary, summarise } from './summary.js';
 import { LiveView } from './view.js';
 
@@ -53,12 +53,12 @@ export async function runDemo(options: DemoOptions): Promise<DemoSummary | null>
       script.abort(),
     );
     await view.stop();
-    if (ended === 'interrupted') {
+    const summary = ended === 'interrupted' ? null : await sumUp(fleet, controller, ended[0], options.signal);
+    if (summary === null) {
       process.stdout.write('stopping; devices answer what they have in flight\n');
       keepFolder = false;
       return null;
     }
-    const summary = await sumUp(fleet, controller);
     process.stdout.write(`\n${renderSummary(summary)}`);
     keepFolder = !isWhole(summary);
     return summary;
@@ -70,15 +70,22 @@ export async function runDemo(options: DemoOptions): Promise<DemoSummary | null>
   }
 }
 
-async function sumUp(fleet: Fleet, controller: ControllerClient): Promise<DemoSummary> {
+/** `null` if it was interrupted. */
+async function sumUp(
+  fleet: Fleet,
+  controller: ControllerClient,
+  policies: readonly PolicyChange[],
+  signal: AbortSignal,
+): Promise<DemoSummary | null> {
   const showProgress = process.stdout.isTTY;
-  const backbone = await backboneAnswers(fleet.bundle, fleet.workerAddress, (done, total) => {
+  const backbone = await backboneAnswers(fleet.bundle, fleet.workerAddress, signal, (done, total) => {
     if (showProgress && done % 100 === 0) {
       process.stdout.write(`\rasking the whole backbone, too: ${done} of ${total}`);
     }
   });
   if (showProgress) process.stdout.write('\r\x1b[K');
+  if (signal.aborted) return null;
   const answers = (await Promise.all(fleet.agents.map(({ answersPath }) => readAnswers(answersPath)))).flat();
   const { devices } = await controller.listDevices(demoGroup);
-  return summarise(fleet.bundle.manifest, answers, backbone, [...backbone.keys()], devices);
+  return summarise(fleet.bundle.manifest, answers, backbone, devices, policies);
 }

@@ -12,6 +12,9 @@ const usage = `usage: npm run demo [-- --keep]
   --keep   leave the fleet running, its pictures in a loop, until Ctrl-C
 `;
 
+/** SIGHUP: the terminal was closed. */
+const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 /** `npm run demo`: sets the exit status; 130 after Ctrl-C. */
 export async function main(argv: readonly string[]): Promise<void> {
   const abort = new AbortController();
@@ -21,8 +24,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     if (interrupts > 1) process.exit(130);
     abort.abort();
   };
-  process.on('SIGINT', interrupt);
-  process.on('SIGTERM', interrupt);
+  for (const signal of stopSignals) process.on(signal, interrupt);
   try {
     const { keep, help } = parse(argv);
     if (help) {
@@ -34,8 +36,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   } catch (error) {
     process.exitCode = reportError(error);
   } finally {
-    process.off('SIGINT', interrupt);
-    process.off('SIGTERM', interrupt);
+    for (const signal of stopSignals) process.off(signal, interrupt);
   }
 }
 

@@ -7,10 +7,17 @@ import type { LiveView } from './view.js';
 const pollMs = 20;
 const policyTimeoutMs = 10_000;
 
+/** A policy that the script set. */
+export interface PolicyChange {
+  version: number;
+  /** From the command's start until the controller knew of every device that it follows the policy, in seconds. */
+  reachedAllS: number;
+}
+
 /** What the demo does to the fleet while it works. Times are from the start of the agents. */
 interface Step {
   atS: number;
-  run(stage: Stage): Promise<void>;
+  run(stage: Stage): Promise<PolicyChange | undefined>;
 }
 
 export interface Stage {
@@ -33,6 +40,7 @@ const steps: readonly Step[] = [
     async run({ fleet, view }) {
       view.say('the worker is killed; devices answer with their best exit, marked degraded');
       await fleet.killWorker();
+      return undefined;
     },
   },
   {
@@ -40,19 +48,23 @@ const steps: readonly Step[] = [
     async run({ fleet, view }) {
       await fleet.startWorker();
       view.say('the worker is back');
+      return undefined;
     },
   },
 ];
 
 /** Plays the script through; ends early, without a word, when `signal` aborts. */
-export async function playScript(stage: Stage, signal: AbortSignal): Promise<void> {
+export async function playScript(stage: Stage, signal: AbortSignal): Promise<PolicyChange[]> {
+  const changes: PolicyChange[] = [];
   const started = performance.now();
   for (const step of steps) {
     const waitMs = step.atS * 1000 - (performance.now() - started);
     await sleep(Math.max(0, waitMs), undefined, { signal }).catch(() => undefined);
-    if (signal.aborted) return;
-    await step.run(stage);
+    if (signal.aborted) break;
+    const change = await step.run(stage);
+    if (change) changes.push(change);
   }
+  return changes;
 }
 
 /** How long the script takes, in seconds, with a while after its last step. */
@@ -63,7 +75,7 @@ async function setPolicy(
   { fleet, controller, view }: Stage,
   threshold: string,
   reason: string,
-): Promise<void> {
+): Promise<PolicyChange> {
   const args = ['fleet', 'policy', 'set', demoGroup, '--threshold', threshold, '--reason', reason];
   view.say(`$ offramp ${args.map((arg) => (arg.includes(' ') ? `"${arg}"` : arg)).join(' ')}`);
   const started = performance.now();
@@ -82,6 +94,8 @@ async function setPolicy(
     }
     await sleep(pollMs);
   }
-  const seconds = ((performance.now() - started) / 1000).toFixed(2);
-  view.say(`policy ${version} in force on all ${fleet.agents.length} devices, ${seconds} s after Enter`);
+  const reachedAllS = (performance.now() - started) / 1000;
+  const devices = fleet.agents.length;
+  view.say(`policy ${version} in force on all ${devices} devices, ${reachedAllS.toFixed(2)} s after Enter`);
+  return { version, reachedAllS };
 }

@@ -2,6 +2,19 @@ import type { DeviceView } from '@offramp/controller';
 import { elementsOf, type Manifest } from '@offramp/shared';
 import type { AnswerLine } from './answers.js';
 import type { BackboneAnswer } from './backbone-answers.js';
+import type { PolicyChange } from './script.js';
+
+/** What the fleet did under one policy. */
+export interface PolicySummary {
+  /** 0: the thresholds of the bundle. */
+  version: number;
+  /** Seconds until it was in force everywhere; `null` for version 0. */
+  reachedAllS: number | null;
+  answers: number;
+  /** Shares of these answers, in [0, 1]. */
+  offloaded: number;
+  agreement: number;
+}
 
 export interface DemoSummary {
   pictures: number;
@@ -29,23 +42,28 @@ export interface DemoSummary {
   inputBytes: number;
   /** Whether the controller counted what the devices answered. */
   countsReconcile: boolean;
+  policies: PolicySummary[];
 }
 
-/** Puts the agents' answers, the backbone's and the controller's counts side by side. */
+/**
+ * Puts the agents' answers, the backbone's and the controller's counts side by side.
+ * @param backbone the whole backbone's answer for every picture that went in
+ */
 export function summarise(
   manifest: Manifest,
   answers: readonly AnswerLine[],
   backbone: ReadonlyMap<string, BackboneAnswer>,
-  expected: readonly string[],
   devices: readonly DeviceView[],
+  changes: readonly PolicyChange[],
 ): DemoSummary {
+  const expected = [...backbone.keys()];
   const count = (holds: (answer: AnswerLine) => boolean) => answers.filter(holds).length;
   const share = (holds: (answer: AnswerLine) => boolean) => count(holds) / answers.length;
   const agrees = (answer: AnswerLine) => backbone.get(answer.sample)?.labelIndex === answer.labelIndex;
   const times = new Map<string, number>();
   for (const { sample } of answers) times.set(sample, (times.get(sample) ?? 0) + 1);
   const total = (of: (device: DeviceView) => number) => devices.reduce((sum, device) => sum + of(device), 0);
-  const references = expected.map((name) => backbone.get(name));
+  const references = [...backbone.values()];
   const failed = count(({ error }) => error !== undefined);
   const undegraded = count(({ degraded }) => !degraded);
   return {
@@ -54,7 +72,7 @@ export function summarise(
     repeated: [...times.values()].filter((n) => n > 1).length,
     failed,
     accuracy: share(({ correct }) => correct === true),
-    backboneAccuracy: references.filter((answer) => answer?.correct).length / references.length,
+    backboneAccuracy: references.filter(({ correct }) => correct).length / references.length,
     agreement: share(agrees),
     agreementUndegraded: count((answer) => !answer.degraded && agrees(answer)) / undegraded,
     exitShares: manifest.stages.map((_, exit) => share((answer) => answer.exit === exit)),
@@ -66,6 +84,15 @@ export function summarise(
     sentBytes: total(({ total }) => total.offloadBytes) / answers.length,
     inputBytes: 4 * elementsOf(manifest.input.shape),
     countsReconcile: total(({ total }) => total.samples + total.failed) === answers.length,
+    policies: [{ version: 0, reachedAllS: null }, ...changes].map((change) => {
+      const under = answers.filter(({ policyVersion }) => policyVersion === change.version);
+      return {
+        ...change,
+        answers: under.length,
+        offloaded: under.filter(({ offloaded }) => offloaded).length / under.length,
+        agreement: under.filter(agrees).length / under.length,
+      };
+    }),
   };
 }
 
@@ -92,6 +119,12 @@ export function renderSummary(summary: DemoSummary): string {
     `  agreement               ${percent(summary.agreement, 2)} with the whole backbone; ${percent(summary.agreementUndegraded, 2)} without degraded answers`,
     `  answered on the device  ${percent(summary.deviceShare)}; ${percent(summary.degradedShare)} degraded while the worker was away`,
     `  left at each exit       ${summary.exitShares.map((share) => percent(share)).join(', ')}`,
+    ...summary.policies.map(({ version, reachedAllS, offloaded, agreement }) => {
+      const reached =
+        reachedAllS === null ? "the bundle's own" : `everywhere after ${reachedAllS.toFixed(2)} s`;
+      const title = `  under policy ${version} (${reached})`;
+      return `${title}: ${percent(offloaded)} offloaded, agreement ${percent(agreement, 2)}`;
+    }),
     `  MACs per picture        ${millions(summary.deviceMacs)} on the device + ${millions(summary.cloudMacs)} in the cloud`,
     `    all on the device     ${whole}: the device does ${against(summary.deviceMacs, summary.backboneMacs)}`,
     `    all in the cloud      ${whole}: the cloud does ${against(summary.cloudMacs, summary.backboneMacs)}`,

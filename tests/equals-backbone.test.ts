@@ -1,0 +1,99 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { workerConfig, startWorker, type Worker } from '@offramp/cloud-worker';
+import { agentConfig, startAgent } from '@offramp/edge-agent';
+import {
+  argMax,
+  type Bundle,
+  createLogger,
+  type Dataset,
+  openDataset,
+  preprocess,
+  resolveConfig,
+} from '@offramp/shared';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readAnswerLines } from './support/answers.js';
+import { backbonePath, bundleWithThresholds, picturesPath, temporaryFolder } from './support/example.js';
+
+const agents = 2;
+const stages = [1, 2, 3, 4, 5];
+const logger = createLogger('test', 'silent');
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let bundle: Bundle;
+let worker: Worker;
+/** The whole backbone's answer per picture, in order. */
+let expected: string[];
+
+beforeAll(async () => {
+  folder = await temporaryFolder();
+  bundle = await bundleWithThresholds(join(folder.path, 'bundle'), () => 2);
+  const config = await resolveConfig(workerConfig, { bundle: [bundle.directory], listen: '127.0.0.1:0' }, {});
+  worker = await startWorker(config, logger);
+  expected = await runBackbone(await openDataset(picturesPath, { split: 'test' }), bundle);
+}, 120_000);
+afterAll(async () => {
+  await worker.stop();
+  await folder.remove();
+});
+
+describe('with all thresholds above 1', () => {
+  it('the example has a stage count for every case below', () => {
+    expect(bundle.manifest.stages.length).toBe(stages.length);
+  });
+
+  it.each(stages)(
+    'a fleet of devices that hold %i stages answers what the whole backbone does, on all 10,000 pictures',
+    async (deviceStages) => {
+      const parts = await Promise.all(
+        Array.from({ length: agents }, (_, shard) => answersOfAgent(deviceStages, `${shard}/${agents}`)),
+      );
+      const answers = new Map(parts.flat().map((answer) => [answer.sample, answer]));
+      expect(answers.size).toBe(expected.length);
+      expect(parts.flat()).toHaveLength(expected.length);
+      const labels = expected.map((_, i) => answers.get(`t10k-images-idx3-ubyte:${i}`)?.label);
+      expect(labels).toEqual(expected);
+      const whole = deviceStages === stages.length;
+      expect([...answers.values()].every(({ degraded, offloaded }) => !degraded && offloaded !== whole)).toBe(true);
+    },
+    120_000,
+  );
+});
+
+async function answersOfAgent(deviceStages: number, shard: string) {
+  const output = new PassThrough();
+  const lines = readAnswerLines(output);
+  const config = await resolveConfig(
+    agentConfig,
+    {
+      bundle: bundle.directory,
+      source: picturesPath,
+      shard,
+      deviceStages,
+      cloud: worker.address,
+      nats: 'none',
+      // The point is what is answered, however busy the machine is.
+      offloadTimeoutMs: 60_000,
+    },
+    {},
+  );
+  const agent = await startAgent(config, logger, { output });
+  await agent.done;
+  output.end();
+  return lines;
+}
+
+async function runBackbone(pictures: Dataset, { manifest }: Bundle): Promise<string[]> {
+  const session = await InferenceSession.create(await readFile(backbonePath));
+  const labels: string[] = [];
+  for (let i = 0; i < pictures.size; i++) {
+    const { picture } = await pictures.read(i);
+    const input = new Tensor('float32', await preprocess(picture, manifest.input), [1, ...manifest.input.shape]);
+    const { logits } = await session.run({ input });
+    labels.push(manifest.labels[argMax(logits?.data as Float32Array)] ?? '');
+  }
+  await session.release();
+  return labels;
+}

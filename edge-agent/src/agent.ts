@@ -38,13 +38,12 @@ export interface Agent {
 }
 
 /**
- * Starts an agent on a bundle.
+ * Starts an agent.
  * @throws OfframpError `CONFIG_INVALID`, `FILE_NOT_FOUND`, `BUNDLE_INVALID`, `BUNDLE_CORRUPT`, `DATA_NOT_FOUND`,
  *   `DATA_INVALID`, `OUTPUT_FAILED`, `INFERENCE_FAILED`, `PORT_IN_USE`, `LISTEN_FAILED`. That NATS or the worker
  *   is not there is no error.
  */
 export async function startAgent(
-  bundleDirectory: string,
   config: AgentConfig,
   logger: Logger,
   surroundings: AgentSurroundings,
@@ -59,7 +58,7 @@ export async function startAgent(
   }
   const selection = { ...parseShard(config.shard), limit: config.limit, loop: config.loop };
   const clock = surroundings.clock ?? systemClock;
-  const bundle = await Bundle.open(bundleDirectory);
+  const bundle = await Bundle.open(config.bundle);
   const deviceStages = checkDeviceStages(config.deviceStages, bundle);
   const source =
     config.source === undefined

@@ -7,6 +7,7 @@ const count = z.number().int().min(1);
 
 /** The configuration of `offramp agent`. */
 export const agentConfig = defineConfig('agent', {
+  bundle: z.string().min(1).describe('Bundle folder to run; needs only the stages that the device holds'),
   source: z
     .string()
     .optional()

@@ -45,6 +45,8 @@ const startupWaitMs = 2_000;
 const connectTimeoutMs = 2_000;
 const reconnectFirstMs = 100;
 const unservedPauseMs = 30_000;
+/** Share of the places that a source leaves to the HTTP API, where there is one. */
+const reservedShare = 0.25;
 const policyRefreshMs = 30_000;
 /** How long a stop waits for stages that still run, for a slow reader, and for the last report. */
 const finishMs = 2_000;
@@ -78,7 +80,8 @@ export class RunningAgent implements Agent {
     });
     // Whoever waits for `stop` alone must not meet a rejection that nobody handles.
     this.done.catch(() => undefined);
-    this.slots = new Slots(config.maxInFlight);
+    const reserved = config.listen === undefined ? 0 : Math.floor(config.maxInFlight * reservedShare);
+    this.slots = new Slots(config.maxInFlight, reserved);
     this.totals = new WindowCounts(bundle.manifest);
     this.policy = new PolicyHolder(
       { group, branches: bundle.branches, bundleDigest: bundle.digestBytes },
@@ -151,6 +154,7 @@ export class RunningAgent implements Agent {
         stages: deviceStages,
         threads: config.threads,
         intraOpThreads: config.intraOpThreads,
+        onLost: (error) => this.fail(error),
       });
       link?.start();
       const outside = Promise.all([
@@ -279,7 +283,7 @@ export class RunningAgent implements Agent {
       logger.warn({ inFlight: slots.inFlight }, 'stopping: local exits answer what is still in flight');
       this.pipeline?.hurry();
       if (!(await within(slots.idle(), finishMs, clock))) {
-        await this.pool?.close();
+        void this.pool?.close();
         await within(slots.idle(), finishMs, clock);
       }
     }

@@ -29,13 +29,22 @@ test('a place given back twice counts once', () => {
   expect(slots.inFlight).toBe(1);
 });
 
-test('who cannot wait does not overtake who waits', async () => {
-  const slots = new Slots(1);
-  const first = slots.tryTake();
-  const waiting = slots.take();
-  first?.release();
+test('who can wait leaves the reserved places to who cannot', async () => {
+  const slots = new Slots(4, 1);
+  for (let i = 0; i < 3; i++) await slots.take();
+  let got = false;
+  const waiting = slots.take().then((slot) => {
+    got = true;
+    return slot;
+  });
+  const reserved = slots.tryTake();
+  expect(reserved).not.toBeNull();
   expect(slots.tryTake()).toBeNull();
-  expect(await waiting).not.toBeNull();
+  reserved?.release();
+  await Promise.resolve();
+  expect(got).toBe(false);
+  slots.close();
+  expect(await waiting).toBeNull();
 });
 
 test('closing tells who waits, and idle settles with the last place', async () => {

@@ -3,14 +3,21 @@ export interface Slot {
   release(): void;
 }
 
-/** The bound on samples between arrival and answer. Those who wait get places in order. */
+/**
+ * The bound on samples between arrival and answer. Those who can wait get places in order, but leave
+ * some to those who cannot: else a source that is always ahead would have every request refused.
+ */
 export class Slots {
   private taken = 0;
   private readonly waiting: ((slot: Slot | null) => void)[] = [];
   private readonly idleWaiters: (() => void)[] = [];
   private closed = false;
 
-  constructor(readonly maxInFlight: number) {}
+  /** @param reserved places, fewer than `maxInFlight`, that only {@link tryTake} gives out */
+  constructor(
+    readonly maxInFlight: number,
+    private readonly reserved = 0,
+  ) {}
 
   get inFlight(): number {
     return this.taken;
@@ -18,15 +25,13 @@ export class Slots {
 
   /** A place if one is free, for sources that cannot wait. */
   tryTake(): Slot | null {
-    if (this.closed || this.taken >= this.maxInFlight || this.waiting.length > 0) return null;
-    return this.grant();
+    return this.closed || this.taken >= this.maxInFlight ? null : this.grant();
   }
 
   /** A place as soon as one is free, for sources that can wait; `null` once closed. */
   take(): Promise<Slot | null> {
     if (this.closed) return Promise.resolve(null);
-    const slot = this.tryTake();
-    if (slot) return Promise.resolve(slot);
+    if (this.hasPlaceForWaiting) return Promise.resolve(this.grant());
     return new Promise((resolve) => this.waiting.push(resolve));
   }
 
@@ -42,6 +47,10 @@ export class Slots {
     return new Promise((resolve) => this.idleWaiters.push(resolve));
   }
 
+  private get hasPlaceForWaiting(): boolean {
+    return this.taken < this.maxInFlight - this.reserved;
+  }
+
   private grant(): Slot {
     this.taken++;
     let held = true;
@@ -50,9 +59,8 @@ export class Slots {
         if (!held) return;
         held = false;
         this.taken--;
-        const next = this.waiting.shift();
-        if (next) next(this.grant());
-        else if (this.taken === 0) for (const resolve of this.idleWaiters.splice(0)) resolve();
+        if (this.hasPlaceForWaiting) this.waiting.shift()?.(this.grant());
+        if (this.taken === 0) for (const resolve of this.idleWaiters.splice(0)) resolve();
       },
     };
   }

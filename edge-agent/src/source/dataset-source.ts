@@ -1,8 +1,10 @@
 import {
+  alignLabels,
   type Bundle,
   type Clock,
   type Dataset,
   type Logger,
+  messageOf,
   OfframpError,
   openDataset,
   pictureChannels,
@@ -11,7 +13,6 @@ import {
 } from '@offramp/shared';
 import type { IncomingSample } from '../pipeline/pipeline.js';
 import type { Slot, Slots } from '../slots.js';
-import { mapLabels } from './label-map.js';
 import { Pacer } from './pacer.js';
 import { type Selection, selectIndices } from './selection.js';
 
@@ -56,21 +57,8 @@ export class DatasetSource {
         `shard ${options.selection.offset}/${options.selection.step} of ${dataset.size} pictures has none`,
       );
     }
-    const map = mapLabels(dataset.classNames, labels);
-    if (!map) {
-      logger.warn(
-        { classes: dataset.classNames?.slice(0, 5), labels: labels.slice(0, 5) },
-        "the source's classes are not the bundle's; its labels are not used",
-      );
-    }
     logger.info({ source: dataset.description }, 'source opened');
-    return new DatasetSource(
-      dataset,
-      bundle,
-      options,
-      (index) => map?.(dataset.labelAt(index)) ?? null,
-      clock,
-    );
+    return new DatasetSource(dataset, bundle, options, trueLabels(dataset, labels, logger), clock);
   }
 
   /**
@@ -101,5 +89,21 @@ export class DatasetSource {
         return { name, input: await preprocess(picture, this.bundle.manifest.input) };
       },
     };
+  }
+}
+
+/** Pictures whose classes are not the bundle's are classified all the same, as if they had no labels. */
+function trueLabels(
+  dataset: Dataset,
+  labels: readonly string[],
+  logger: Logger,
+): (index: number) => number | null {
+  try {
+    const align = alignLabels(dataset, labels);
+    const aligned = Array.from({ length: dataset.size }, (_, index) => align(dataset.labelAt(index)));
+    return (index) => aligned[index] ?? null;
+  } catch (error) {
+    logger.warn({ reason: messageOf(error) }, "the source's labels are not used");
+    return () => null;
   }
 }

@@ -22,9 +22,12 @@ export async function startTestAgent(
     rest = lines.pop() ?? '';
     answers.push(...lines.map((line) => JSON.parse(line)));
   });
-  const defaults = await resolveConfig(agentConfig, { device: 'test', nats: 'none' }, {});
+  const defaults = await resolveConfig(
+    agentConfig,
+    { bundle: exampleBundleDirectory, device: 'test', nats: 'none' },
+    {},
+  );
   const agent = await startAgent(
-    exampleBundleDirectory,
     { ...defaults, ...(config.listen ? {} : { source: exampleData }), ...config },
     createLogger('test', process.env.OFFRAMP_TEST_LOG ? 'debug' : 'silent'),
     { output },

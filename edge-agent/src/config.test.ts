@@ -10,8 +10,9 @@ test('any host name becomes a name that a device can have', () => {
 });
 
 test('flags and environment land in one object; wrong values are named', async () => {
-  const config = await resolveConfig(agentConfig, { rate: '2.5' }, { OFFRAMP_AGENT_DEVICE_STAGES: '3' });
-  expect(config).toMatchObject({ rate: 2.5, deviceStages: 3, maxInFlight: 64 });
+  const environment = { OFFRAMP_AGENT_DEVICE_STAGES: '3', OFFRAMP_AGENT_BUNDLE: '/bundle' };
+  const config = await resolveConfig(agentConfig, { rate: '2.5' }, environment);
+  expect(config).toMatchObject({ bundle: '/bundle', rate: 2.5, deviceStages: 3, maxInFlight: 64 });
   await expect(resolveConfig(agentConfig, { shard: 'half' }, {})).rejects.toThrow(/--shard: expected i\/n/);
   await expect(resolveConfig(agentConfig, { maxInFlight: '0' }, {})).rejects.toThrow(/--max-in-flight/);
 });

@@ -6,12 +6,12 @@ import { runService } from '../service.js';
 
 export function agentCommand(): Command {
   return configCommand(
-    'agent <bundle>',
+    'agent',
     'Classify on this device, and offload what no exit here is sure of',
     agentConfig,
-    async (config, bundle) => {
+    async (config) => {
       const logger = createLogger('agent', config.logLevel);
-      await runService(await startAgent(bundle as string, config, logger, { output: process.stdout }));
+      await runService(await startAgent(config, logger, { output: process.stdout }));
     },
   );
 }

@@ -80,8 +80,7 @@ export class Fleet {
       const answersPath = join(this.options.folder, `${device}.jsonl`);
       const process = this.processes.start(device, [
         'agent',
-        bundlePath,
-        ...['--source', picturesPath, '--shard', `${i}/${this.options.agents}`],
+        ...['--bundle', bundlePath, '--source', picturesPath, '--shard', `${i}/${this.options.agents}`],
         ...['--rate', String(this.options.ratePerS), '--limit', String(this.options.limit)],
         ...(this.options.loop ? ['--loop'] : []),
         ...['--device', device, '--group', demoGroup, '--answers', answersPath],

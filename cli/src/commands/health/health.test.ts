@@ -45,8 +45,8 @@ async function otherServer(answer: boolean): Promise<string> {
 describe('offramp health agent', () => {
   it('finds an agent where the environment lets it listen, on a Unix socket as well', async () => {
     const listen = `unix:${join(tmpdir(), `offramp-health-${process.pid}.sock`)}`;
-    const config = await resolveConfig(agentConfig, { listen, nats: 'none', answers: 'none' }, {});
-    const agent = await startAgent(bundle, config, logger, { output: process.stdout });
+    const config = await resolveConfig(agentConfig, { bundle, listen, nats: 'none', answers: 'none' }, {});
+    const agent = await startAgent(config, logger, { output: process.stdout });
     onTestFinished(() => agent.stop());
     expect(await health(['agent'], { OFFRAMP_AGENT_LISTEN: listen })).toEqual({
       status: 0,

@@ -12,17 +12,14 @@ export function alignLabels(
   labels: readonly string[],
 ): (label: number | null) => number | null {
   const { classNames } = dataset;
-  if (!classNames) {
-    return (label) => {
-      if (label !== null && label >= labels.length) {
-        throw new OfframpError(
-          'DATA_INVALID',
-          `${dataset.description}: expected labels below ${labels.length}, the classes of the model; found ${label}`,
-        );
-      }
-      return label;
-    };
-  }
+  const check = (label: number, classes: readonly string[], whose: string) => {
+    if (label < classes.length) return label;
+    throw new OfframpError(
+      'DATA_INVALID',
+      `${dataset.description}: expected labels below ${classes.length}, the classes of the ${whose}; found ${label}`,
+    );
+  };
+  if (!classNames) return (label) => (label === null ? null : check(label, labels, 'model'));
   const unknown = classNames.filter((name) => !labels.includes(name));
   if (unknown.length > 0) {
     throw new OfframpError(
@@ -30,5 +27,6 @@ export function alignLabels(
       `${dataset.description}: expected classes named ${labels.join(', ')}; found ${unknown.join(', ')}`,
     );
   }
-  return (label) => (label === null ? null : labels.indexOf(classNames[label] as string));
+  return (label) =>
+    label === null ? null : labels.indexOf(classNames[check(label, classNames, 'data')] as string);
 }

@@ -82,6 +82,9 @@ async function readIdxFile(path: string, magic: number, rank: number) {
   const found = bytes.readUInt32BE(0);
   if (found !== magic) throw invalid(`expected IDX magic number ${hex(magic)}, found ${hex(found)}`);
   const dimensions = Array.from({ length: rank }, (_, i) => bytes.readUInt32BE(4 + 4 * i));
+  if (dimensions.includes(0)) {
+    throw invalid(`expected at least one of each dimension, found ${dimensions.join('×')}`);
+  }
   const expected = headerBytes + dimensions.reduce((product, dimension) => product * dimension, 1);
   if (bytes.length !== expected) {
     throw invalid(`expected ${expected} bytes for ${dimensions.join('×')}, found ${bytes.length}`);

@@ -1,0 +1,146 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
+import { describe, expect, it } from 'vitest';
+import { cifarRecord, idxFile } from '../testing/data-files.js';
+import { temporaryFolder } from '../testing/temporary-folder.js';
+import { openDataset } from './dataset.js';
+
+const png = (value: number) =>
+  sharp({ create: { width: 2, height: 2, channels: 3, background: { r: value, g: value, b: value } } })
+    .png()
+    .toBuffer();
+
+/** A folder with these files in it. */
+async function folderOf(files: Record<string, Uint8Array | string>): Promise<string> {
+  const folder = await temporaryFolder();
+  for (const [name, content] of Object.entries(files)) {
+    await mkdir(dirname(join(folder, name)), { recursive: true });
+    await writeFile(join(folder, name), content);
+  }
+  return folder;
+}
+
+const idx = (value: number) => idxFile([1, 1, 1], Uint8Array.of(value));
+const firstPixel = async (path: string, split: 'train' | 'test') =>
+  (await (await openDataset(path, { split })).read(0)).picture.pixels[0];
+
+describe('openDataset', () => {
+  it('opens the pictures of the example', async () => {
+    const data = fileURLToPath(new URL('../../../examples/fashion-mnist/data', import.meta.url));
+    const dataset = await openDataset(data, { split: 'test' });
+    expect(dataset).toMatchObject({ size: 10_000, labelled: true });
+    expect((await dataset.read(9_999)).picture).toMatchObject({ height: 28, width: 28, channels: 1 });
+  });
+
+  it('narrows IDX files to the part asked for', async () => {
+    const folder = await folderOf({ 'train-images-idx3-ubyte': idx(1), 't10k-images-idx3-ubyte': idx(2) });
+    expect(await firstPixel(folder, 'train')).toBe(1);
+    expect(await firstPixel(folder, 'test')).toBe(2);
+  });
+
+  it('narrows CIFAR files to the part asked for, in order', async () => {
+    const folder = await folderOf({
+      'data_batch_2.bin': cifarRecord([0], [2, 0, 0]),
+      'data_batch_1.bin': cifarRecord([0], [1, 0, 0]),
+      'test_batch.bin': cifarRecord([0], [3, 0, 0]),
+    });
+    expect((await openDataset(folder, { split: 'train' })).size).toBe(2);
+    expect(await firstPixel(folder, 'train')).toBe(1);
+    expect(await firstPixel(folder, 'test')).toBe(3);
+  });
+
+  it('takes files that name no part for both', async () => {
+    const folder = await folderOf({ 'images-idx3-ubyte': idx(5) });
+    expect(await firstPixel(folder, 'train')).toBe(5);
+    expect(await firstPixel(folder, 'test')).toBe(5);
+    expect(await firstPixel(join(folder, 'images-idx3-ubyte'), 'test')).toBe(5);
+  });
+
+  it('says so when the part asked for is not there', async () => {
+    const folder = await folderOf({ 'train-images-idx3-ubyte': idx(1), 'train/a.png': await png(1) });
+    await expect(openDataset(folder, { split: 'test' })).rejects.toMatchObject({
+      code: 'DATA_NOT_FOUND',
+      message: expect.stringContaining('test/'),
+    });
+  });
+
+  it('narrows folders to the part asked for', async () => {
+    const folder = await folderOf({ 'train/cat/1.png': await png(1), 'test/cat/1.png': await png(2) });
+    expect(await firstPixel(folder, 'train')).toBe(1);
+    expect(await firstPixel(folder, 'test')).toBe(2);
+  });
+
+  it('reads image files in name order, whatever else lies there', async () => {
+    const folder = await folderOf({
+      'b.png': await png(2),
+      'a.JPG': await sharp(await png(1))
+        .jpeg()
+        .toBuffer(),
+      'notes.txt': 'no picture',
+    });
+    const dataset = await openDataset(folder, { split: 'test', channels: 1 });
+    expect(dataset).toMatchObject({ size: 2, labelled: false, classNames: null });
+    expect(dataset.labelAt(1)).toBeNull();
+    expect((await dataset.read(0)).name).toBe('a.JPG');
+    expect(await dataset.read(1)).toEqual({
+      name: 'b.png',
+      label: null,
+      picture: { pixels: Buffer.alloc(4, 2), height: 2, width: 2, channels: 1 },
+    });
+  });
+
+  it('reads one folder per class, labels in name order', async () => {
+    const folder = await folderOf({
+      'dog/1.png': await png(3),
+      'cat/2.png': await png(2),
+      'cat/1.png': await png(1),
+      'empty/readme.txt': '',
+      '.cache/1.png': await png(9),
+    });
+    const dataset = await openDataset(folder, { split: 'test' });
+    expect(dataset).toMatchObject({ size: 3, labelled: true, classNames: ['cat', 'dog', 'empty'] });
+    const samples = await Promise.all([0, 1, 2].map((index) => dataset.read(index)));
+    expect(samples.map(({ name, label, picture }) => [name, label, picture.pixels[0]])).toEqual([
+      ['cat/1.png', 0, 1],
+      ['cat/2.png', 0, 2],
+      ['dog/1.png', 1, 3],
+    ]);
+  });
+
+  it('fails on one bad picture alone', async () => {
+    const folder = await folderOf({ 'a.png': await png(1), 'b.png': 'no picture', 'c.png': await png(3) });
+    const dataset = await openDataset(folder, { split: 'test' });
+    await expect(dataset.read(1)).rejects.toMatchObject({
+      code: 'IMAGE_INVALID',
+      message: expect.stringContaining(join(folder, 'b.png')),
+    });
+    expect((await dataset.read(2)).picture.pixels[0]).toBe(3);
+  });
+
+  it.each([
+    ['an empty folder', {}],
+    ['a folder without pictures', { 'notes.txt': 'none' }],
+    ['class folders without pictures', { 'cat/notes.txt': 'none' }],
+    ['an empty part', { 'test/notes.txt': 'none' }],
+  ])('says that there are none in %s', async (_, files) => {
+    const folder = await folderOf(files);
+    await expect(openDataset(folder, { split: 'test' })).rejects.toMatchObject({
+      code: 'DATA_NOT_FOUND',
+      message: expect.stringContaining(folder),
+    });
+  });
+
+  it('says that there is nothing, or a file that is no data', async () => {
+    const folder = await folderOf({ 'notes.txt': '' });
+    await expect(openDataset(join(folder, 'none'), { split: 'test' })).rejects.toMatchObject({
+      code: 'DATA_NOT_FOUND',
+      message: expect.stringContaining('does not exist'),
+    });
+    await expect(openDataset(join(folder, 'notes.txt'), { split: 'test' })).rejects.toMatchObject({
+      code: 'DATA_INVALID',
+      message: expect.stringContaining('expected an IDX file'),
+    });
+  });
+});

@@ -1,0 +1,152 @@
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Bundle } from '../bundle/bundle.js';
+import { writeBundle } from '../bundle/write-bundle.js';
+import { elementsOf } from '../shape.js';
+import { sampleBundle } from '../testing/sample-bundle.js';
+import { temporaryFolder } from '../testing/temporary-folder.js';
+import { InferencePool } from './inference-pool.js';
+import type { StageOutput } from './stage-runner.js';
+
+const directory = fileURLToPath(new URL('../../../examples/fashion-mnist/bundle', import.meta.url));
+
+let bundle: Bundle;
+let last: number;
+let pool: InferencePool;
+
+beforeAll(async () => {
+  bundle = await Bundle.open(directory);
+  last = bundle.branches;
+  pool = await InferencePool.create(bundle, { threads: 2 });
+});
+
+afterAll(() => pool.close());
+
+const elements = (stage: number) => elementsOf(bundle.manifest.stages[stage]?.inputShape ?? []);
+
+/** Made-up input of a stage, another for each seed. */
+function inputOf(stage: number, batch: number, seed = 1): Float32Array {
+  return Float32Array.from({ length: batch * elements(stage) }, (_, i) => Math.sin(i * 0.37 + seed));
+}
+
+/** A stage run in this thread, without the pool. */
+async function direct(stage: number, batch: number, seed = 1): Promise<StageOutput> {
+  const { model, inputShape } = bundle.manifest.stages[stage] as Bundle['manifest']['stages'][number];
+  const session = await InferenceSession.create(await readFile(`${directory}/${model.path}`));
+  const input = new Tensor('float32', inputOf(stage, batch, seed), [batch, ...inputShape]);
+  const outputs = await session.run({ input });
+  const floats = (name: string) => (outputs[name]?.data as Float32Array | undefined) ?? null;
+  return {
+    activation: floats('activation'),
+    probabilities: floats('probabilities') ?? new Float32Array(0),
+    confidence: floats('confidence') ?? new Float32Array(0),
+  };
+}
+
+function expectClose(found: Float32Array | null, expected: Float32Array | null): void {
+  expect(found?.length).toBe(expected?.length);
+  const difference = expected?.reduce(
+    (most, value, i) => Math.max(most, Math.abs(value - (found?.[i] ?? NaN))),
+    0,
+  );
+  expect(difference ?? 0).toBeLessThan(1e-4);
+}
+
+describe('InferencePool', () => {
+  it.each([1, 3])('gives what a direct run of every stage gives, in batches of %d', async (batch) => {
+    for (let stage = 0; stage <= last; stage++) {
+      const found = await pool.run(stage, inputOf(stage, batch), batch);
+      const expected = await direct(stage, batch);
+      expect(found.probabilities).toHaveLength(batch * bundle.manifest.labels.length);
+      expectClose(found.probabilities, expected.probabilities);
+      expectClose(found.confidence, expected.confidence);
+      expectClose(found.activation, expected.activation);
+      expect(found.activation === null).toBe(stage === last);
+      expect(found.computeMs).toBeGreaterThan(0);
+    }
+  });
+
+  it('gives each job its own output, however many wait', async () => {
+    const seeds = Array.from({ length: 12 }, (_, i) => i);
+    const outputs = await Promise.all(seeds.map((seed) => pool.run(0, inputOf(0, 1, seed), 1)));
+    for (const seed of [0, 7, 11]) {
+      expectClose(outputs[seed]?.probabilities ?? null, (await direct(0, 1, seed)).probabilities);
+    }
+    expect(pool.idleThreads).toBe(2);
+  });
+
+  it('takes a whole buffer away, and copies a view', async () => {
+    const whole = inputOf(0, 1);
+    const larger = new Float32Array(elements(0) + 4);
+    larger.set(inputOf(0, 1), 2);
+    const [taken, copied] = await Promise.all([
+      pool.run(0, whole, 1),
+      pool.run(0, larger.subarray(2, -2), 1),
+    ]);
+    expect(whole).toHaveLength(0);
+    expect(larger).toHaveLength(elements(0) + 4);
+    expect(copied.probabilities).toEqual(taken.probabilities);
+  });
+
+  it('refuses input of another length, and goes on', async () => {
+    for (const [length, batch] of [
+      [elements(0) - 1, 1],
+      [elements(0), 2],
+      [0, 0],
+    ] as const) {
+      await expect(pool.run(0, new Float32Array(length), batch)).rejects.toMatchObject({
+        code: 'TENSOR_INVALID',
+        message: `input of stage 0: expected ${batch * elements(0)} elements for a batch of ${batch}, found ${length}`,
+      });
+    }
+    expect((await pool.run(0, inputOf(0, 1), 1)).confidence).toHaveLength(1);
+  });
+
+  it('refuses stages that it has not loaded', async () => {
+    for (const stage of [-1, last + 1, 0.5]) {
+      await expect(pool.run(stage, new Float32Array(1), 1)).rejects.toMatchObject({
+        code: 'INFERENCE_FAILED',
+        message: `stage: expected one of the loaded ones, 0 to ${last}; found ${stage}`,
+      });
+    }
+    const part = await InferencePool.create(bundle, { firstStage: 1, stages: 1 });
+    try {
+      await expect(part.run(0, inputOf(0, 1), 1)).rejects.toThrow('the loaded ones, 1 to 1; found 0');
+      await expect(part.run(2, inputOf(2, 1), 1)).rejects.toThrow('found 2');
+      expectClose((await part.run(1, inputOf(1, 1), 1)).confidence, (await direct(1, 1)).confidence);
+    } finally {
+      await part.close();
+    }
+  });
+
+  it('rejects what runs and what waits when it is closed, and what comes later', async () => {
+    const closing = await InferencePool.create(bundle, { stages: 1 });
+    const jobs = Array.from({ length: 5 }, () => closing.run(0, inputOf(0, 1), 1));
+    const outcomes = Promise.allSettled(jobs);
+    await closing.close();
+    for (const outcome of await outcomes) {
+      expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'STOPPING' } });
+    }
+    await expect(closing.run(0, inputOf(0, 1), 1)).rejects.toMatchObject({ code: 'STOPPING' });
+    expect(closing.idleThreads).toBe(0);
+    await closing.close();
+  });
+
+  it('does not start on models that are none', async () => {
+    const broken = await writeBundle(`${await temporaryFolder()}/bundle`, sampleBundle());
+    let lost = 0;
+    await expect(
+      InferencePool.create(broken, {
+        onLost: () => {
+          lost++;
+        },
+      }),
+    ).rejects.toMatchObject({
+      code: 'INFERENCE_FAILED',
+      message: expect.stringContaining(broken.directory),
+    });
+    expect(lost).toBe(0);
+  });
+});

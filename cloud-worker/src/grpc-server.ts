@@ -8,7 +8,6 @@ import {
   OfframpError,
   offloadService,
   offloadServiceName,
-  parseListenAddress,
 } from '@offramp/shared';
 import { HealthImplementation } from 'grpc-health-check';
 import { type ClassifyCall, classify } from './classify-call.js';
@@ -27,7 +26,7 @@ const maxCallsPerConnection = 100;
 const closeGraceMs = 1_000;
 
 export interface GrpcServerOptions {
-  listen: string;
+  listen: ListenAddress;
   /** Size of the largest request that can be right. */
   maxRequestBytes: number;
   maxStreams: number;
@@ -60,7 +59,7 @@ export class GrpcServer {
   /**
    * Starts to listen.
    * @returns the server, and the address with the port that it got
-   * @throws OfframpError `CONFIG_INVALID`, `PORT_IN_USE`, `LISTEN_FAILED`
+   * @throws OfframpError `PORT_IN_USE`, `LISTEN_FAILED`
    */
   static async start(
     intake: Intake,
@@ -69,7 +68,6 @@ export class GrpcServer {
     clock: Clock,
     logger: Logger,
   ): Promise<{ server: GrpcServer; address: string }> {
-    const listen = parseListenAddress(options.listen);
     const say = (message?: unknown) => logger.debug({ from: 'grpc-js' }, String(message));
     setLogger({ error: say, info: say, debug: say });
     const grpc = new Server({
@@ -81,7 +79,7 @@ export class GrpcServer {
     });
     const server = new GrpcServer(grpc, intake, options, stats, clock, logger);
     await addReflection(grpc);
-    return { server, address: formatAddress(listen, await bind(grpc, options.listen, listen)) };
+    return { server, address: await bind(grpc, options.listen) };
   }
 
   /**
@@ -144,18 +142,19 @@ export class GrpcServer {
   }
 }
 
-async function bind(grpc: Server, listen: string, address: ListenAddress): Promise<number> {
-  const target =
-    'socketPath' in address ? `unix:${address.socketPath}` : formatAddress(address, address.port);
+/** @returns the address with the port that it got */
+async function bind(grpc: Server, listen: ListenAddress): Promise<string> {
+  const target = formatAddress(listen);
   return new Promise((resolve, reject) => {
     grpc.bindAsync(target, ServerCredentials.createInsecure(), (error, port) => {
-      if (error) reject(listenError(listen, error));
-      else resolve(port);
+      if (error) reject(listenError(target, error));
+      else resolve(formatAddress('socketPath' in listen ? listen : { ...listen, port }));
     });
   });
 }
 
-function formatAddress(address: ListenAddress, port: number): string {
+function formatAddress(address: ListenAddress): string {
   if ('socketPath' in address) return `unix:${address.socketPath}`;
-  return `${address.host.includes(':') ? `[${address.host}]` : address.host}:${port}`;
+  const { host, port } = address;
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

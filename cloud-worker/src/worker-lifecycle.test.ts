@@ -14,6 +14,7 @@ import {
   openExampleBundle,
   type ReferenceSample,
   referenceSamples,
+  startClassify,
   startTestWorker,
   TestStream,
   until,
@@ -103,21 +104,24 @@ describe('a full queue', () => {
     await until('a sample is in again', () => worker.stats.counts().inFlight === 1);
     await worker.stop();
     expect((await staying.response(1)).answer).toBeTruthy();
-    expect(worker.stats.counts()).toMatchObject({ answered: 1, abandoned: 2, batches: bundle.branches + 1 });
+    expect(worker.stats.counts()).toMatchObject({
+      answered: 1,
+      abandoned: 2,
+      stages: new Array<number>(bundle.branches + 1).fill(1),
+    });
   });
 
-  test('gets its places back when a client closes its connection', async () => {
+  test('gets its place back when a Classify call is cancelled', async () => {
     const worker = await startHoldingWorker({});
-    const client = connect(worker);
-    new TestStream(client).send(request(1));
-    void classifyCall(client, { bundleDigest: bundle.digestBytes, tensor: sample.inputs[0] ?? null }).catch(
-      () => undefined,
-    );
-    await until('both are in', () => worker.stats.counts().inFlight === 2);
-    client.close();
-    client.getChannel().close();
-    await worker.stop();
-    expect(worker.stats.counts().inFlight).toBe(0);
+    const { call, response } = startClassify(connect(worker), {
+      bundleDigest: bundle.digestBytes,
+      tensor: sample.inputs[0] ?? null,
+    });
+    await until('the sample is in', () => worker.stats.counts().inFlight === 1);
+    call.cancel();
+    await expect(response).rejects.toMatchObject({ code: status.CANCELLED });
+    await until('the queue is empty', () => worker.stats.counts().inFlight === 0);
+    expect(worker.stats.counts()).toMatchObject({ answered: 0, abandoned: 1 });
   });
 });
 

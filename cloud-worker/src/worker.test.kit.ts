@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import {
   Client,
   type ClientDuplexStream,
+  type ClientUnaryCall,
   credentials,
   type ServiceError,
   type StatusObject,
@@ -108,19 +109,25 @@ export class TestStream {
   }
 }
 
-export function classifyCall(client: Client, request: ClassifyRequest): Promise<ClassifyResponse> {
+/** A `Classify` call under way. */
+export function startClassify(client: Client, request: ClassifyRequest) {
   const { path, requestSerialize, responseDeserialize } = offloadService.Classify;
-  return new Promise((resolve, reject) => {
-    client.makeUnaryRequest(
-      path,
-      requestSerialize,
-      responseDeserialize,
-      request,
-      (error: ServiceError | null, response?: ClassifyResponse) =>
-        response ? resolve(response) : reject(error),
-    );
+  let settle = (_: ServiceError | null, __?: ClassifyResponse) => {};
+  const response = new Promise<ClassifyResponse>((resolve, reject) => {
+    settle = (error, found) => (found ? resolve(found) : reject(error));
   });
+  const call: ClientUnaryCall = client.makeUnaryRequest(
+    path,
+    requestSerialize,
+    responseDeserialize,
+    request,
+    (error: ServiceError | null, found?: ClassifyResponse) => settle(error, found),
+  );
+  return { call, response };
 }
+
+export const classifyCall = (client: Client, request: ClassifyRequest): Promise<ClassifyResponse> =>
+  startClassify(client, request).response;
 
 /** Polls until `condition` holds. */
 export async function until(what: string, condition: () => boolean): Promise<void> {

@@ -110,6 +110,22 @@ describe('answers', () => {
     });
   });
 
+  test('say how long the sample queued and ran, which is no longer than it took', async () => {
+    const stream = new TestStream(connect(await startTestWorker({ maxBatch: 1 })));
+    const sent = performance.now();
+    const answers = await Promise.all(
+      samples.map(async (_, sampleId) => {
+        const { answer } = await stream.ask(request(sampleId));
+        return { tookUs: (performance.now() - sent) * 1_000, answer };
+      }),
+    );
+    for (const { tookUs, answer } of answers) {
+      expect(answer?.computeUs).toBeGreaterThan(0);
+      expect((answer?.queueUs ?? 0) + (answer?.computeUs ?? 0)).toBeLessThanOrEqual(tookUs);
+    }
+    expect(Math.max(...answers.map(({ answer }) => answer?.queueUs ?? 0))).toBeGreaterThan(0);
+  });
+
   test('take part in one batch across streams', async () => {
     const worker = await startTestWorker({ maxBatch: 4, maxWaitMs: forEverMs });
     const streams = Array.from({ length: 4 }, () => new TestStream(connect(worker)));
@@ -189,6 +205,15 @@ describe('refusals', () => {
       [5, 'answer'],
       [6, 'answer'],
     ]);
+  });
+
+  test('a sample that is refused takes up no place', async () => {
+    const stream = new TestStream(connect(await startTestWorker({ maxQueue: 1 })));
+    for (const id of [1, 2, 3]) {
+      const { refusal } = await stream.ask(request(id, { tensor: null }));
+      expect(refusal?.code).toBe(status.INVALID_ARGUMENT);
+    }
+    expect((await stream.ask(request(4))).answer).toBeTruthy();
   });
 
   test('a message that quotes what was sent stays short', async () => {

@@ -5,6 +5,7 @@ import {
   InferencePool,
   type Logger,
   OfframpError,
+  parseListenAddress,
   shortDigest,
   systemClock,
 } from '@offramp/shared';
@@ -44,6 +45,7 @@ export async function startWorker(
   logger: Logger,
   { clock = systemClock }: WorkerDependencies = {},
 ): Promise<Worker> {
+  const listen = parseListenAddress(config.listen);
   const bundles = await openBundles(config.bundle);
   const stats = new WorkerStats();
   const pools: InferencePool[] = [];
@@ -64,7 +66,7 @@ export async function startWorker(
       logger.info({ bundle: bundle.directory, digest: shortDigest(bundle.digest), threads }, 'bundle loaded');
     }
     const intake = new Intake(served, new Admission(config.maxQueue), stats, clock);
-    const options = { ...config, maxRequestBytes: maxRequestBytes(bundles) };
+    const options = { ...config, listen, maxRequestBytes: maxRequestBytes(bundles) };
     const { server, address } = await GrpcServer.start(intake, options, stats, clock, logger);
     logger.info({ address }, 'listening');
     const stopReporting = reportStats(stats, config.statsIntervalMs, clock, logger);

@@ -4,7 +4,7 @@ import {
   type ClientDuplexStream,
   type ClientUnaryCall,
   credentials,
-  type ServiceError,
+  type requestCallback,
   type StatusObject,
 } from '@grpc/grpc-js';
 import {
@@ -110,19 +110,16 @@ export class TestStream {
 }
 
 /** A `Classify` call under way. */
-export function startClassify(client: Client, request: ClassifyRequest) {
+export function startClassify(
+  client: Client,
+  request: ClassifyRequest,
+): { call: ClientUnaryCall; response: Promise<ClassifyResponse> } {
   const { path, requestSerialize, responseDeserialize } = offloadService.Classify;
-  let settle = (_: ServiceError | null, __?: ClassifyResponse) => {};
+  let settle: requestCallback<ClassifyResponse> = () => {};
   const response = new Promise<ClassifyResponse>((resolve, reject) => {
     settle = (error, found) => (found ? resolve(found) : reject(error));
   });
-  const call: ClientUnaryCall = client.makeUnaryRequest(
-    path,
-    requestSerialize,
-    responseDeserialize,
-    request,
-    (error: ServiceError | null, found?: ClassifyResponse) => settle(error, found),
-  );
+  const call = client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, settle);
   return { call, response };
 }
 

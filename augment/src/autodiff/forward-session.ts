@@ -1,0 +1,73 @@
+import { elementsOf } from '@offramp/shared';
+import { type InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-node';
+import { exportForward } from './export-forward.js';
+import type { GraphBuilder } from './graph-builder.js';
+import { expectFeed, openSession, startModel } from './session.js';
+import type { Tensor } from './tensor.js';
+
+export interface ForwardSessionOptions {
+  /** Tensors to compute, each with the batch as its first dimension. */
+  outputs: Readonly<Record<string, Tensor>>;
+  /** Of the parameters and states. */
+  values: ReadonlyMap<string, Float32Array>;
+  /** That one operator may use. Default: as many as there are cores */
+  threads?: number;
+}
+
+/** Runs a graph as it is after training, on batches of any size: what {@link exportForward} would attach. */
+export class ForwardSession {
+  private constructor(
+    private readonly session: InferenceSession,
+    /** Shapes of one sample. */
+    private readonly inputs: ReadonlyMap<string, readonly number[]>,
+  ) {}
+
+  static async open(graph: GraphBuilder, options: ForwardSessionOptions): Promise<ForwardSession> {
+    const inputs = [...graph.inputs].filter(([, { type }]) => type === 'float32');
+    const declare = ([name, { shape }]: readonly [string, Tensor]) => ({
+      name,
+      shape: [null, ...shape.slice(1)],
+      type: 'float32' as const,
+    });
+    const editor = startModel(inputs.map(declare));
+    exportForward(editor, {
+      graph,
+      outputs: options.outputs,
+      values: options.values,
+      inputs: Object.fromEntries(inputs.map(([name]) => [name, name])),
+    });
+    const read = new Set(editor.graph.node.flatMap(({ input }) => input));
+    editor.graph.input = editor.graph.input.filter(({ name }) => read.has(name));
+    const session = await openSession(
+      editor,
+      Object.entries(options.outputs).map(declare),
+      options.threads ?? 0,
+    );
+    return new ForwardSession(
+      session,
+      new Map(inputs.filter(([name]) => read.has(name)).map(([name, { shape }]) => [name, shape.slice(1)])),
+    );
+  }
+
+  /**
+   * @param inputs row-major values of every input that the outputs need
+   * @throws OfframpError `TENSOR_INVALID` for an input that does not fit
+   */
+  async run(
+    inputs: Readonly<Record<string, Float32Array>>,
+    batch: number,
+  ): Promise<Record<string, Float32Array>> {
+    const feeds = [...this.inputs].map(([name, shape]) => {
+      const data = expectFeed(name, inputs[name], 'float32', batch * elementsOf(shape));
+      return [name, new RuntimeTensor('float32', data, [batch, ...shape])] as const;
+    });
+    const results = await this.session.run(Object.fromEntries(feeds));
+    return Object.fromEntries(
+      Object.entries(results).map(([name, { data }]) => [name, data as Float32Array]),
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.session.release();
+  }
+}

@@ -1,0 +1,71 @@
+import { elementsOf } from '@offramp/shared';
+import type { GraphEditor } from '../onnx/graph-editor.js';
+import type { Variable } from './graph-builder.js';
+import { generatorFor } from './initialise.js';
+import { fail, Tensor } from './tensor.js';
+
+/**
+ * Several variables, one behind the other in one vector: so few tensors go in and out of a step, and the
+ * optimiser is a handful of nodes whatever the number of parameters.
+ */
+export class VariableVector {
+  readonly size: number;
+  /** The whole vector, an input of the graph. */
+  readonly tensor: Tensor;
+  private readonly offsets: readonly number[];
+
+  constructor(
+    readonly name: string,
+    readonly variables: readonly Variable[],
+  ) {
+    let size = 0;
+    this.offsets = variables.map(({ tensor }) => {
+      const offset = size;
+      size += elementsOf(tensor.shape);
+      return offset;
+    });
+    this.size = size;
+    this.tensor = new Tensor([size], 'float32', { kind: 'input', name });
+  }
+
+  /** First values, by name or, where there are none, by the variable's initialiser. */
+  initialValues(seed: number, given: ReadonlyMap<string, Float32Array>): Float32Array {
+    const values = new Float32Array(this.size);
+    this.variables.forEach(({ name, tensor, initial }, i) => {
+      const part = given.get(name) ?? initial(tensor.shape, generatorFor(name, seed));
+      if (part.length !== elementsOf(tensor.shape)) {
+        fail(name, `expected ${elementsOf(tensor.shape)} initial values, found ${part.length}`);
+      }
+      values.set(part, this.offsets[i]);
+    });
+    return values;
+  }
+
+  /** The variables' values, copied out of the vector's. */
+  split(values: Float32Array): [name: string, values: Float32Array][] {
+    return this.variables.map(({ name, tensor }, i) => {
+      const offset = this.offsets[i] as number;
+      return [name, values.slice(offset, offset + elementsOf(tensor.shape))];
+    });
+  }
+
+  /** Adds the nodes that take the vector apart. @returns the tensor of every variable, by its name */
+  addParts(editor: GraphEditor): Map<string, string> {
+    const flat = this.variables.map(({ name }) => editor.uniqueName(`${name}/flat`));
+    const sizes = BigInt64Array.from(this.variables, ({ tensor }) => BigInt(elementsOf(tensor.shape)));
+    const sizesName = editor.addInitializer(`${this.name}/sizes`, [sizes.length], sizes);
+    editor.addNode('Split', [this.name, sizesName], flat, { axis: { i: 0 } });
+    return new Map(
+      this.variables.map(({ name, tensor }, i) => {
+        const shaped = editor.uniqueName(name);
+        const shape = editor.addInitializer(
+          `${name}/shape`,
+          [tensor.shape.length],
+          BigInt64Array.from(tensor.shape, BigInt),
+        );
+        editor.addNode('Reshape', [flat[i] as string, shape], [shaped]);
+        return [name, shaped];
+      }),
+    );
+  }
+}

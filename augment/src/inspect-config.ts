@@ -1,15 +1,13 @@
 import { defineConfig } from '@offramp/shared';
 import { z } from 'zod';
 
-export const inputShapeSchema = z
-  .array(z.number().int().positive())
-  .min(1)
-  .max(7)
-  .optional()
-  .describe('Shape of one sample, batch left out, where the model leaves it open: 3,224,224');
+export const inputShapeSchema = z.array(z.number().int().positive()).min(1).max(7).optional().meta({
+  description: 'Shape of one sample without the batch, where the model leaves it open, like 3,224,224',
+  fallback: "the model's",
+});
 
 export const inspectConfig = defineConfig('inspect', {
   all: z.boolean().default(false).describe('Show every cut point, also those that cost the same as another'),
-  json: z.boolean().default(false).describe('Print one JSON object with everything, for machines'),
+  json: z.boolean().default(false).describe('Print JSON'),
   inputShape: inputShapeSchema,
 });

@@ -2,6 +2,12 @@ import { addConfigOptions, type ConfigDefinition, type ConfigOf, resolveConfig }
 import { Command } from 'commander';
 import type { z } from 'zod';
 
+const argumentDescriptions: Readonly<Record<string, string>> = {
+  '<model>': 'ONNX file of a classifier',
+  '<bundle>': 'Bundle folder',
+  '<group>': 'Group of devices',
+};
+
 /**
  * A command whose options are a configuration: flags, environment and file land in one checked object.
  * @param usage name and positional arguments, as commander takes them: `evaluate <bundle>`
@@ -15,7 +21,7 @@ export function configCommand<Shape extends z.ZodRawShape>(
 ): Command {
   const command = new Command(usage.split(' ')[0]).description(description);
   const positional = usage.split(' ').slice(1);
-  for (const argument of positional) command.argument(argument);
+  for (const argument of positional) command.argument(argument, argumentDescriptions[argument]);
   addConfigOptions(command, definition);
   return command.action(async (...args: unknown[]) => {
     const config = await resolveConfig(definition, args[positional.length] as Record<string, unknown>);

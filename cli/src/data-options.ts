@@ -7,6 +7,9 @@ export function dataOptions(split: Split) {
     data: z
       .string()
       .describe('Pictures: IDX files, CIFAR .bin files, images, or one folder of images per class'),
-    split: z.enum(['train', 'test']).default(split).describe('Which part, where the folder holds both'),
+    split: z
+      .enum(['train', 'test'])
+      .default(split)
+      .describe('Which part of the pictures, where the folder holds both'),
   };
 }

@@ -1,3 +1,4 @@
+export { commandReference } from './command-reference.js';
 export { type RenderFleetOptions, renderFleet } from './fleet/render-fleet.js';
 export { createProgram, main } from './main.js';
 export { reportError } from './report-error.js';

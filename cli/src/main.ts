@@ -1,5 +1,6 @@
 import { offrampVersion } from '@offramp/shared';
 import { Command, CommanderError } from 'commander';
+import { styleCommands } from './command-style.js';
 import { agentCommand } from './commands/agent.js';
 import { augmentCommand } from './commands/augment.js';
 import { controllerCommand } from './commands/controller.js';
@@ -14,11 +15,7 @@ import { reportError } from './report-error.js';
 export function createProgram(): Command {
   const program = new Command('offramp')
     .description('Early exits for any ONNX classifier, split between a fleet of devices and the cloud.')
-    .version(offrampVersion, '-V, --version', 'print the version')
-    .helpOption('-h, --help', 'print help')
-    .helpCommand(false)
-    .showHelpAfterError('(add --help for what there is)');
-  program.configureHelp({ helpWidth: 110 });
+    .version(offrampVersion, '-V, --version', 'Print the version');
   program.addCommand(inspectCommand());
   program.addCommand(augmentCommand());
   program.addCommand(evaluateCommand());
@@ -27,21 +24,14 @@ export function createProgram(): Command {
   program.addCommand(controllerCommand());
   program.addCommand(fleetCommand());
   program.addCommand(healthCommand());
-  return program;
+  return styleCommands(program);
 }
 
 /** Runs a command line and sets the exit status: 0, 1 for a failure, 2 for wrong usage. */
 export async function main(argv: readonly string[]): Promise<void> {
-  const program = createProgram();
-  exitByThrowing(program);
   try {
-    await program.parseAsync(argv as string[], { from: 'user' });
+    await createProgram().parseAsync(argv as string[], { from: 'user' });
   } catch (error) {
     process.exitCode = error instanceof CommanderError ? (error.exitCode === 0 ? 0 : 2) : reportError(error);
   }
-}
-
-function exitByThrowing(command: Command): void {
-  command.exitOverride();
-  for (const child of command.commands) exitByThrowing(child);
 }

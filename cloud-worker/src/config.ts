@@ -9,7 +9,7 @@ export const workerConfig = defineConfig('worker', {
   bundle: z
     .array(z.string().min(1), 'expected at least one bundle folder')
     .min(1, 'expected at least one bundle folder')
-    .describe('Bundle folder to serve; may be given several times'),
+    .describe('Bundle folders to serve; may be given several times'),
   listen: z
     .string()
     .default('127.0.0.1:7400')
@@ -28,21 +28,21 @@ export const workerConfig = defineConfig('worker', {
     .min(0)
     .max(10_000)
     .default(2)
-    .describe('How long a new sample may be held for others to share its batch, in milliseconds'),
+    .describe('How long a sample may wait for others to share its batch, in milliseconds'),
   maxQueue: count(100_000)
     .default(512)
-    .describe('Samples on the worker at once, waiting or running; more are refused'),
+    .describe('Samples on the worker at once, waiting or running, at most; more are refused'),
   maxStreamInFlight: count(1_000_000)
     .default(256)
-    .describe('Samples of one stream whose response is not delivered yet; more are not read until then'),
-  maxStreams: count(1_000_000).default(1024).describe('Resume streams open at once; more are refused'),
+    .describe('Samples of one stream without delivered response, at most; more are not read until then'),
+  maxStreams: count(1_000_000).default(1024).describe('Streams open at once, at most; more are refused'),
   drainMs: z
     .number()
     .int()
     .min(0)
     .max(600_000)
     .default(10_000)
-    .describe('How long to finish what is in flight after SIGTERM, in milliseconds'),
+    .describe('How long a stop waits for what is in flight, in milliseconds'),
   statsIntervalMs: z
     .number()
     .int()

@@ -14,13 +14,13 @@ export const controllerConfig = defineConfig('controller', {
     .int()
     .min(1_000)
     .default(defaultTelemetryRetention.maxAgeMs)
-    .describe('Milliseconds that reports are kept in NATS, and that a silent device stays in the list'),
+    .describe('How long reports stay in NATS, and a silent device in the list, in milliseconds'),
   telemetryMaxBytes: z
     .number()
     .int()
     .min(2 ** 20)
     .default(defaultTelemetryRetention.maxBytes)
-    .describe('Bytes of reports that NATS keeps, the newest'),
+    .describe('Reports that NATS keeps, the newest, in bytes'),
   replicas: z
     .number()
     .int()
@@ -32,18 +32,18 @@ export const controllerConfig = defineConfig('controller', {
     .number()
     .min(1)
     .default(3)
-    .describe("A device is offline when it has been silent for this many of its reports' windows"),
+    .describe('Silence after which a device is offline, in windows of its reports'),
   offlineAfterMinMs: z
     .number()
     .int()
     .min(0)
     .default(3_000)
-    .describe('… but not before it has been silent for this many milliseconds'),
+    .describe('How long a device is silent at least before it is offline, in milliseconds'),
   maxDevices: z
     .number()
     .int()
     .min(1)
     .max(1_000_000)
     .default(20_000)
-    .describe('Devices in the register; beyond that a new one replaces one that is offline'),
+    .describe('Devices in the register, at most; beyond that a new one replaces one that is offline'),
 });

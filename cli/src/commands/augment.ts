@@ -28,17 +28,22 @@ const share = z.number().gt(0).lt(1);
 const definition = defineConfig('augment', {
   ...dataOptions('train'),
   out: z.string().describe('Folder to write the bundle to'),
-  name: z.string().optional().describe("Name of the bundle (default: the model file's)"),
-  mean: z.array(z.number()).describe('Per channel, of pixel / 255: what the model was trained with'),
+  name: z.string().optional().meta({ description: 'Name of the bundle', fallback: "the model file's name" }),
+  mean: z
+    .array(z.number())
+    .describe('Per channel, of pixel / 255: the means that the model was trained with'),
   std: z
     .array(z.number().positive())
-    .describe('Per channel, of pixel / 255: what the model was trained with'),
-  labels: z
-    .string()
-    .optional()
-    .describe("File with one label per line, in the model's order (default: the data's class names)"),
-  branches: z.number().int().min(1).max(64).default(3).describe('How many branches to attach'),
-  placement: z.enum(placements).default('linear').describe("Where, by share of the backbone's cost"),
+    .describe('Per channel, of pixel / 255: the deviations that the model was trained with'),
+  labels: z.string().optional().meta({
+    description: "File with one label per line, in the model's order",
+    fallback: "the data's class names",
+  }),
+  branches: z.number().int().min(1).max(64).default(3).describe('Branches to attach'),
+  placement: z
+    .enum(placements)
+    .default('linear')
+    .describe("How the branches spread over the backbone's cost"),
   grid: z
     .number()
     .int()
@@ -52,16 +57,16 @@ const definition = defineConfig('augment', {
     .positive()
     .default(0.1)
     .describe(
-      'Share (below 1) or number of pictures kept from training, for confidence heads and thresholds: the last ones (of each class, where sorted by class)',
+      'Pictures kept from training for confidence heads and thresholds, the last ones (of each class, where sorted by class); below 1: their share',
     ),
   agreement: share.default(0.98).describe('Agreement with the backbone that the thresholds are chosen for'),
-  delta: share.default(0.05).describe('Probability with which it may be missed on new pictures'),
+  delta: share.default(0.05).describe('Probability with which the agreement may be missed on new pictures'),
   deviceCost: z
     .number()
     .positive()
     .default(0.45)
-    .describe("Share of the backbone's cost up to which stages go to the device"),
-  seed: z.number().int().default(1).describe('Of everything random'),
+    .describe("Share of the backbone's cost up to which the device runs stages"),
+  seed: z.number().int().default(1).describe('Seed of everything random'),
 });
 
 export function augmentCommand(): Command {

@@ -15,7 +15,6 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { configCommand } from '../config-command.js';
 import { dataOptions } from '../data-options.js';
-
 import { ProgressBar } from '../progress-bar.js';
 import { formatTable } from '../table.js';
 import { formatInteger, formatPercent } from '../units.js';
@@ -26,9 +25,14 @@ const definition = defineConfig('evaluate', {
     .array(z.number().nonnegative())
     .min(1)
     .default([0, 0.5, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 0.99, 2])
-    .describe('Thresholds to try, each for all branches at once; above 1 nobody leaves early'),
-  limit: z.number().int().positive().optional().describe('Pictures to use, from the first (default: all)'),
-  threads: z.number().int().min(1).max(256).default(2).describe('Inference threads'),
+    .describe('Thresholds to try, each for all branches at once; above 1: no sample leaves early'),
+  limit: z
+    .number()
+    .int()
+    .positive()
+    .optional()
+    .meta({ description: 'Pictures to use, from the first', fallback: 'all' }),
+  threads: z.number().int().min(1).max(256).default(2).describe('Threads that run stages'),
   json: z.boolean().default(false).describe('Print JSON'),
 });
 

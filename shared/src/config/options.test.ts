@@ -166,7 +166,11 @@ describe('resolveConfig', () => {
 
 describe('addConfigOptions', () => {
   it('describes every option: what it takes, its default, its environment variable', () => {
-    const shape = { ...definition.shape, dataFolder: z.string().describe('Pictures') };
+    const shape = {
+      ...definition.shape,
+      dataFolder: z.string().describe('Pictures'),
+      host: z.string().optional().meta({ description: 'Where', fallback: 'this one' }),
+    };
     const command = new Command('test').configureHelp({ helpWidth: 200 });
     const help = addConfigOptions(command, defineConfig('test', shape)).helpInformation().replace(/ +/g, ' ');
     for (const line of [
@@ -178,6 +182,7 @@ describe('addConfigOptions', () => {
       '--weights <n,...> Per item (default: 1,2; env: OFFRAMP_TEST_WEIGHTS)',
       '--paths <value,...> Where to look (env: OFFRAMP_TEST_PATHS)',
       '--config <file> ',
+      '--host <value> Where (default: this one; env: OFFRAMP_TEST_HOST)',
       '--data-folder <value> Pictures (required; env: OFFRAMP_TEST_DATA_FOLDER)',
     ]) {
       expect(help).toContain(line);

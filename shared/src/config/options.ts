@@ -7,7 +7,7 @@ import { messageOf, OfframpError } from '../errors.js';
 /**
  * A program's configuration: one zod schema per option, from which flags, environment variables, the
  * keys of the configuration file and `--help` all follow. `describe()` each schema; give its default
- * with `default()`. Flags win over the environment, the environment over the file, the file over defaults.
+ * with `default()`, or where that depends on something, tell it: `meta({ description, fallback })`. Flags win over the environment, the environment over the file, the file over defaults.
  */
 export interface ConfigDefinition<Shape extends z.ZodRawShape> {
   /** Environment variables are `OFFRAMP_<program>_<OPTION>`. */
@@ -32,6 +32,8 @@ interface Leaf {
   /** Whether it has to be given, somewhere. */
   required: boolean;
   defaultValue: unknown;
+  /** For people: what stands in for a value that is not given. */
+  fallback: string | null;
   description: string;
 }
 
@@ -43,9 +45,7 @@ export function addConfigOptions(command: Command, definition: ConfigDefinition<
     const notes = [
       ...(leaf.required ? ['required'] : []),
       ...(leaf.choices ? [`one of ${leaf.choices.join(', ')}`] : []),
-      ...(leaf.kind === 'boolean' || leaf.defaultValue === undefined
-        ? []
-        : [`default: ${formatDefault(leaf.defaultValue)}`]),
+      ...(leaf.fallback === null ? [] : [`default: ${leaf.fallback}`]),
       `env: ${environmentName(definition, key)}`,
     ];
     const negated = leaf.kind === 'boolean' && leaf.defaultValue === true;
@@ -139,7 +139,9 @@ async function readConfigFile(path: string): Promise<Record<string, unknown>> {
 }
 
 function inspect(schema: z.core.$ZodType): Leaf {
-  const description = z.globalRegistry.get(schema)?.description ?? '';
+  const meta = z.globalRegistry.get(schema);
+  const description = meta?.description ?? '';
+  const fallback = typeof meta?.fallback === 'string' ? meta.fallback : null;
   const definition = schema._zod.def as z.core.$ZodTypeDef & {
     innerType?: z.core.$ZodType;
     in?: z.core.$ZodType;
@@ -152,9 +154,22 @@ function inspect(schema: z.core.$ZodType): Leaf {
     const leaf = inspect(inner);
     const defaultValue = definition.type === 'default' ? definition.defaultValue : leaf.defaultValue;
     const required = leaf.required && definition.type !== 'default' && definition.type !== 'optional';
-    return { ...leaf, required, defaultValue, description: description || leaf.description };
+    return {
+      ...leaf,
+      required,
+      defaultValue,
+      fallback: fallback ?? leaf.fallback ?? (leaf.kind === 'boolean' ? null : formatDefault(defaultValue)),
+      description: description || leaf.description,
+    };
   }
-  const base = { element: null, choices: null, required: true, defaultValue: undefined, description };
+  const base = {
+    element: null,
+    choices: null,
+    required: true,
+    defaultValue: undefined,
+    fallback,
+    description,
+  };
   switch (definition.type) {
     case 'number':
     case 'boolean':
@@ -198,7 +213,10 @@ const flagOf = (key: string) => key.replace(/[A-Z]/g, (letter) => `-${letter.toL
 const environmentName = (definition: ConfigDefinition<z.ZodRawShape>, key: string) =>
   `OFFRAMP_${definition.program}_${flagOf(key)}`.replaceAll('-', '_').toUpperCase();
 
-const formatDefault = (value: unknown) => (Array.isArray(value) ? value.join(',') || 'none' : String(value));
+function formatDefault(value: unknown): string | null {
+  if (value === undefined) return null;
+  return Array.isArray(value) ? value.join(',') : String(value);
+}
 
 function placeholderOf({ kind, element }: Leaf): string {
   if (kind === 'boolean') return '';

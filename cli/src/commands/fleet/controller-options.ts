@@ -5,7 +5,7 @@ import { z } from 'zod';
 /** Options of every command that asks the controller. */
 export const controllerOptions = {
   nats: commonOptions.nats,
-  timeoutMs: z.number().int().min(1).default(5_000).describe('Milliseconds to wait for a reply'),
+  timeoutMs: z.number().int().min(1).default(5_000).describe('How long to wait for a reply, in milliseconds'),
   json: z.boolean().default(false).describe('Print JSON'),
 };
 

@@ -5,7 +5,6 @@ import { topCommand } from './top.js';
 
 export function fleetCommand(): Command {
   return new Command('fleet')
-    .helpCommand(false)
     .description('Look at the devices and set their policies, through the controller')
     .addCommand(lsCommand())
     .addCommand(topCommand())

@@ -12,22 +12,27 @@ import { controllerOptions, printJson, withController } from './controller-optio
 const askDefinition = defineConfig('fleet', controllerOptions);
 
 const setDefinition = defineConfig('fleet', {
-  threshold: z.number().optional().describe('For every branch: 0 always exits there, above 1 never does'),
-  thresholds: z.array(z.number()).optional().describe('One per branch, separated by commas'),
+  threshold: z
+    .number()
+    .optional()
+    .describe('One threshold for every branch; 0: every sample leaves there, above 1: none does'),
+  thresholds: z.array(z.number()).optional().describe('One threshold per branch'),
   reason: z.string().optional().describe('Why, for the history'),
-  author: z.string().optional().describe('Who sets it, for the history; default: the name of your user'),
+  author: z
+    .string()
+    .optional()
+    .meta({ description: 'Who sets it, for the history', fallback: "your user's name" }),
   expectVersion: z
     .number()
     .int()
     .min(0)
     .default(0)
-    .describe("Set it only if the group's newest policy has this number; 0: whichever"),
+    .describe("Number that the group's newest policy must have for this one to be set; 0: any"),
   ...controllerOptions,
 });
 
 export function policyCommand(): Command {
   return new Command('policy')
-    .helpCommand(false)
     .description('Read and set the policy that a group of devices follows')
     .addCommand(getCommand())
     .addCommand(setCommand())

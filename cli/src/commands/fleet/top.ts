@@ -13,11 +13,16 @@ import { groupOption } from './ls.js';
 
 const definition = defineConfig('fleet', {
   group: groupOption,
-  refreshMs: z.number().int().min(100).default(1_000).describe('Milliseconds from one view to the next'),
+  refreshMs: z
+    .number()
+    .int()
+    .min(100)
+    .default(1_000)
+    .describe('Time from one view to the next, in milliseconds'),
   once: z
     .boolean()
     .default(false)
-    .describe('Print one view and end, as where standard output is no terminal'),
+    .describe('Print one view and end; always so where standard output is no terminal'),
   ...controllerOptions,
 });
 

@@ -1,0 +1,29 @@
+import type { Command } from 'commander';
+import { createProgram } from './main.js';
+
+const introduction = `# Commands
+
+Made from the programs' own \`--help\` by \`npm run docs\`; a test compares.
+
+Every option can be given as a flag, as an environment variable (\`env\`), or in the file that \`--config\` names,
+there as \`max-queue\` or \`maxQueue\`. Flags win over the environment, the environment over the file, the file
+over defaults. Options with commas in their value may also be given several times.
+
+The exit status is 0 for success, 2 for wrong usage or configuration, and 1 for any other failure. Errors
+go to standard error as \`error [CODE]: message\`; a code never changes its meaning.
+`; codes do not change their meaning.
+`;
+
+/** The help of every command and sub-command, as Markdown. */
+export function commandReference(): string {
+  return [introduction, ...sections(createProgram(), [])].join('\n');
+}
+
+function sections(command: Command, parents: readonly string[]): string[] {
+  const path = [...parents, command.name()];
+  const help = command.helpInformation().trimEnd();
+  return [
+    `${'#'.repeat(Math.min(path.length + 1, 4))} ${path.join(' ')}\n\n\`\`\`\n${help}\n\`\`\`\n`,
+    ...command.commands.flatMap((child) => sections(child, path)),
+  ];
+}

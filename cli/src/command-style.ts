@@ -1,0 +1,19 @@
+import type { Command } from 'commander';
+
+/** Columns to which help is wrapped; the same everywhere, so that the reference does not depend on a terminal. */
+const helpWidth = 110;
+
+/** Gives a command and everything below it one way to show help, and to report wrong usage: by throwing. */
+export function styleCommands(command: Command): Command {
+  command
+    .helpOption('-h, --help', 'Print help')
+    .helpCommand(false)
+    .showHelpAfterError('  Add --help to see what there is.')
+    .configureHelp({ helpWidth })
+    .configureOutput({
+      outputError: (text, write) => write(text.replace(/^error: /, 'error [USAGE]: ')),
+    })
+    .exitOverride();
+  for (const child of command.commands) styleCommands(child);
+  return command;
+}

@@ -11,7 +11,6 @@ over defaults. Options with commas in their value may also be given several time
 
 The exit status is 0 for success, 2 for wrong usage or configuration, and 1 for any other failure. Errors
 go to standard error as \`error [CODE]: message\`; a code never changes its meaning.
-`; codes do not change their meaning.
 `;
 
 /** The help of every command and sub-command, as Markdown. */

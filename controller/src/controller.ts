@@ -108,8 +108,10 @@ async function runOn(
   const stop = async () => {
     // Without a server there is nobody to wait for.
     const deadline = setTimeout(() => bus.close(), stopDeadlineMs);
-    await Promise.race([bus.closed(), endpoints.stop().then(() => bus.drain())]).catch(() => bus.close());
+    const drained = endpoints.stop().then(() => bus.drain());
+    await Promise.race([bus.closed(), drained.catch(() => undefined)]);
     clearTimeout(deadline);
+    await bus.close(); // A drain that the loss of the server cuts short does not close.
     await feed.stop();
   };
   const done = bus.closed().then(async (error) => {

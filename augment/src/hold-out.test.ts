@@ -7,6 +7,7 @@ const datasetOf = (labels: (number | null)[]): Dataset => ({
   size: labels.length,
   labelled: labels.every((label) => label !== null),
   classNames: null,
+  nameAt: String,
   labelAt: (index) => labels[index] ?? null,
   read: () => Promise.reject(new Error('no pictures')),
 });

@@ -122,9 +122,9 @@ function classifyRoute(server: FastifyInstance, bundle: Bundle, agent: HttpApiAg
       const isTensor =
         request.headers['content-type']?.split(';')[0]?.trim().toLowerCase() === tensorMediaType;
       const load = async () => {
-        if (isTensor) return { input: readTensorBody(body, input.shape) };
+        if (isTensor) return readTensorBody(body, input.shape);
         const picture = await decodePicture(body, pictureChannels(input), name);
-        return { input: await preprocess(picture, input) };
+        return preprocess(picture, input);
       };
       const { kind, answer } = await agent.answer({ name, trueLabelIndex: null, load }, slot);
       return reply.code(kind === 'failed' ? (statusOfCode[answer.error.code] ?? 500) : 200).send(answer);

@@ -17,19 +17,12 @@ import type { ActivePolicy, PolicyHolder } from '../policy/policy-holder.js';
 
 /** A sample as a source hands it over. */
 export interface IncomingSample {
-  /** Where it comes from, as far as that is known before it is loaded. */
+  /** Where it comes from. */
   name: string;
   /** Index into the bundle's labels, where known. */
   trueLabelIndex: number | null;
-  /** Its errors become the sample's answer. */
-  load(): Promise<LoadedSample>;
-}
-
-export interface LoadedSample {
-  /** The model's input, preprocessed. */
-  input: Float32Array;
-  /** Where it comes from, if that is more than was known before. */
-  name?: string;
+  /** Gives the model's input, preprocessed. Its errors become the sample's answer. */
+  load(): Promise<Float32Array>;
 }
 
 interface Travelling extends CascadeSample {
@@ -67,19 +60,16 @@ export class Pipeline {
     const id = ++this.lastId;
     const policy = this.parts.policy.current;
     const sample: Travelling = { policy, thresholds: policy.thresholds, passed: [] };
-    let name = incoming.name;
     const header = (): AnswerHeader => ({
       id,
-      name,
+      name: incoming.name,
       policy,
       bundle: this.parts.bundle.digest,
       trueLabelIndex: incoming.trueLabelIndex,
       latencyMs: this.parts.clock.now() - arrivedAt,
     });
     try {
-      const loaded = await incoming.load();
-      name = loaded.name ?? name;
-      const end = await this.runOnDevice(sample, loaded.input);
+      const end = await this.runOnDevice(sample, await incoming.load());
       if ('left' in end) return this.answered(header(), sample, end.left, {});
       return await this.offload(header, sample, end.activation);
     } catch (error) {

@@ -82,11 +82,11 @@ export class DatasetSource {
 
   private sampleAt(index: number): IncomingSample {
     return {
-      name: `#${index}`,
+      name: this.dataset.nameAt(index),
       trueLabelIndex: this.labelOf(index),
       load: async () => {
-        const { name, picture } = await this.dataset.read(index);
-        return { name, input: await preprocess(picture, this.bundle.manifest.input) };
+        const { picture } = await this.dataset.read(index);
+        return preprocess(picture, this.bundle.manifest.input);
       },
     };
   }

@@ -6,6 +6,7 @@ import { subsetOf } from './subset.js';
 function dataset(classNames: string[] | null, labels: (number | null)[] = []): Dataset {
   const labelAt = (index: number) => labels[index] ?? null;
   return {
+    nameAt: (index) => `#${index}`,
     ...{ description: 'made up', size: labels.length, labelled: true, classNames, labelAt },
     read: async (index) => ({
       ...{ name: `#${index}`, label: labelAt(index) },
@@ -53,5 +54,6 @@ describe('subsetOf', () => {
     expect(subset).toMatchObject({ size: 3, classNames: ['a', 'b'], description: '3 of made up' });
     expect([0, 1, 2].map((index) => subset.labelAt(index))).toEqual([null, 0, 0]);
     expect((await subset.read(0)).name).toBe('#2');
+    expect([0, 1, 2].map((index) => subset.nameAt(index))).toEqual(['#2', '#0', '#0']);
   });
 });

@@ -18,6 +18,10 @@ export async function openCifar(paths: readonly string[]): Promise<Dataset> {
     if (!found) throw new OfframpError('INTERNAL', `sample ${index} of ${rows.length}`);
     return found;
   };
+  const nameAt = (index: number) => {
+    const { file, row } = at(index);
+    return `${file.name}:${row}`;
+  };
   const labelAt = (index: number) => {
     const { file, row } = at(index);
     return file.bytes[row * file.recordBytes + file.labelBytes - 1] as number;
@@ -27,6 +31,7 @@ export async function openCifar(paths: readonly string[]): Promise<Dataset> {
     size: rows.length,
     labelled: true,
     classNames: await readClassNames(dirname(paths[0] ?? '.')),
+    nameAt,
     labelAt,
     async read(index) {
       const { file, row } = at(index);
@@ -39,7 +44,7 @@ export async function openCifar(paths: readonly string[]): Promise<Dataset> {
         }
       }
       return {
-        name: `${file.name}:${row}`,
+        name: nameAt(index),
         label: labelAt(index),
         picture: { pixels, height: side, width: side, channels: 3 },
       };

@@ -62,7 +62,8 @@ describe('openDataset', () => {
     const folder = await folderOf({ 'train-images-idx3-ubyte': idx(1), 'train/a.png': await png(1) });
     await expect(openDataset(folder, { split: 'test' })).rejects.toMatchObject({
       code: 'DATA_NOT_FOUND',
-      message: expect.stringContaining('test/'),
+      message: `no pictures for test in ${folder}, only train-images-idx3-ubyte, train`,
+      hint: expect.stringContaining('--split'),
     });
   });
 
@@ -116,6 +117,7 @@ describe('openDataset', () => {
       code: 'IMAGE_INVALID',
       message: expect.stringContaining(join(folder, 'b.png')),
     });
+    expect([0, 1, 2].map((index) => dataset.nameAt(index))).toEqual(['a.png', 'b.png', 'c.png']);
     expect((await dataset.read(2)).picture.pixels[0]).toBe(3);
   });
 

@@ -7,7 +7,7 @@ import { type Picture, pictureExtensions } from './picture.js';
 import { openPictureFolder } from './picture-folder.js';
 
 export interface DatasetSample {
-  /** Where it comes from: a path, or a file and an index in it. */
+  /** See {@link Dataset.nameAt}. */
   name: string;
   picture: Picture;
   /** Index of its true class, where known. */
@@ -22,6 +22,8 @@ export interface Dataset {
   readonly labelled: boolean;
   /** Class names by label, where the data carry them. */
   readonly classNames: readonly string[] | null;
+  /** Where a sample comes from: a path, or a file and an index in it. Without reading it. */
+  nameAt(index: number): string;
   /** The label alone, without decoding the picture. */
   labelAt(index: number): number | null;
   /** @throws OfframpError `IMAGE_INVALID`, `DATA_INVALID` */
@@ -58,18 +60,24 @@ export async function openDataset(path: string, options: OpenDatasetOptions): Pr
   const files = entries.filter((entry) => !entry.isDirectory()).map((entry) => join(path, entry.name));
   const folders = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
 
-  const idx = narrow(files.filter(isIdxImages), options.split);
-  if (idx.length > 0) return openIdx(idx);
-  const cifar = narrow(
-    files.filter((file) => extname(file) === '.bin'),
-    options.split,
-  );
-  if (cifar.length > 0) return openCifar(cifar);
-  if (folders.includes('train') || folders.includes('test')) {
-    if (!folders.includes(options.split)) {
-      throw new OfframpError('DATA_NOT_FOUND', `no folder ${options.split}/ in ${path}`);
-    }
-    return openDataset(join(path, options.split), options);
+  const { split } = options;
+  const idx = files.filter(isIdxImages);
+  const idxOfSplit = narrow(idx, split);
+  if (idxOfSplit.length > 0) return openIdx(idxOfSplit);
+  const cifar = files.filter((file) => extname(file) === '.bin');
+  const cifarOfSplit = narrow(cifar, split);
+  if (cifarOfSplit.length > 0) return openCifar(cifarOfSplit);
+  if (folders.includes(split)) return openDataset(join(path, split), options);
+  const others = [...idx, ...cifar].map((file) => basename(file));
+  others.push(...folders.filter((folder) => folder === 'train' || folder === 'test'));
+  if (others.length > 0) {
+    throw new OfframpError(
+      'DATA_NOT_FOUND',
+      `no pictures for ${split} in ${path}, only ${others.join(', ')}`,
+      {
+        hint: 'Ask for the other part with --split, or name other data.',
+      },
+    );
   }
   if (folders.length > 0 || files.some(isPicture)) {
     return openPictureFolder(path, options.channels ?? 3);

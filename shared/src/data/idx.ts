@@ -20,6 +20,10 @@ export async function openIdx(paths: readonly string[]): Promise<Dataset> {
     if (!found) throw new OfframpError('INTERNAL', `sample ${index} of ${offsets.length}`);
     return found;
   };
+  const nameAt = (index: number) => {
+    const { part, index: row } = at(index);
+    return `${part.name}:${row}`;
+  };
   const labelAt = (index: number) => {
     const { part, index: row } = at(index);
     return part.labels?.[row] ?? null;
@@ -29,12 +33,13 @@ export async function openIdx(paths: readonly string[]): Promise<Dataset> {
     size: offsets.length,
     labelled: parts.every((part) => part.labels !== null),
     classNames: null,
+    nameAt,
     labelAt,
     async read(index) {
       const { part, index: row } = at(index);
       const area = part.height * part.width;
       return {
-        name: `${part.name}:${row}`,
+        name: nameAt(index),
         label: labelAt(index),
         picture: {
           pixels: part.pixels.subarray(row * area, (row + 1) * area),

@@ -27,19 +27,21 @@ export async function openPictureFolder(path: string, channels: 1 | 3): Promise<
     if (!found) throw new OfframpError('INTERNAL', `sample ${index} of ${files.length}`);
     return found;
   };
+  const nameAt = (index: number) => relative(path, at(index).path);
   return {
     description: `${basename(path)}/ (${files.length} pictures${labelled ? `, ${classNames.length} classes` : ''})`,
     size: files.length,
     labelled,
     classNames: labelled ? classNames : null,
+    nameAt,
     labelAt: (index) => at(index).label,
     async read(index) {
       const file = at(index);
       const bytes = await readFile(file.path).catch((cause: unknown) => {
         throw new OfframpError('DATA_INVALID', `cannot read ${file.path}: ${messageOf(cause)}`, { cause });
       });
-      const name = relative(path, file.path);
-      return { name, label: file.label, picture: await decodePicture(bytes, channels, file.path) };
+      const picture = await decodePicture(bytes, channels, file.path);
+      return { name: nameAt(index), label: file.label, picture };
     },
   };
 }

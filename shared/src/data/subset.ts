@@ -7,6 +7,7 @@ export function subsetOf(dataset: Dataset, indices: readonly number[]): Dataset 
     size: indices.length,
     labelled: dataset.labelled,
     classNames: dataset.classNames,
+    nameAt: (index) => dataset.nameAt(indices[index] as number),
     labelAt: (index) => dataset.labelAt(indices[index] as number),
     read: (index) => dataset.read(indices[index] as number),
   };

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { workerConfig, startWorker, type Worker } from '@offramp/cloud-worker';
+import { startWorker, type Worker, workerConfig } from '@offramp/cloud-worker';
 import { agentConfig, startAgent } from '@offramp/edge-agent';
 import {
   argMax,
@@ -56,7 +56,9 @@ describe('with all thresholds above 1', () => {
       const labels = expected.map((_, i) => answers.get(`t10k-images-idx3-ubyte:${i}`)?.label);
       expect(labels).toEqual(expected);
       const whole = deviceStages === stages.length;
-      expect([...answers.values()].every(({ degraded, offloaded }) => !degraded && offloaded !== whole)).toBe(true);
+      expect([...answers.values()].every(({ degraded, offloaded }) => !degraded && offloaded !== whole)).toBe(
+        true,
+      );
     },
     120_000,
   );
@@ -90,7 +92,10 @@ async function runBackbone(pictures: Dataset, { manifest }: Bundle): Promise<str
   const labels: string[] = [];
   for (let i = 0; i < pictures.size; i++) {
     const { picture } = await pictures.read(i);
-    const input = new Tensor('float32', await preprocess(picture, manifest.input), [1, ...manifest.input.shape]);
+    const input = new Tensor('float32', await preprocess(picture, manifest.input), [
+      1,
+      ...manifest.input.shape,
+    ]);
     const { logits } = await session.run({ input });
     labels.push(manifest.labels[argMax(logits?.data as Float32Array)] ?? '');
   }

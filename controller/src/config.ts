@@ -37,7 +37,7 @@ export const controllerConfig = defineConfig('controller', {
     .number()
     .int()
     .min(0)
-    .default(3_000)
+    .default(15_000)
     .describe('How long a device is silent at least before it is offline, in milliseconds'),
   maxDevices: z
     .number()

@@ -123,7 +123,7 @@ describe('the register', () => {
 
   it('tells who is offline, by its clock and by the time that NATS gave the reports', async () => {
     const clock = new ManualClock();
-    const first = await start({}, { clock });
+    const first = await start({ offlineAfterMinMs: 3_000 }, { clock });
     await publish({ device: 'alive', windowMs: 2_000 });
     await publish({ device: 'stopped', lifecycle: Lifecycle.LIFECYCLE_STOPPED });
     await expect.poll(() => samplesOf('stopped'), eventually).toBe(10);

@@ -108,11 +108,12 @@ async function runOn(
   const stop = async () => {
     // Without a server there is nobody to wait for.
     const deadline = setTimeout(() => bus.close(), stopDeadlineMs);
-    const drained = endpoints.stop().then(() => bus.drain());
+    const drained = Promise.all([endpoints.stop(), feed.stop()]).then(() => bus.drain());
     await Promise.race([bus.closed(), drained.catch(() => undefined)]);
     clearTimeout(deadline);
     await bus.close(); // A drain that the loss of the server cuts short does not close.
     await feed.stop();
+    logger.info('the controller has stopped');
   };
   const done = bus.closed().then(async (error) => {
     if (stopped) return;

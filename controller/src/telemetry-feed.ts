@@ -79,6 +79,7 @@ export class TelemetryFeed {
       try {
         await this.read(caughtUp);
       } catch (error) {
+        if (this.stopping.signal.aborted) return;
         logger.warn({ error: messageOf(error) }, 'cannot read the telemetry stream; trying again');
       }
       await sleep(retryDelayMs, undefined, { signal: this.stopping.signal }).catch(() => undefined);

@@ -109,6 +109,13 @@ describe('leaving the queue', () => {
     expect(names(batches.take(20))).toEqual(['for ever']);
   });
 
+  test('samples that have left have no deadline', () => {
+    const batches = batcher();
+    batches.add(0, sample('patient', 0, 60_000), 0);
+    expect(names(batches.take(10))).toEqual(['patient']);
+    expect(batches.nextDeadlineMs()).toBe(Number.POSITIVE_INFINITY);
+  });
+
   test('removed samples are in no batch', () => {
     const batches = batcher();
     for (const name of ['a', 'b', 'c', 'd']) batches.add(1, sample(name, 0), 0);

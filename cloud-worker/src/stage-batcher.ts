@@ -106,6 +106,7 @@ export class StageBatcher<S extends BatchableSample> {
 
   /** When to call {@link takeExpired} next: no deadline passes before that. `Infinity` while there is none. */
   nextDeadlineMs(): number {
+    if (this.size === 0) this.nextDeadline = Number.POSITIVE_INFINITY;
     return this.nextDeadline;
   }
 

@@ -17,10 +17,10 @@ export class SetupError extends Error {
 /** Installs the npm packages where they are missing or older than the lock file, and builds. */
 export function prepareProject() {
   const [major, minor] = process.versions.node.split('.').map(Number);
-  if (major < 20 || (major === 20 && minor < 9)) {
+  if (major < 20 || (major === 20 && minor < 12)) {
     throw new SetupError(
       `Node.js ${process.versions.node} is too old`,
-      'Offramp needs Node.js 20.9 or newer.',
+      'Offramp needs Node.js 20.12 or newer.',
     );
   }
   const installed = statSync(join(root, 'node_modules/.package-lock.json'), { throwIfNoEntry: false });

@@ -1,3 +1,5 @@
+import './inference/no-runtime-telemetry.js';
+
 export * from './bundle/bundle.js';
 export * from './bundle/costs.js';
 export * from './bundle/manifest.js';

@@ -56,6 +56,23 @@ describe('openCifar', () => {
   });
 
   it.each([
+    [
+      'test_batch.bin',
+      Buffer.concat([cifarRecord([9], [0, 0, 0]), cifarRecord([10], [0, 0, 0])]),
+      'below 10',
+      10,
+    ],
+    ['test.bin', cifarRecord([20, 0], [0, 0, 0]), 'below 20', 20],
+    ['test.bin', cifarRecord([19, 100], [0, 0, 0]), 'below 100', 100],
+  ])('refuses labels in %s that CIFAR does not have', async (name, bytes, message, found) => {
+    const path = join(await written({ [name]: bytes }), name);
+    await expect(openCifar([path])).rejects.toMatchObject({
+      code: 'DATA_INVALID',
+      message: expect.stringMatching(`${message} .*found ${found} in record`),
+    });
+  });
+
+  it.each([
     ['test_batch.bin', cifarRecord([0], [0, 0, 0]).subarray(1), '3073 bytes (CIFAR records), found 3072'],
     ['test_batch.bin', Buffer.alloc(0), 'found 0 bytes'],
     ['test.bin', cifarRecord([0], [0, 0, 0]), '3074 bytes (CIFAR records), found 3073'],

@@ -1,26 +1,16 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
+import { matFile, npyFile } from '../testing/array-files.js';
 import { cifarRecord, idxFile } from '../testing/data-files.js';
-import { temporaryFolder } from '../testing/temporary-folder.js';
+import { folderOf } from '../testing/folder-of.js';
 import { openDataset } from './dataset.js';
 
 const png = (value: number) =>
   sharp({ create: { width: 2, height: 2, channels: 3, background: { r: value, g: value, b: value } } })
     .png()
     .toBuffer();
-
-/** A folder with these files in it. */
-async function folderOf(files: Record<string, Uint8Array | string>): Promise<string> {
-  const folder = await temporaryFolder();
-  for (const [name, content] of Object.entries(files)) {
-    await mkdir(dirname(join(folder, name)), { recursive: true });
-    await writeFile(join(folder, name), content);
-  }
-  return folder;
-}
 
 const idx = (value: number) => idxFile([1, 1, 1], Uint8Array.of(value));
 const firstPixel = async (path: string, split: 'train' | 'test') =>
@@ -108,6 +98,68 @@ describe('openDataset', () => {
       ['cat/2.png', 0, 2],
       ['dog/1.png', 1, 3],
     ]);
+  });
+
+  it('takes all as unlabelled where a picture lies in the folder itself', async () => {
+    const folder = await folderOf({
+      'z.png': await png(1),
+      'more/deep/2.png': await png(3),
+      'more/1.png': await png(2),
+      '.cache/1.png': await png(9),
+    });
+    const dataset = await openDataset(folder, { split: 'test' });
+    expect(dataset).toMatchObject({ size: 3, labelled: false, classNames: null });
+    const samples = await Promise.all([0, 1, 2].map((index) => dataset.read(index)));
+    expect(samples.map(({ name, label, picture }) => [name, label, picture.pixels[0]])).toEqual([
+      ['z.png', null, 1],
+      ['more/1.png', null, 2],
+      ['more/deep/2.png', null, 3],
+    ]);
+  });
+
+  it('reads what is nested in a class folder', async () => {
+    const folder = await folderOf({
+      'cat/a/b/1.png': await png(1),
+      'cat/2.png': await png(2),
+      'dog/x/1.png': await png(3),
+    });
+    const dataset = await openDataset(folder, { split: 'test' });
+    expect(dataset).toMatchObject({ size: 3, labelled: true, classNames: ['cat', 'dog'] });
+    expect([0, 1, 2].map((index) => dataset.nameAt(index))).toEqual([
+      'cat/2.png',
+      'cat/a/b/1.png',
+      'dog/x/1.png',
+    ]);
+    expect([0, 1, 2].map((index) => dataset.labelAt(index))).toEqual([0, 0, 1]);
+  });
+
+  it('refuses folders in one another without end', async () => {
+    const folder = await folderOf({ [`${'a/'.repeat(18)}1.png`]: await png(1) });
+    await expect(openDataset(folder, { split: 'test' })).rejects.toMatchObject({
+      code: 'DATA_INVALID',
+      message: expect.stringContaining('at most 16 folders in one another'),
+    });
+  });
+
+  it('narrows SVHN and NumPy files to the part asked for, by part of their names', async () => {
+    const array = (value: number) => npyFile([1, 1, 1], '|u1', Uint8Array.of(value));
+    const folder = await folderOf({
+      'x_train.npy': array(1),
+      'x_test.npy': array(2),
+      'x_val.npy': array(3),
+      'y_test.npy': npyFile([1], '|u1', Uint8Array.of(4)),
+    });
+    expect(await firstPixel(folder, 'train')).toBe(1);
+    expect(await firstPixel(folder, 'test')).toBe(2);
+    expect((await openDataset(folder, { split: 'test' })).labelAt(0)).toBe(4);
+    expect((await openDataset(folder, { split: 'train' })).labelled).toBe(false);
+    const X = { name: 'X', dimensions: [1, 1, 1], type: 'u1' as const, data: Uint8Array.of(5) };
+    const svhn = await folderOf({ 'train_32x32.mat': matFile([X]), 'extra_32x32.mat': matFile([X]) });
+    expect((await openDataset(svhn, { split: 'train' })).size).toBe(1);
+    await expect(openDataset(svhn, { split: 'test' })).rejects.toMatchObject({
+      code: 'DATA_NOT_FOUND',
+      message: expect.stringContaining('train_32x32.mat'),
+    });
   });
 
   it('fails on one bad picture alone', async () => {

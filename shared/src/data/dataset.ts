@@ -3,8 +3,15 @@ import { basename, extname, join } from 'node:path';
 import { OfframpError } from '../errors.js';
 import { openCifar } from './cifar.js';
 import { openIdx } from './idx.js';
-import { type Picture, pictureExtensions } from './picture.js';
+import { npyPictureFiles, openNpy } from './npy.js';
+import { openNpz } from './npz.js';
+import { isPicture, type Picture } from './picture.js';
 import { openPictureFolder } from './picture-folder.js';
+import { narrowToSplit, type Split } from './split.js';
+import { openSvhn } from './svhn.js';
+
+export { isPicture } from './picture.js';
+export type { Split } from './split.js';
 
 export interface DatasetSample {
   /** See {@link Dataset.nameAt}. */
@@ -30,46 +37,71 @@ export interface Dataset {
   read(index: number): Promise<DatasetSample>;
 }
 
-export type Split = 'train' | 'test';
-
 export interface OpenDatasetOptions {
-  /** Which part, where a folder holds both. */
+  /** Which part, where a folder or an archive holds both. */
   split: Split;
   /** Channels that pictures from files are decoded to; 3 unless told. */
   channels?: 1 | 3;
 }
 
+/** A format of files that hold many pictures. */
+interface Format {
+  /** For people. */
+  name: string;
+  /** Of files, those that hold pictures. */
+  select(paths: readonly string[]): string[];
+  open(paths: readonly string[], split: Split): Promise<Dataset>;
+}
+
+const withExtension = (extension: string) => (paths: readonly string[]) =>
+  paths.filter((path) => extname(path).toLowerCase() === extension);
+
+const formats: readonly Format[] = [
+  {
+    name: 'an IDX file (*-images-idx3-ubyte, *.gz)',
+    select: (paths) => paths.filter((path) => /images[-.]idx3-ubyte(\.gz)?$/.test(basename(path))),
+    open: openIdx,
+  },
+  { name: 'a CIFAR file (*.bin)', select: withExtension('.bin'), open: openCifar },
+  { name: 'an SVHN file (*.mat)', select: withExtension('.mat'), open: openSvhn },
+  { name: 'a NumPy archive (*.npz)', select: withExtension('.npz'), open: openNpz },
+  {
+    name: 'a NumPy array (*.npy)',
+    select: (paths) => npyPictureFiles(withExtension('.npy')(paths)),
+    open: openNpy,
+  },
+];
+
 /**
  * Opens pictures by what stands at `path`: IDX files (`*-images-idx3-ubyte`, also `.gz`), CIFAR-10 or
- * CIFAR-100 binary files (`*.bin`), or image files, flat or in one folder per class. A folder with
- * `train/` and `test/` in it, or files named so, is narrowed to `split`.
+ * CIFAR-100 binary files (`*.bin`), SVHN files (`*.mat`), NumPy archives or arrays (`*.npz`, `*.npy`), or image
+ * files, unlabelled or in one folder per class. A folder with `train/` and `test/` in it, or files or arrays named
+ * so, is narrowed to `split`.
  * @throws OfframpError `DATA_NOT_FOUND`, `DATA_INVALID`
  */
 export async function openDataset(path: string, options: OpenDatasetOptions): Promise<Dataset> {
   const info = await stat(path).catch(() => null);
   if (!info) throw new OfframpError('DATA_NOT_FOUND', `no data at ${path}: it does not exist`);
   if (info.isFile()) {
-    if (isIdxImages(path)) return openIdx([path]);
-    if (extname(path) === '.bin') return openCifar([path]);
-    throw new OfframpError(
-      'DATA_INVALID',
-      `${path}: expected an IDX file (*-images-idx3-ubyte, *.gz), a CIFAR file (*.bin) or a folder`,
-    );
+    const format = formats.find(({ select }) => select([path]).length > 0);
+    if (format) return format.open([path], options.split);
+    const names = formats.map(({ name }) => name).join(', ');
+    throw new OfframpError('DATA_INVALID', `${path}: expected ${names} or a folder`);
   }
   const entries = (await readdir(path, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1));
-  const files = entries.filter((entry) => !entry.isDirectory()).map((entry) => join(path, entry.name));
+  const files = entries.filter((entry) => !entry.isDirectory()).map((entry) => entry.name);
   const folders = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
 
   const { split } = options;
-  const idx = files.filter(isIdxImages);
-  const idxOfSplit = narrow(idx, split);
-  if (idxOfSplit.length > 0) return openIdx(idxOfSplit);
-  const cifar = files.filter((file) => extname(file) === '.bin');
-  const cifarOfSplit = narrow(cifar, split);
-  if (cifarOfSplit.length > 0) return openCifar(cifarOfSplit);
+  for (const { select, open } of formats) {
+    const paths = narrowToSplit(select(files), split).map((name) => join(path, name));
+    if (paths.length > 0) return open(paths, split);
+  }
   if (folders.includes(split)) return openDataset(join(path, split), options);
-  const others = [...idx, ...cifar].map((file) => basename(file));
-  others.push(...folders.filter((folder) => folder === 'train' || folder === 'test'));
+  const others = [
+    ...formats.flatMap(({ select }) => select(files)),
+    ...folders.filter((folder) => folder === 'train' || folder === 'test'),
+  ];
   if (others.length > 0) {
     throw new OfframpError(
       'DATA_NOT_FOUND',
@@ -84,23 +116,6 @@ export async function openDataset(path: string, options: OpenDatasetOptions): Pr
   }
   throw new OfframpError(
     'DATA_NOT_FOUND',
-    `no pictures in ${path}: expected IDX files, CIFAR .bin files, images, or one folder of images per class`,
+    `no pictures in ${path}: expected IDX, CIFAR (.bin), SVHN (.mat) or NumPy files (.npz, .npy), images, or one folder of images per class`,
   );
-}
-
-export function isPicture(path: string): boolean {
-  return pictureExtensions.includes(extname(path).toLowerCase());
-}
-
-function isIdxImages(path: string): boolean {
-  return /images[-.]idx3-ubyte(\.gz)?$/.test(basename(path));
-}
-
-/** The files that name the split, if any file names one. */
-function narrow(files: string[], split: Split): string[] {
-  const train = /^(train|data_batch)/;
-  const test = /^(test|t10k)/;
-  const named = files.filter((file) => train.test(basename(file)) || test.test(basename(file)));
-  if (named.length === 0) return files;
-  return named.filter((file) => (split === 'train' ? train : test).test(basename(file)));
 }

@@ -1,3 +1,4 @@
+import { extname } from 'node:path';
 import sharp from 'sharp';
 import { messageOf, OfframpError } from '../errors.js';
 
@@ -13,7 +14,12 @@ export interface Picture {
 /** Larger pictures are refused before they are decoded: 64 megapixels. */
 export const maxPicturePixels = 64 * 2 ** 20;
 
-export const pictureExtensions = ['.png', '.jpg', '.jpeg', '.webp', '.gif', '.tif', '.tiff', '.avif', '.bmp'];
+const pictureExtensions = ['.png', '.jpg', '.jpeg', '.webp', '.gif', '.tif', '.tiff', '.avif', '.bmp'];
+
+/** Whether a file is a picture by its name. */
+export function isPicture(path: string): boolean {
+  return pictureExtensions.includes(extname(path).toLowerCase());
+}
 
 /**
  * Decodes PNG, JPEG, WebP, GIF, TIFF or AVIF; transparency is laid on black.

@@ -1,0 +1,75 @@
+import { OfframpError } from '../errors.js';
+import type { Dataset } from './dataset.js';
+import type { Picture } from './picture.js';
+
+/** Pictures of one size that lie in memory as one array of 8-bit samples, however it is laid out. */
+export interface PictureArray {
+  /** Of the file, or of the array in it; sample names begin with it. */
+  name: string;
+  samples: Uint8Array;
+  count: number;
+  height: number;
+  width: number;
+  channels: 1 | 3;
+  /** Where the first sample is, and how far it is from one to the next along each axis, in bytes. */
+  layout: { start: number; picture: number; row: number; column: number; channel: number };
+  /** One per picture. */
+  labels: ArrayLike<number> | null;
+}
+
+/** The pictures of several arrays, one array after the other. */
+export function datasetOfArrays(
+  arrays: readonly PictureArray[],
+  about: { description: string; classNames: readonly string[] | null },
+): Dataset {
+  const size = arrays.reduce((sum, { count }) => sum + count, 0);
+  const at = (index: number): { array: PictureArray; row: number } => {
+    let row = index;
+    for (const array of arrays) {
+      if (row >= 0 && row < array.count) return { array, row };
+      row -= array.count;
+    }
+    throw new OfframpError('INTERNAL', `sample ${index} of ${size}`);
+  };
+  const nameAt = (index: number) => {
+    const { array, row } = at(index);
+    return `${array.name}:${row}`;
+  };
+  const labelAt = (index: number) => {
+    const { array, row } = at(index);
+    return array.labels?.[row] ?? null;
+  };
+  return {
+    description: `${about.description} (${size} pictures)`,
+    size,
+    labelled: arrays.every(({ labels }) => labels !== null),
+    classNames: about.classNames,
+    nameAt,
+    labelAt,
+    async read(index) {
+      const { array, row } = at(index);
+      return { name: nameAt(index), label: labelAt(index), picture: pictureAt(array, row) };
+    },
+  };
+}
+
+/** A picture whose samples lie in our order already is shown where it lies; else it is gathered. */
+function pictureAt(array: PictureArray, index: number): Picture {
+  const { samples, height, width, channels, layout } = array;
+  const start = layout.start + index * layout.picture;
+  const length = height * width * channels;
+  const inOrder =
+    (channels === 1 || layout.channel === 1) && layout.column === channels && layout.row === width * channels;
+  if (inOrder) return { pixels: samples.subarray(start, start + length), height, width, channels };
+  const pixels = new Uint8Array(length);
+  let to = 0;
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const from = start + y * layout.row + x * layout.column;
+      for (let channel = 0; channel < channels; channel++) {
+        pixels[to++] = samples[from + channel * layout.channel] as number;
+      }
+    }
+  }
+  return { pixels, height, width, channels };
+}

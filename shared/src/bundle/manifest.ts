@@ -1,5 +1,8 @@
 import { z } from 'zod';
 import { OfframpError } from '../errors.js';
+import { preprocessingProblems, preprocessingSchema } from './preprocessing.js';
+
+export * from './preprocessing.js';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected a SHA-256 in lower-case hexadecimal');
 const count = z.number().int().nonnegative();
@@ -42,12 +45,6 @@ const stageSchema = z.strictObject({
   segmentParameters: count,
   /** `null` for the last stage, whose exit is the backbone's own classifier. */
   branch: branchSchema.nullable(),
-});
-
-export const preprocessingSchema = z.strictObject({
-  /** Per channel, in units of pixel / 255. */
-  mean: z.array(z.number()).min(1).max(4),
-  std: z.array(z.number().positive()).min(1).max(4),
 });
 
 export const manifestSchema = z
@@ -112,11 +109,9 @@ export const manifestSchema = z
     if (manifest.deviceStages > manifest.stages.length) {
       fail(['deviceStages'], `expected at most ${manifest.stages.length}, the number of stages`);
     }
-    const channels = manifest.input.shape[0];
-    for (const key of ['mean', 'std'] as const) {
-      if (manifest.input.preprocessing[key].length !== channels) {
-        fail(['input', 'preprocessing', key], `expected ${channels} values, one per channel`);
-      }
+    const { shape, preprocessing } = manifest.input;
+    for (const { key, problem } of preprocessingProblems(preprocessing, shape)) {
+      fail(['input', 'preprocessing', key], problem);
     }
   });
 
@@ -124,7 +119,6 @@ export type Manifest = z.infer<typeof manifestSchema>;
 export type StageManifest = Manifest['stages'][number];
 export type BranchManifest = NonNullable<StageManifest['branch']>;
 export type BundleFile = z.infer<typeof fileSchema>;
-export type Preprocessing = z.infer<typeof preprocessingSchema>;
 
 /**
  * Reads a manifest from its JSON text.

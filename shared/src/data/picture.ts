@@ -1,6 +1,7 @@
 import { extname } from 'node:path';
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { messageOf, OfframpError } from '../errors.js';
+import { fitCrop, type Size } from './fit-crop.js';
 
 /** A decoded picture: 8-bit samples, row by row, channels interleaved (height × width × channels). */
 export interface Picture {
@@ -41,20 +42,46 @@ export async function decodePicture(bytes: Uint8Array, channels: 1 | 3, name: st
   }
 }
 
+export interface PictureFormat extends Size {
+  channels: 1 | 3;
+}
+
 /** The picture in another size (bilinear, aspect ratio not kept) and number of channels. */
-export async function convertPicture(
-  picture: Picture,
-  to: { height: number; width: number; channels: 1 | 3 },
-): Promise<Picture> {
+export async function convertPicture(picture: Picture, to: PictureFormat): Promise<Picture> {
   if (picture.height === to.height && picture.width === to.width && picture.channels === to.channels) {
     return picture;
   }
-  const { data } = await sharp(picture.pixels, {
-    raw: { height: picture.height, width: picture.width, channels: picture.channels },
-  })
-    .resize(to.width, to.height, { fit: 'fill', kernel: 'linear' })
-    .toColourspace(to.channels === 1 ? 'b-w' : 'srgb')
+  const resized = rawImage(picture).resize(to.width, to.height, { fit: 'fill', kernel: 'linear' });
+  return { pixels: await rawPixels(resized, to.channels), ...to };
+}
+
+/**
+ * The picture with its shorter side resized to `resize` (bilinear, aspect ratio kept), then the middle of it.
+ * @throws OfframpError `IMAGE_INVALID` for one so long that it would be too large once resized
+ */
+export async function cropPicture(picture: Picture, resize: number, to: PictureFormat): Promise<Picture> {
+  const { resized, top, left } = fitCrop(picture, resize, to);
+  if (resized.height * resized.width > maxPicturePixels) {
+    throw new OfframpError(
+      'IMAGE_INVALID',
+      `a picture of ${picture.height}×${picture.width} with its shorter side resized to ${resize} has more than ${maxPicturePixels} pixels`,
+    );
+  }
+  const whole = { ...resized, channels: to.channels };
+  if (resized.height === to.height && resized.width === to.width) return convertPicture(picture, whole);
+  const cropped = rawImage(picture)
+    .resize(resized.width, resized.height, { fit: 'fill', kernel: 'linear' })
+    .extract({ left, top, width: to.width, height: to.height });
+  return { pixels: await rawPixels(cropped, to.channels), ...to };
+}
+
+function rawImage({ pixels, height, width, channels }: Picture): Sharp {
+  return sharp(pixels, { raw: { height, width, channels } });
+}
+
+async function rawPixels(image: Sharp, channels: 1 | 3): Promise<Uint8Array> {
+  return image
+    .toColourspace(channels === 1 ? 'b-w' : 'srgb')
     .raw({ depth: 'uchar' })
-    .toBuffer({ resolveWithObject: true });
-  return { pixels: data, ...to };
+    .toBuffer();
 }

@@ -1,28 +1,64 @@
 import type { Manifest } from '../bundle/manifest.js';
 import { OfframpError } from '../errors.js';
-import { convertPicture, type Picture } from './picture.js';
+import { convertPicture, cropPicture, type Picture } from './picture.js';
 
 export type InputSpecification = Manifest['input'];
 
 /**
- * Turns a picture into the model's input as the manifest says: resized, then
- * (pixel / 255 − mean) / std per channel, channels first.
+ * Turns a picture into the model's input as the manifest says: resized, perhaps cropped, then
+ * (pixel / 255 − mean) / std, or (pixel − mean) / std, per channel, channels first, in the model's order.
  * @returns channels × height × width values
- * @throws OfframpError `CONFIG_INVALID` for an input that is neither grey nor RGB
+ * @throws OfframpError `CONFIG_INVALID` for an input that is neither grey nor RGB; `IMAGE_INVALID` for a picture
+ *   that would be too large once resized
  */
 export async function preprocess(picture: Picture, input: InputSpecification): Promise<Float32Array> {
-  const [channels, height, width] = input.shape;
-  const fitted = await convertPicture(picture, { height, width, channels: pictureChannels(input) });
-  const area = height * width;
-  const values = new Float32Array(channels * area);
-  for (let channel = 0; channel < channels; channel++) {
-    const mean = input.preprocessing.mean[channel] as number;
-    const std = input.preprocessing.std[channel] as number;
-    for (let i = 0; i < area; i++) {
-      values[channel * area + i] = ((fitted.pixels[i * channels + channel] as number) / 255 - mean) / std;
-    }
-  }
+  const fitted = await fitPicture(picture, input);
+  const values = new Float32Array(fitted.pixels.length);
+  pixelNormaliser(input)(fitted.pixels, values, 0);
   return values;
+}
+
+/**
+ * The first half of {@link preprocess}: the picture in the size and the number of channels of the input, still
+ * 8-bit samples, red first.
+ * @throws OfframpError `CONFIG_INVALID`, `IMAGE_INVALID`
+ */
+export async function fitPicture(picture: Picture, input: InputSpecification): Promise<Picture> {
+  const [, height, width] = input.shape;
+  const to = { height, width, channels: pictureChannels(input) };
+  const { resizeMode, resize } = input.preprocessing;
+  return resizeMode === 'fit-crop'
+    ? cropPicture(picture, resize ?? Math.max(height, width), to)
+    : convertPicture(picture, to);
+}
+
+/** Writes the values of one fitted picture, channels first, into `target` from `offset` on. */
+export type PixelNormaliser = (pixels: Uint8Array, target: Float32Array, offset: number) => void;
+
+/** The second half of {@link preprocess}. */
+export function pixelNormaliser(input: InputSpecification): PixelNormaliser {
+  const [channels, height, width] = input.shape;
+  const { mean, std, scale, channelOrder } = input.preprocessing;
+  const area = height * width;
+  const divisor = scale === 'raw' ? 1 : 255;
+  // A table, since there are only 256 pixels.
+  const valuesOf = mean.map((_, channel) =>
+    Float32Array.from(
+      { length: 256 },
+      (_, pixel) => (pixel / divisor - (mean[channel] as number)) / (std[channel] as number),
+    ),
+  );
+  return (pixels, target, offset) => {
+    for (let channel = 0; channel < channels; channel++) {
+      const values = valuesOf[channel] as Float32Array;
+      const start = offset + channel * area;
+      let from = channelOrder === 'bgr' ? channels - 1 - channel : channel;
+      for (let i = 0; i < area; i++) {
+        target[start + i] = values[pixels[from] as number] as number;
+        from += channels;
+      }
+    }
+  };
 }
 
 /** @throws OfframpError `CONFIG_INVALID` for an input that is neither grey nor RGB */

@@ -21,9 +21,8 @@ export interface ForwardGraph {
 
 /**
  * Appends what computes tensors of a graph after training to a model: parameters are constants, batch norms
- * use their running statistics. Needs opset 11; reductions take the form that the model's opset has, all
- * other operators read the same from 11 on. Two of the builder's do not: `LayerNormalization` is written
- * out, and integer inputs are for training only.
+ * use their running statistics. Needs opset 11. Reductions take the form that the model's opset has; all other
+ * operators read the same from 11 on.
  * @throws OfframpError `MODEL_UNSUPPORTED` for an older opset, `TENSOR_INVALID` for a value or an input that is
  *   missing
  */

@@ -183,6 +183,22 @@ export const gradientCases: readonly GradientCase[] = [
     build: (g, x, w) => g.conv(x, w, { stride: 2, padding: 2 }),
   },
   {
+    name: 'conv of pictures too large to share products',
+    shapes: [
+      [2, 2, 17, 16],
+      [3, 2, 3, 3],
+    ],
+    build: (g, x, w) => g.conv(x, w, { padding: 1 }),
+  },
+  {
+    name: 'conv of a batch in several products',
+    shapes: [
+      [6, 4, 15, 15],
+      [2, 2, 3, 3],
+    ],
+    build: (g, x, w) => g.conv(x, w, { padding: 1, groups: 2 }),
+  },
+  {
     name: 'conv in groups',
     shapes: [picture, [6, 2, 3, 3]],
     build: (g, x, w) => g.conv(x, w, { padding: 1, groups: 2 }),

@@ -297,10 +297,8 @@ function joined(tensors: readonly Tensor[]): Tensor {
 function decayOf(trained: VariableVector, optimizer: AdamOptions): Tensor | null {
   const { weightDecay = 0, decays = (_, shape) => shape.length >= 2 } = optimizer;
   if (weightDecay === 0) return null;
-  const perVariable = trained.variables.map(({ name, tensor }) =>
-    new Float32Array(elementsOf(tensor.shape)).fill(decays(name, tensor.shape) ? weightDecay : 0),
-  );
-  return constant(Float32Array.from(perVariable.flatMap((part) => [...part])), [trained.size]);
+  const decay = trained.perVariable(({ name, tensor }) => (decays(name, tensor.shape) ? weightDecay : 0));
+  return constant(decay, [trained.size]);
 }
 
 function nextOf(name: string): string {

@@ -12,20 +12,18 @@ export class VariableVector {
   readonly size: number;
   /** The whole vector, an input of the graph. */
   readonly tensor: Tensor;
+  /** Where each variable begins, and where the last one ends. */
   private readonly offsets: readonly number[];
 
   constructor(
     readonly name: string,
     readonly variables: readonly Variable[],
   ) {
-    let size = 0;
-    this.offsets = variables.map(({ tensor }) => {
-      const offset = size;
-      size += elementsOf(tensor.shape);
-      return offset;
-    });
-    this.size = size;
-    this.tensor = new Tensor([size], 'float32', { kind: 'input', name });
+    const offsets = [0];
+    for (const { tensor } of variables) offsets.push((offsets.at(-1) as number) + elementsOf(tensor.shape));
+    this.offsets = offsets;
+    this.size = offsets.at(-1) as number;
+    this.tensor = new Tensor([this.size], 'float32', { kind: 'input', name });
   }
 
   /** First values, by name or, where there are none, by the variable's initialiser. */
@@ -41,12 +39,18 @@ export class VariableVector {
     return values;
   }
 
+  /** One number for each variable, repeated for each of its values. */
+  perVariable(numberFor: (variable: Variable) => number): Float32Array {
+    const values = new Float32Array(this.size);
+    this.variables.forEach((variable, i) => {
+      values.fill(numberFor(variable), this.offsets[i], this.offsets[i + 1]);
+    });
+    return values;
+  }
+
   /** The variables' values, copied out of the vector's. */
   split(values: Float32Array): [name: string, values: Float32Array][] {
-    return this.variables.map(({ name, tensor }, i) => {
-      const offset = this.offsets[i] as number;
-      return [name, values.slice(offset, offset + elementsOf(tensor.shape))];
-    });
+    return this.variables.map(({ name }, i) => [name, values.slice(this.offsets[i], this.offsets[i + 1])]);
   }
 
   /** Adds the nodes that take the vector apart. @returns the tensor of every variable, by its name */

@@ -1,6 +1,6 @@
 import { formatShape, sameShape } from '@offramp/shared';
 import { constant, differentiable, expectRank, fail, operation, type Tensor } from '../tensor.js';
-import { rawMatMul, rawReshape, rawSum, rawSwap } from './raw.js';
+import { rawMatMul, rawReshape, rawSum, rawSwap, rawTranspose } from './raw.js';
 
 export interface ConvOptions {
   bias?: Tensor;
@@ -29,11 +29,11 @@ interface Geometry {
 /**
  * A convolution over pictures.
  *
- * Its gradients, by measurement (`bench/autodiff.mjs`): with respect to the picture a ConvTranspose; with
- * respect to the weights a matrix product per picture over unfolded windows, summed over the batch. The
- * windows are unfolded by a convolution with one-hot kernels, which costs less than slices do, and far less
- * than one convolution over transposed operands. One formula serves all strides, kernels and groups.
- * The windows take kernel height × width / stride² times the picture's memory.
+ * Its gradients were chosen by measurement (`bench/autodiff.mjs`). With respect to the picture: a
+ * ConvTranspose. With respect to the weights: a matrix product per picture (per few pictures, where they are
+ * small) over unfolded windows, summed. The windows are unfolded by a convolution with one-hot kernels, which
+ * costs less than slices do, and far less than one convolution over transposed operands. One formula serves
+ * all strides, kernels and groups; the windows take kernel height × width / stride² times the picture's memory.
  *
  * @param x batch × channels × height × width
  * @param weights filters × channels / groups × kernel height × kernel width
@@ -66,31 +66,53 @@ export function conv(x: Tensor, weights: Tensor, options: ConvOptions = {}): Ten
 
 function weightGradient(x: Tensor, dy: Tensor, shape: readonly number[], geometry: Geometry): Tensor {
   const { batch, channels, filters, groups, kernel, grid } = geometry;
-  const positions = grid[0] * grid[1];
   const window = (channels / groups) * kernel[0] * kernel[1];
-  const windows = rawReshape(unfold(x, geometry), [batch, groups, window, positions]);
-  const perFilter = rawReshape(dy, [batch, groups, filters / groups, positions]);
+  const isItsOwnWindow = kernel[0] * kernel[1] === 1 && sameShape(grid, x.shape.slice(2));
+  const pictures = isItsOwnWindow ? 1 : picturesPerProduct(batch, grid[0] * grid[1]);
+  const products = batch / pictures;
+  const positions = pictures * grid[0] * grid[1];
+  const sideBySide = (tensor: Tensor) =>
+    pictures === 1
+      ? tensor
+      : rawTranspose(rawReshape(tensor, [products, pictures, ...tensor.shape.slice(1)]), [0, 2, 1, 3, 4]);
+  const unfolded = isItsOwnWindow ? x : unfold(sideBySide(x), geometry);
+  const windows = rawReshape(unfolded, [products, groups, window, positions]);
+  const perFilter = rawReshape(sideBySide(dy), [products, groups, filters / groups, positions]);
   return rawReshape(rawSum(rawMatMul(perFilter, rawSwap(windows)), [0]), shape);
 }
 
 /**
- * The window before every output: batch × (channels · kernel height · kernel width) × grid. A picture that
- * is its own window (1×1, stride 1) passes as it is.
+ * How many pictures share one product. A product writes all weights' gradients, so over small pictures
+ * writing and summing these would cost more than the products.
  */
-function unfold(x: Tensor, { batch, channels, kernel, strides, padding, grid }: Geometry): Tensor {
+function picturesPerProduct(batch: number, positions: number): number {
+  if (positions >= 256) return 1;
+  for (let pictures = 1; pictures < batch; pictures++) {
+    if (batch % pictures === 0 && pictures * positions >= 512) return pictures;
+  }
+  return batch;
+}
+
+/**
+ * The window before every output: … × (channels · kernel height · kernel width) × grid.
+ * @param x batch × channels × height × width, or … × channels × pictures × height × width
+ */
+function unfold(x: Tensor, { channels, kernel, strides, padding, grid }: Geometry): Tensor {
   const taps = kernel[0] * kernel[1];
-  if (taps === 1 && sameShape(grid, x.shape.slice(2))) return x;
   const oneHot = new Float32Array(channels * taps * taps);
   for (let filter = 0; filter < channels * taps; filter++) oneHot[filter * taps + (filter % taps)] = 1;
+  const pictures = x.shape.slice(2, -2);
+  const across = (size: number) => pictures.map(() => size);
+  const pads = [...across(0), ...padding];
   return operation(
     'Conv',
-    [x, constant(oneHot, [channels * taps, 1, ...kernel])],
-    [batch, channels * taps, ...grid],
+    [x, constant(oneHot, [channels * taps, 1, ...across(1), ...kernel])],
+    [x.shape[0] as number, channels * taps, ...pictures, ...grid],
     {
       attributes: {
-        kernel_shape: { ints: kernel },
-        strides: { ints: strides },
-        pads: { ints: [...padding, ...padding] },
+        kernel_shape: { ints: [...across(1), ...kernel] },
+        strides: { ints: [...across(1), ...strides] },
+        pads: { ints: [...pads, ...pads] },
         group: { i: channels },
       },
     },

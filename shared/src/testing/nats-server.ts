@@ -65,8 +65,11 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
   return { url, port, storeDir, stop };
 }
 
-/** `OFFRAMP_NATS_SERVER`, else the first `nats-server` in PATH or where distributions put it. */
-function findNatsServer(): string {
+/**
+ * `OFFRAMP_NATS_SERVER`, else the first `nats-server` in PATH or where distributions put it.
+ * @throws OfframpError `NATS_UNAVAILABLE`
+ */
+export function findNatsServer(): string {
   const named = process.env.OFFRAMP_NATS_SERVER;
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/bin'];
   const candidates = named ? [named] : folders.map((folder) => join(folder, 'nats-server'));

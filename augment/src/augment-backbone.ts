@@ -8,11 +8,13 @@ import {
   checkReplaceable,
   type Dataset,
   exitCosts,
+  flagOf,
   type InputSpecification,
   manifestSchema,
   OfframpError,
   offrampVersion,
   type Preprocessing,
+  preprocessingProblems,
   sha256Hex,
   subsetOf,
   type ThresholdOutcome,
@@ -159,15 +161,8 @@ function inputOf(backbone: BackboneProfile, preprocessing: Preprocessing): Input
       `${backbone.model.where}: expected an input of channels × height × width; found ${backbone.input.shape.join('×')}`,
     );
   }
-  const channels = shape.data[0];
-  for (const key of ['mean', 'std'] as const) {
-    if (preprocessing[key].length !== channels) {
-      throw new OfframpError(
-        'CONFIG_INVALID',
-        `--${key}: expected ${channels} value${channels === 1 ? '' : 's'}, one per channel of the model's input; found ${preprocessing[key].length}`,
-      );
-    }
-  }
+  const [problem] = preprocessingProblems(preprocessing, shape.data);
+  if (problem) throw new OfframpError('CONFIG_INVALID', `--${flagOf(problem.key)}: ${problem.problem}`);
   return { shape: shape.data, preprocessing };
 }
 

@@ -6,7 +6,9 @@ export function dataOptions(split: Split) {
   return {
     data: z
       .string()
-      .describe('Pictures: IDX files, CIFAR .bin files, images, or one folder of images per class'),
+      .describe(
+        'Pictures: IDX, CIFAR (.bin), SVHN (.mat) or NumPy files (.npz, .npy), images, or one folder of images per class',
+      ),
     split: z
       .enum(['train', 'test'])
       .default(split)

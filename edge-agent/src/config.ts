@@ -10,7 +10,7 @@ export const agentConfig = defineConfig('agent', {
   bundle: z.string().min(1).describe('Bundle folder to run; needs only the stages that the device holds'),
   source: z.string().optional().meta({
     description:
-      'Pictures to classify: IDX files, CIFAR .bin files, images, or one folder of images per class',
+      'Pictures to classify: IDX, CIFAR (.bin), SVHN (.mat) or NumPy files (.npz, .npy), images, or one folder of images per class',
     fallback: 'only what comes over HTTP',
   }),
   split: z

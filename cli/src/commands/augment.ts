@@ -20,6 +20,7 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { configCommand } from '../config-command.js';
 import { dataOptions } from '../data-options.js';
+import { preprocessingOptions, resolvePreprocessing } from '../preprocessing-options.js';
 import { ProgressBar } from '../progress-bar.js';
 import { formatInteger, formatPercent } from '../units.js';
 
@@ -29,12 +30,7 @@ const definition = defineConfig('augment', {
   ...dataOptions('train'),
   out: z.string().describe('Folder to write the bundle to'),
   name: z.string().optional().meta({ description: 'Name of the bundle', fallback: "the model file's name" }),
-  mean: z
-    .array(z.number())
-    .describe('Per channel, of pixel / 255: the means that the model was trained with'),
-  std: z
-    .array(z.number().positive())
-    .describe('Per channel, of pixel / 255: the deviations that the model was trained with'),
+  ...preprocessingOptions,
   labels: z.string().optional().meta({
     description: "File with one label per line, in the model's order",
     fallback: "the data's class names",
@@ -79,6 +75,7 @@ export function augmentCommand(): Command {
 }
 
 async function augment(config: ConfigOf<typeof definition>, modelPath: string): Promise<void> {
+  const preprocessing = await resolvePreprocessing(config);
   // Before the data are opened: a wrong model is the commoner mistake, and its input says how to decode.
   const { input } = await profileBackbone(await readModelFile(modelPath));
   const dataset = await openDataset(config.data, {
@@ -90,7 +87,7 @@ async function augment(config: ConfigOf<typeof definition>, modelPath: string): 
     ...config,
     name: config.name ?? basename(modelPath, extname(modelPath)),
     labels: config.labels === undefined ? null : await readLabels(config.labels),
-    preprocessing: { mean: config.mean, std: config.std },
+    preprocessing,
     trainer: trainPoolBranches,
     progress,
   }).finally(() => progress.stop());

@@ -208,7 +208,8 @@ function toNumber(value: unknown): unknown {
   return Number.isNaN(number) ? value : number;
 }
 
-const flagOf = (key: string) => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+/** The flag of an option, without the dashes before it. */
+export const flagOf = (key: string) => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
 const environmentName = (definition: ConfigDefinition<z.ZodRawShape>, key: string) =>
   `OFFRAMP_${definition.program}_${flagOf(key)}`.replaceAll('-', '_').toUpperCase();

@@ -1,0 +1,75 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { defineConfig, resolveConfig } from '@offramp/shared';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { preprocessingOptions, resolvePreprocessing } from './preprocessing-options.js';
+
+/** As `offramp augment` resolves its options, then its preprocessing. */
+const resolve = async (flags: Record<string, unknown>, environment: Record<string, string> = {}) =>
+  resolvePreprocessing(
+    await resolveConfig(defineConfig('augment', preprocessingOptions), flags, environment),
+  );
+
+async function file(text: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'offramp-preprocessing-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const path = join(folder, 'imagenet.yaml');
+  await writeFile(path, text);
+  return path;
+}
+
+describe('preprocessing options', () => {
+  it('take mean and std alone, and say no more than that', async () => {
+    expect(await resolve({ mean: '0.1,0.2', std: ['0.3', '0.4'] })).toEqual({
+      mean: [0.1, 0.2],
+      std: [0.3, 0.4],
+    });
+  });
+
+  it('come from a file, with dashes or not', async () => {
+    const path = await file(
+      'mean: [104, 117, 124]\nstd: [1, 1, 1]\nresize-mode: fit-crop\nresize: 256\nchannelOrder: bgr\nscale: raw\n',
+    );
+    expect(await resolve({ preprocessing: path })).toEqual({
+      ...{ mean: [104, 117, 124], std: [1, 1, 1] },
+      ...{ resizeMode: 'fit-crop', resize: 256, channelOrder: 'bgr', scale: 'raw' },
+    });
+  });
+
+  it('win over the file, as flags and as environment', async () => {
+    const path = await file('mean: [1]\nstd: [2]\nresizeMode: fit-crop\nresize: 64\n');
+    const environment = { OFFRAMP_AUGMENT_RESIZE: '48', OFFRAMP_AUGMENT_PREPROCESSING: path };
+    expect(await resolve({ mean: '5', resizeMode: 'stretch' }, environment)).toEqual({
+      ...{ mean: [5], std: [2], resizeMode: 'stretch', resize: 48 },
+    });
+  });
+
+  it.each([
+    ['mean: [1]', /--std: expected a value; found nothing/],
+    ['mean: [1]\nstd: [0]', /std in .*imagenet\.yaml: .*>0; found \[0\]/],
+    [
+      'mean: [1]\nstd: [1]\nresize-mode: pad',
+      /resize-mode in .*imagenet\.yaml: expected one of .*; found "pad"/,
+    ],
+    [
+      'mean: [1]\nstd: [1]\nsize: 3',
+      /imagenet\.yaml: unknown option size; expected one of mean, std, resizeMode/,
+    ],
+    ['- 1', /imagenet\.yaml: expected option names with values/],
+  ])('name what is wrong in the file: %j', async (text, message) => {
+    const attempt = resolve({ preprocessing: await file(text) });
+    await expect(attempt).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringMatching(message),
+    });
+  });
+
+  it('say that there is no file, and that mean and std are needed', async () => {
+    await expect(resolve({ preprocessing: 'none.yaml' })).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
+    await expect(resolve({})).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining('--mean: expected a value; found nothing'),
+    });
+  });
+});

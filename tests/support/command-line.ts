@@ -5,7 +5,7 @@ import type { Answer, FailedAnswer } from '@offramp/edge-agent';
 import { expect, onTestFinished } from 'vitest';
 
 const bin = fileURLToPath(new URL('../../cli/bin/offramp.js', import.meta.url));
-const waitMs = 30_000;
+const waitMs = 20_000;
 /** A line of a stack trace: `at work (file:///offramp/main.js:12:34)`. */
 const stackLine = /at .*:\d+:\d+/;
 
@@ -67,6 +67,12 @@ export class CommandLine {
   /** Asks it to end, as Ctrl-C does. */
   interrupt(): Promise<Ended> {
     this.child.kill('SIGINT');
+    return this.ended;
+  }
+
+  /** Ends it at once, as a power cut would. */
+  kill(): Promise<Ended> {
+    this.child.kill('SIGKILL');
     return this.ended;
   }
 

@@ -5,6 +5,7 @@ import {
   type Clock,
   InferencePool,
   type Logger,
+  messageOf,
   OfframpError,
   shortDigest,
 } from '@offramp/shared';
@@ -183,7 +184,11 @@ export class RunningAgent implements Agent {
       'agent runs',
     );
     this.enter('running');
-    if (source) void this.drainSource(source);
+    if (source) {
+      this.drainSource(source).catch((cause: unknown) => {
+        this.fail(new OfframpError('INTERNAL', `the source failed: ${messageOf(cause)}`, { cause }));
+      });
+    }
   }
 
   stop(): Promise<void> {

@@ -2,10 +2,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Answer, FailedAnswer } from '@offramp/edge-agent';
-import { expect, onTestFinished } from 'vitest';
+import { expect, onTestFinished, vi } from 'vitest';
+
+// Every command is a Node.js process to start, and a test starts several.
+vi.setConfig({ testTimeout: 120_000 });
 
 const bin = fileURLToPath(new URL('../../cli/bin/offramp.js', import.meta.url));
-const waitMs = 20_000;
+const waitMs = 60_000;
 /** A line of a stack trace: `at work (file:///offramp/main.js:12:34)`. */
 const stackLine = /at .*:\d+:\d+/;
 

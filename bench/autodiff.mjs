@@ -1,8 +1,9 @@
 #!/usr/bin/env node
-// What training by ONNX Runtime costs: `npm run build && node bench/autodiff.mjs`. Prints Markdown;
-// `node bench/autodiff.mjs > bench/autodiff.md` records it. Variants take turns in one run and the fastest
-// of their rounds counts, so that ratios hold on a machine that others use as well.
-import { availableParallelism, cpus } from 'node:os';
+// What training by ONNX Runtime costs: `npm run build && node bench/autodiff.mjs [threads]`. Prints Markdown;
+// `node bench/autodiff.mjs 1 > bench/autodiff.md` records it. Variants take turns in one run and the fastest of
+// their rounds counts, so that ratios hold on a machine that others use as well; with one thread more than
+// with two, because then no thread waits for another one that does not get its turn.
+import { availableParallelism, cpus, loadavg } from 'node:os';
 import { Tensor } from 'onnxruntime-node';
 import { adamDefaults, adamScalars } from '../augment/dist/autodiff/adam.js';
 import { Emitter } from '../augment/dist/autodiff/emit.js';
@@ -12,12 +13,13 @@ import { generatorFor } from '../augment/dist/autodiff/initialise.js';
 import { openSession, startModel } from '../augment/dist/autodiff/session.js';
 import { TrainingStep } from '../augment/dist/autodiff/training-step.js';
 
-const threads = 2;
+const threads = Number(process.argv[2] ?? 2);
 const rounds = 25;
 
 console.log(`# Training by ONNX Runtime
 
-${cpus()[0].model}, ${availableParallelism()} cores, ${threads} threads, Node ${process.version}.
+${cpus()[0].model}, ${availableParallelism()} cores, threads used: ${threads}, Node ${process.version}.
+Load when it began: ${loadavg()[0].toFixed(1)} (from others; it lowers all numbers).
 Best of ${rounds} rounds; GMAC/s of the convolution itself, whatever the variant computes beside it.
 `);
 await convolutionGradients();

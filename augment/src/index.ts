@@ -1,4 +1,5 @@
 export * from './augment-backbone.js';
+export * from './augmentation.js';
 export * from './branches/branch-trainer.js';
 export * from './branches/placement.js';
 export * from './branches/train-pool-branches.js';

@@ -1,4 +1,7 @@
-import { type Dataset, elementsOf, type InputSpecification, preprocess } from '@offramp/shared';
+import { type Dataset, elementsOf, type InputSpecification, pixelNormaliser } from '@offramp/shared';
+import { type Augmentation, drawAugmentation, noAugmentation, pixelAugmenter } from './augmentation.js';
+import { FittedPictures } from './fitted-pictures.js';
+import { combineSeeds, seededPermutation } from './random.js';
 
 /** Preprocessed pictures, one after the other. */
 export interface PictureBatch {
@@ -9,25 +12,70 @@ export interface PictureBatch {
 }
 
 /** Reads and preprocesses the named pictures of a data set, `batchSize` at a time, in order. */
-export async function* pictureBatches(
+export function pictureBatches(
   dataset: Dataset,
   indices: readonly number[],
   input: InputSpecification,
   batchSize: number,
 ): AsyncGenerator<PictureBatch> {
-  const elements = elementsOf(input.shape);
+  return batchesOf(new FittedPictures(dataset, input, 0), indices, batchSize, (_, pixels) => pixels);
+}
+
+/** One pass over training pictures. */
+export interface EpochOptions {
+  seed: number;
+  /** Its number; order and augmentation follow from it and the seed. */
+  epoch: number;
+  augmentation?: Augmentation;
+  batchSize: number;
+  /** The batch to begin with, for a pass that was interrupted; default 0. */
+  firstBatch?: number;
+}
+
+/**
+ * The named pictures once, in an order drawn anew each epoch, augmented and preprocessed. The same seed, epoch and
+ * indices give the same batches, wherever one begins.
+ * @throws OfframpError `IMAGE_INVALID`, `DATA_INVALID`, `CONFIG_INVALID`
+ */
+export function epochBatches(
+  pictures: FittedPictures,
+  indices: readonly number[],
+  { seed, epoch, augmentation = noAugmentation, batchSize, firstBatch = 0 }: EpochOptions,
+): AsyncGenerator<PictureBatch> {
+  const order = seededPermutation(indices.length, combineSeeds(seed, epoch));
+  const drawn = Array.from(order.subarray(firstBatch * batchSize), (position) => indices[position] as number);
+  const augment = pixelAugmenter(augmentation, pictures.input.shape);
+  const augmented = new Uint8Array(elementsOf(pictures.input.shape));
+  const isAugmented = augmentation.flip || augmentation.crop > 0;
+  return batchesOf(pictures, drawn, batchSize, (index, pixels) => {
+    if (!isAugmented) return pixels;
+    augment(pixels, drawAugmentation(augmentation, { seed, epoch, index }), augmented);
+    return augmented;
+  });
+}
+
+/** @param vary gets the index of a picture and its pixels; what it gives back is used before it is called again */
+async function* batchesOf(
+  pictures: FittedPictures,
+  indices: readonly number[],
+  batchSize: number,
+  vary: (index: number, pixels: Uint8Array) => Uint8Array,
+): AsyncGenerator<PictureBatch> {
+  const elements = elementsOf(pictures.input.shape);
+  const normalise = pixelNormaliser(pictures.input);
   const read = async (start: number): Promise<PictureBatch> => {
     const rows = indices.slice(start, start + batchSize);
     const values = new Float32Array(rows.length * elements);
     await Promise.all(
       rows.map(async (index, row) => {
-        const { picture } = await dataset.read(index);
-        values.set(await preprocess(picture, input), row * elements);
+        const pixels = await pictures.read(index);
+        normalise(vary(index, pixels), values, row * elements);
       }),
     );
     return { indices: rows, input: values };
   };
   let next = read(0);
+  next.catch(() => undefined);
   for (let start = 0; start < indices.length; start += batchSize) {
     const batch = await next;
     // One batch ahead, so that decoding and inference overlap.

@@ -1,4 +1,4 @@
-import type { Split } from '@offramp/shared';
+import { type Dataset, openDataset, type Split, withoutLabels } from '@offramp/shared';
 import { z } from 'zod';
 
 /** Which pictures a command works on. */
@@ -13,5 +13,20 @@ export function dataOptions(split: Split) {
       .enum(['train', 'test'])
       .default(split)
       .describe('Which part of the pictures, where the folder holds both'),
+    unlabelled: z
+      .boolean()
+      .default(false)
+      .describe('Use no labels, also where the pictures lie in folders that could be classes'),
   };
+}
+
+export type DataConfig = z.infer<z.ZodObject<ReturnType<typeof dataOptions>>>;
+
+/**
+ * @param channels that pictures from files are decoded to
+ * @throws OfframpError `DATA_NOT_FOUND`, `DATA_INVALID`
+ */
+export async function openData({ data, split, unlabelled }: DataConfig, channels: 1 | 3): Promise<Dataset> {
+  const dataset = await openDataset(data, { split, channels });
+  return unlabelled ? withoutLabels(dataset) : dataset;
 }

@@ -7,19 +7,11 @@ import {
   readModelFile,
   trainPoolBranches,
 } from '@offramp/augment';
-import {
-  type ConfigOf,
-  defineConfig,
-  exitMacs,
-  messageOf,
-  OfframpError,
-  openDataset,
-  shortDigest,
-} from '@offramp/shared';
+import { type ConfigOf, defineConfig, exitMacs, messageOf, OfframpError, shortDigest } from '@offramp/shared';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { configCommand } from '../config-command.js';
-import { dataOptions } from '../data-options.js';
+import { dataOptions, openData } from '../data-options.js';
 import { preprocessingOptions, resolvePreprocessing } from '../preprocessing-options.js';
 import { ProgressBar } from '../progress-bar.js';
 import { formatInteger, formatPercent } from '../units.js';
@@ -78,10 +70,7 @@ async function augment(config: ConfigOf<typeof definition>, modelPath: string): 
   const preprocessing = await resolvePreprocessing(config);
   // Before the data are opened: a wrong model is the commoner mistake, and its input says how to decode.
   const { input } = await profileBackbone(await readModelFile(modelPath));
-  const dataset = await openDataset(config.data, {
-    split: config.split,
-    channels: input.shape[0] === 1 ? 1 : 3,
-  });
+  const dataset = await openData(config, input.shape[0] === 1 ? 1 : 3);
   const progress = new ProgressBar();
   const { bundle, outcome, backboneAccuracy } = await augmentBackbone(modelPath, dataset, config.out, {
     ...config,

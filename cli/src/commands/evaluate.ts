@@ -6,7 +6,6 @@ import {
   defineConfig,
   evaluateThresholds,
   exitCosts,
-  openDataset,
   pictureChannels,
   shortDigest,
   type ThresholdOutcome,
@@ -14,7 +13,7 @@ import {
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { configCommand } from '../config-command.js';
-import { dataOptions } from '../data-options.js';
+import { dataOptions, openData } from '../data-options.js';
 import { ProgressBar } from '../progress-bar.js';
 import { formatTable } from '../table.js';
 import { formatInteger, formatPercent } from '../units.js';
@@ -54,10 +53,7 @@ interface EvaluatedThresholds extends ThresholdOutcome {
 async function evaluate(config: ConfigOf<typeof definition>, directory: string): Promise<void> {
   const bundle = await Bundle.open(directory);
   const { manifest } = bundle;
-  const dataset = await openDataset(config.data, {
-    split: config.split,
-    channels: pictureChannels(manifest.input),
-  });
+  const dataset = await openData(config, pictureChannels(manifest.input));
   const progress = new ProgressBar();
   let shown = 0;
   progress.step('running every exit', Math.min(dataset.size, config.limit ?? dataset.size));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { alignLabels } from './align-labels.js';
 import type { Dataset } from './dataset.js';
-import { subsetOf } from './subset.js';
+import { subsetOf, withoutLabels } from './subset.js';
 
 function dataset(classNames: string[] | null, labels: (number | null)[] = []): Dataset {
   const labelAt = (index: number) => labels[index] ?? null;
@@ -55,5 +55,17 @@ describe('subsetOf', () => {
     expect([0, 1, 2].map((index) => subset.labelAt(index))).toEqual([null, 0, 0]);
     expect((await subset.read(0)).name).toBe('#2');
     expect([0, 1, 2].map((index) => subset.nameAt(index))).toEqual(['#2', '#0', '#0']);
+  });
+});
+
+describe('withoutLabels', () => {
+  it('has the same samples and tells nothing of their classes', async () => {
+    const labelled = dataset(['a', 'b'], [0, 1]);
+    const unlabelled = withoutLabels(labelled);
+    expect(unlabelled).toMatchObject({ size: 2, labelled: false, classNames: null, description: 'made up' });
+    expect(unlabelled.labelAt(1)).toBeNull();
+    expect(unlabelled.nameAt(1)).toBe('#1');
+    expect(await unlabelled.read(1)).toEqual({ ...(await labelled.read(1)), label: null });
+    expect(alignLabels(unlabelled, ['cat'])(unlabelled.labelAt(0))).toBeNull();
   });
 });

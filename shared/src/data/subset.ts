@@ -12,3 +12,16 @@ export function subsetOf(dataset: Dataset, indices: readonly number[]): Dataset 
     read: (index) => dataset.read(indices[index] as number),
   };
 }
+
+/** The same pictures as if nothing were known of their classes. */
+export function withoutLabels(dataset: Dataset): Dataset {
+  return {
+    description: dataset.description,
+    size: dataset.size,
+    labelled: false,
+    classNames: null,
+    nameAt: (index) => dataset.nameAt(index),
+    labelAt: () => null,
+    read: async (index) => ({ ...(await dataset.read(index)), label: null }),
+  };
+}

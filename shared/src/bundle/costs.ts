@@ -1,9 +1,7 @@
-import type { Manifest } from './manifest.js';
-
 /** What of a manifest costs follow from. */
 export interface CostModel {
-  backbone: Pick<Manifest['backbone'], 'macs'>;
-  stages: readonly Pick<Manifest['stages'][number], 'segmentMacs' | 'branch'>[];
+  backbone: { readonly macs: number };
+  stages: readonly { readonly segmentMacs: number; readonly branch: { readonly macs: number } | null }[];
 }
 
 /** Multiply-accumulates that stage `stage` executes for one sample: its segment and its branch. */

@@ -1,0 +1,48 @@
+import { deviationsApart } from '../binomial-interval.js';
+import { integer, percent } from '../format.js';
+import type { Check } from './finding.js';
+
+/** Standard deviations beyond which a difference is not chance. */
+const noiseDeviations = 3;
+/** Differences below these do not matter, however certain. */
+const smallestAgreement = 0.005;
+const smallestShare = 0.03;
+
+/** Whether the shipped thresholds do here what they did on the pictures that they were chosen on. */
+export const checkTransfer: Check = ({ shipped, samples, heldOut }) => {
+  const differs = (here: number, there: number, smallest: number) =>
+    Math.abs(here - there) >= smallest &&
+    Math.abs(deviationsApart({ share: here, trials: samples }, { share: there, trials: heldOut.samples })) >
+      noiseDeviations;
+  const compare = (here: number, there: number) => `${percent(here, 2)} here, ${percent(there, 2)} there`;
+
+  const agreementDiffers = differs(shipped.agreement, heldOut.shipped.agreement, smallestAgreement);
+  const shares = shipped.exitShares.flatMap((share, exit): [string, string][] => {
+    const there = heldOut.shipped.exitShares[exit] as number;
+    const name = exit === shipped.exitShares.length - 1 ? 'leave at the final exit' : `leave at exit ${exit}`;
+    return differs(share, there, smallestShare) ? [[name, compare(share, there)]] : [];
+  });
+  if (!agreementDiffers && shares.length === 0) return [];
+  const worse = shipped.agreement < heldOut.shipped.agreement;
+  return [
+    {
+      kind: 'transfer',
+      grade: agreementDiffers && worse ? 'problem' : 'hint',
+      exit: null,
+      title: agreementDiffers
+        ? `The thresholds do not transfer: these data agree ${worse ? 'less' : 'more'} than the held-out pictures did, beyond chance.`
+        : 'These data leave at other exits than the held-out pictures did, beyond chance; agreement is the same.',
+      evidence: [
+        ['agreement', compare(shipped.agreement, heldOut.shipped.agreement)],
+        ...shares,
+        ['samples', `${integer(samples)} here, ${integer(heldOut.samples)} there`],
+      ],
+      advice: [
+        'Calibrate on other data: augment again, holding out pictures that come from where the bundle will work and that the backbone was not trained on.',
+        ...(worse
+          ? ['Look for a difference in preparation first: crop, scale, colour order, compression.']
+          : ['If these are pictures that the branches were trained on, evaluate on others.']),
+      ],
+    },
+  ];
+};

@@ -12,3 +12,4 @@ export * from './onnx/model.js';
 export * from './onnx/profile.js';
 export * from './onnx/read-model.js';
 export * from './onnx/write-model.js';
+export * from './report/index.js';

@@ -1,19 +1,27 @@
-import { evaluateBundle } from '@offramp/augment';
+import {
+  buildReport,
+  evaluateBundle,
+  type FindingGrade,
+  measureExitTimes,
+  type PolicyOutcome,
+  prepareReportFolder,
+  type Report,
+  thisMachine,
+  writeReport,
+} from '@offramp/augment';
 import {
   Bundle,
-  type CalibrationTable,
   type ConfigOf,
+  type Dataset,
   defineConfig,
-  evaluateThresholds,
-  exitCosts,
   pictureChannels,
   shortDigest,
-  type ThresholdOutcome,
 } from '@offramp/shared';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { configCommand } from '../config-command.js';
 import { dataOptions, openData } from '../data-options.js';
+import { outputIsStyled, painter, type Style } from '../painter.js';
 import { ProgressBar } from '../progress-bar.js';
 import { formatTable } from '../table.js';
 import { formatInteger, formatPercent } from '../units.js';
@@ -32,82 +40,108 @@ const definition = defineConfig('evaluate', {
     .optional()
     .meta({ description: 'Pictures to use, from the first', fallback: 'all' }),
   threads: z.number().int().min(1).max(256).default(2).describe('Threads that run stages'),
-  json: z.boolean().default(false).describe('Print JSON'),
+  report: z
+    .string()
+    .optional()
+    .meta({ description: 'Folder to write report.html and its charts to', fallback: 'none is written' }),
+  json: z.boolean().default(false).describe('Print everything that the report shows as JSON'),
+  timingRepetitions: z
+    .number()
+    .int()
+    .min(0)
+    .max(10_000)
+    .default(15)
+    .describe(
+      'Runs of all stages to measure CPU time by, for the report and JSON; fewer if they take over a minute; 0: none',
+    ),
+  timingBatchSizes: z
+    .array(z.number().int().min(1).max(4096))
+    .min(1)
+    .max(8)
+    .default([1, 64])
+    .describe('Samples per run to measure CPU time with; the first two are drawn'),
 });
 
 export function evaluateCommand(): Command {
   return configCommand(
     'evaluate <bundle>',
-    'Print accuracy, agreement and cost of a bundle over thresholds',
+    'Judge a bundle: accuracy, agreement and cost over thresholds, and what to improve',
     definition,
     async (config, directory) => evaluate(config, directory as string),
   );
 }
 
-interface EvaluatedThresholds extends ThresholdOutcome {
-  thresholds: number[];
-  /** Share of samples that leave on the stages a device runs by default. */
-  onDevice: number;
-}
-
 async function evaluate(config: ConfigOf<typeof definition>, directory: string): Promise<void> {
   const bundle = await Bundle.open(directory);
-  const { manifest } = bundle;
+  const { manifest, digest } = bundle;
   const dataset = await openData(config, pictureChannels(manifest.input));
+  if (config.report !== undefined) await prepareReportFolder(config.report);
+  const heldOut = await bundle.readCalibration();
   const progress = new ProgressBar();
-  let shown = 0;
-  progress.step('running every exit', Math.min(dataset.size, config.limit ?? dataset.size));
-  const table = await evaluateBundle(bundle, dataset, {
-    threads: config.threads,
-    ...(config.limit === undefined ? {} : { limit: config.limit }),
-    onProgress: (done) => {
-      progress.advance(done - shown);
-      shown = done;
-    },
-  }).finally(() => progress.stop());
-
-  const costs = exitCosts(manifest);
-  const judge = (thresholds: number[]): EvaluatedThresholds => {
-    const outcome = evaluateThresholds(table, thresholds, costs);
-    const onDevice = outcome.exitShares
-      .slice(0, manifest.deviceStages)
-      .reduce((sum, share) => sum + share, 0);
-    return { thresholds, onDevice, ...outcome };
-  };
-  const shipped = judge(manifest.policy.thresholds);
-  const swept = config.thresholds.map((threshold) => judge(new Array(bundle.branches).fill(threshold)));
+  const { table, times } = await measure(config, bundle, dataset, progress).finally(() => progress.stop());
+  const report = buildReport({
+    ...{ manifest, digest, table, heldOut, times },
+    data: dataset.description,
+    thresholds: config.thresholds,
+    machine: thisMachine(),
+    createdAt: new Date(),
+  });
+  const page = config.report === undefined ? null : await writeReport(report, config.report);
   if (config.json) {
-    const { digest } = bundle;
-    process.stdout.write(
-      `${JSON.stringify({ bundle: digest, data: dataset.description, costs, shipped, swept })}\n`,
-    );
+    process.stdout.write(`${JSON.stringify(report)}\n`);
     return;
   }
   process.stdout.write(
     [
-      `bundle   ${manifest.name} (${shortDigest(bundle.digest)}), ${manifest.stages.length} stages, ${manifest.deviceStages} on the device by default`,
+      `bundle   ${manifest.name} (${shortDigest(digest)}), ${manifest.stages.length} stages, ${manifest.deviceStages} on the device by default`,
       `data     ${dataset.description}`,
-      `exits    ${exitSummary(table)}`,
+      `exits    ${exitSummary(report)}`,
       '',
-      renderSweep(bundle.branches, shipped, swept),
+      renderPoints(report),
+      '',
+      ...renderFindings(report),
+      ...(page === null ? [] : ['', `report   ${page}`]),
       '',
     ].join('\n'),
   );
 }
 
-/** How good each exit would be if everybody left there. */
-function exitSummary(table: CalibrationTable): string {
-  const shareOfOnes = (bits: string) => [...bits].filter((bit) => bit === '1').length / table.samples;
-  const branches = table.branches.map(({ agrees }, i) => `${i}: ${formatPercent(shareOfOnes(agrees))}`);
-  const final = table.correct
-    ? `; backbone's accuracy ${formatPercent(shareOfOnes(table.correct.at(-1) ?? ''))}`
-    : '';
-  return `agreement of each branch alone ${branches.join(', ')}${final} (${formatInteger(table.samples)} pictures)`;
+async function measure(
+  config: ConfigOf<typeof definition>,
+  bundle: Bundle,
+  dataset: Dataset,
+  progress: ProgressBar,
+) {
+  const listen = (title: string, total: number) => {
+    let shown = 0;
+    progress.step(title, total);
+    return (done: number) => {
+      progress.advance(done - shown);
+      shown = done;
+    };
+  };
+  const total = Math.min(dataset.size, config.limit ?? dataset.size);
+  const table = await evaluateBundle(bundle, dataset, {
+    threads: config.threads,
+    limit: total,
+    onProgress: listen('running every exit', total),
+  });
+  const { timingRepetitions: repetitions, timingBatchSizes: batchSizes } = config;
+  if (repetitions === 0 || (config.report === undefined && !config.json)) return { table, times: [] };
+  const onProgress = listen('measuring CPU time', repetitions * batchSizes.length);
+  return { table, times: await measureExitTimes(bundle, dataset, { batchSizes, repetitions, onProgress }) };
 }
 
-function renderSweep(branches: number, shipped: EvaluatedThresholds, swept: EvaluatedThresholds[]): string {
-  const exits = Array.from({ length: branches + 1 }, (_, i) => (i === branches ? 'final' : `exit ${i}`));
-  const row = (title: string, outcome: EvaluatedThresholds) => [
+/** How good each exit would be if everybody left there. */
+function exitSummary({ exits, backboneAccuracy, samples }: Report): string {
+  const branches = exits.map(({ exit, alone }) => `${exit}: ${formatPercent(alone.agreement)}`);
+  const final = backboneAccuracy === null ? '' : `; backbone's accuracy ${formatPercent(backboneAccuracy)}`;
+  return `agreement of each branch alone ${branches.join(', ')}${final} (${formatInteger(samples)} pictures)`;
+}
+
+function renderPoints({ exits, shipped, points }: Report): string {
+  const names = [...exits.map(({ exit }) => `exit ${exit}`), 'final'];
+  const row = (title: string, outcome: PolicyOutcome) => [
     title,
     outcome.accuracy === null ? '–' : formatPercent(outcome.accuracy, 2),
     formatPercent(outcome.agreement, 2),
@@ -115,16 +149,24 @@ function renderSweep(branches: number, shipped: EvaluatedThresholds, swept: Eval
     formatPercent(outcome.onDevice),
     ...outcome.exitShares.map((share) => formatPercent(share)),
   ];
-  const titleOf = ({ thresholds: [threshold = 0] }: EvaluatedThresholds) =>
+  const titleOf = ({ thresholds: [threshold = 0] }: PolicyOutcome) =>
     threshold > 1 ? 'never' : String(threshold);
   return formatTable(
     [
       { head: 'threshold' },
-      ...['accuracy', 'agreement', 'cost', 'on device', ...exits].map((head) => ({
+      ...['accuracy', 'agreement', 'cost', 'on device', ...names].map((head) => ({
         head,
         align: 'right' as const,
       })),
     ],
-    [row('shipped', shipped), ...swept.map((outcome) => row(titleOf(outcome), outcome))],
+    [row('shipped', shipped), ...points.map((outcome) => row(titleOf(outcome), outcome))],
   );
+}
+
+const gradeStyles: Readonly<Record<FindingGrade, Style>> = { problem: 'red', hint: 'yellow', good: 'green' };
+
+/** The diagnosis, a line for each finding; the report has the numbers and what to try. */
+function renderFindings({ findings }: Report): string[] {
+  const paint = painter(outputIsStyled());
+  return findings.map(({ grade, title }) => `${paint(gradeStyles[grade], grade.padEnd(8))} ${title}`);
 }

@@ -15,7 +15,7 @@ export interface Picture {
 /** Larger pictures are refused before they are decoded: 64 megapixels. */
 export const maxPicturePixels = 64 * 2 ** 20;
 
-const pictureExtensions = ['.png', '.jpg', '.jpeg', '.webp', '.gif', '.tif', '.tiff', '.avif', '.bmp'];
+const pictureExtensions = ['.png', '.jpg', '.jpeg', '.webp', '.gif', '.tif', '.tiff', '.avif'];
 
 /** Whether a file is a picture by its name. */
 export function isPicture(path: string): boolean {

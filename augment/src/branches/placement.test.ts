@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { placeBranches } from './placement.js';
+import { type Placement, placeBranches } from './placement.js';
 
 const costs = [0.05, 0.1, 0.26, 0.3, 0.5, 0.55, 0.8, 0.99, 1];
 
@@ -15,5 +15,18 @@ describe('placeBranches', () => {
 
   it('says which branch has no place', () => {
     expect(() => placeBranches('linear', 3, [0.1, 0.6])).toThrowError(/branch 2 of 3 at 50 %/);
+  });
+});
+
+describe('placements', () => {
+  const even = Array.from({ length: 99 }, (_, i) => (i + 1) / 100);
+  const sharesOf = (placement: Placement, n: number) =>
+    placeBranches(placement, n, even).map((index) => even[index] as number);
+
+  it('spread as PTEENet has them', () => {
+    expect(sharesOf('linear', 3)).toEqual([0.25, 0.5, 0.75]);
+    expect(sharesOf('pareto', 3)).toEqual([0.2, 0.36, 0.49]); // 1 − 0.8^i = 0.2, 0.36, 0.488
+    expect(sharesOf('fine', 3)).toEqual([0.05, 0.1, 0.15]); // 1 − 0.95^i = 0.05, 0.0975, 0.1426
+    expect(sharesOf('golden', 3)).toEqual([0.24, 0.39, 0.62]); // φ^(i − 4) = 0.236, 0.382, 0.618
   });
 });

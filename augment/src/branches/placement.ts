@@ -1,11 +1,19 @@
 import { OfframpError } from '@offramp/shared';
 
 /** Where branches go, by share of the backbone's cost. */
-export const placements = ['linear'] as const;
+export const placements = ['linear', 'pareto', 'fine', 'golden'] as const;
 export type Placement = (typeof placements)[number];
 
+/** Of shares: 1 − 0.95 is a little more than 0.05. */
+const rounding = 1e-9;
+const goldenRatio = (1 + Math.sqrt(5)) / 2;
+
+/** PTEENet, section III-B; `i` counts from 1. */
 const shares: Record<Placement, (i: number, n: number) => number> = {
   linear: (i, n) => i / (n + 1),
+  pareto: (i) => 1 - 0.8 ** i,
+  fine: (i) => 1 - 0.95 ** i,
+  golden: (i, n) => goldenRatio ** (i - n - 1),
 };
 
 /**
@@ -20,7 +28,7 @@ export function placeBranches(placement: Placement, n: number, cumulativeCosts: 
   for (let i = 1; i <= n; i++) {
     const share = shares[placement](i, n);
     const first = cumulativeCosts.findIndex(
-      (cost, index) => cost >= share && index > (chosen.at(-1) ?? -1) && cost < 1,
+      (cost, index) => cost >= share - rounding && index > (chosen.at(-1) ?? -1) && cost < 1,
     );
     if (first < 0) {
       throw new OfframpError(

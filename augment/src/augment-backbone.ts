@@ -7,6 +7,7 @@ import {
   type CalibrationTable,
   checkReplaceable,
   type Dataset,
+  type ExitCriterion,
   exitCosts,
   flagOf,
   type InputSpecification,
@@ -20,6 +21,7 @@ import {
   type ThresholdOutcome,
   writeBundle,
 } from '@offramp/shared';
+import type { BranchBody } from './branches/body.js';
 import type {
   BranchDesign,
   BranchTrainer,
@@ -27,7 +29,6 @@ import type {
   TrainingResult,
 } from './branches/branch-trainer.js';
 import { type Placement, placeBranches } from './branches/placement.js';
-import { poolGeometry } from './branches/pool-body.js';
 import { buildStages, type PlacedBranch } from './build-stages.js';
 import { chooseThresholds } from './calibrate/choose-thresholds.js';
 import { evaluateBundle, roundConfidence } from './evaluate.js';
@@ -37,13 +38,21 @@ import { readModelFile } from './onnx/read-model.js';
 
 export interface AugmentOptions {
   name: string;
+  /** How many, and where; or where, by the names of cut points. */
   branches: number;
   placement: Placement;
-  /** Positions per side that activations are pooled to. */
-  grid: number;
+  cutPoints: readonly string[] | null;
+  body: BranchBody;
+  /** Whether a branch sees what the exit before answered. */
+  reuse: boolean;
+  criterion: ExitCriterion;
+  /** What branches learn to answer: what the backbone does, or the true label. */
+  targets: 'backbone' | 'labels';
   epochs: number;
-  /** Share (below 1) or number of pictures kept from training. */
+  /** Share (below 1) or number of pictures kept from training. Unused with `calibration`. */
   holdOut: number;
+  /** Other pictures to fit confidence heads and choose thresholds on; then all of `dataset` is for training. */
+  calibration: Dataset | null;
   preprocessing: Preprocessing;
   /** One per class; `null`: the data's class names, else the class numbers. */
   labels: readonly string[] | null;
@@ -87,16 +96,17 @@ export async function augmentBackbone(
   const backbone = await profileBackbone(model);
   const input = inputOf(backbone, options.preprocessing);
   const labels = labelsOf(backbone, dataset, options.labels);
-  const toLabel = alignLabels(dataset, labels);
   const designs = designBranches(backbone, options);
-  const split = splitHoldOut(dataset, options.holdOut);
+  const { training, heldOut } = splitData(dataset, options);
 
   const trained = await options.trainer({
     backbone,
     designs,
-    dataset,
     input,
-    ...split,
+    training,
+    heldOut,
+    targets: options.targets === 'labels' ? trueLabelsOf(training, labels) : null,
+    criterion: options.criterion,
     epochs: options.epochs,
     seed: options.seed,
     progress: options.progress,
@@ -104,8 +114,7 @@ export async function augmentBackbone(
   const placed = trained.branches.map(
     (branch, i): PlacedBranch => ({ branch, cutPoint: (designs[i] as BranchDesign).cutPoint }),
   );
-  const trueLabels = dataset.labelled ? split.heldOut.map((index) => toLabel(dataset.labelAt(index))) : null;
-  const calibration = calibrationTable(trained, trueLabels);
+  const calibration = calibrationTable(trained, heldOut.labelled ? trueLabelsOf(heldOut, labels) : null);
   const stages = buildStages(backbone, placed);
   const manifestSoFar = {
     name: options.name,
@@ -132,13 +141,19 @@ export async function augmentBackbone(
       offrampVersion,
       onnxruntimeVersion: onnxruntimeVersion(),
       data: dataset.description,
-      trainingSamples: split.training.length,
-      calibrationSamples: split.heldOut.length,
+      trainingSamples: training.size,
+      calibrationSamples: heldOut.size,
       seed: options.seed,
       options: {
-        branches: options.branches,
-        placement: options.placement,
-        grid: options.grid,
+        ...(options.cutPoints
+          ? { cutPoints: options.cutPoints.join(' ') }
+          : { branches: options.branches, placement: options.placement }),
+        body: options.body.kind,
+        grid: options.body.grid,
+        reduce: options.body.reduce,
+        reuse: options.reuse,
+        criterion: options.criterion,
+        targets: options.targets,
         epochs: options.epochs,
         holdOut: options.holdOut,
         agreement: options.agreement,
@@ -148,7 +163,7 @@ export async function augmentBackbone(
     },
     calibration,
   });
-  await checkBundle(bundle, subsetOf(dataset, split.heldOut), calibration, options.progress);
+  await checkBundle(bundle, heldOut, calibration, options.progress);
   const final = calibration.correct?.at(-1);
   return { bundle, outcome, backboneAccuracy: final ? shareOfOnes(final) : null };
 }
@@ -183,12 +198,53 @@ function labelsOf(
 }
 
 function designBranches(backbone: BackboneProfile, options: AugmentOptions): BranchDesign[] {
+  const cutPoints = options.cutPoints
+    ? namedCutPoints(backbone, options.cutPoints)
+    : placedCutPoints(backbone, options);
+  return cutPoints.map((cutPoint, i) => ({ cutPoint, body: options.body, reuse: options.reuse && i > 0 }));
+}
+
+function placedCutPoints(backbone: BackboneProfile, options: AugmentOptions): CutPoint[] {
   const candidates = distinctCutPoints(backbone.cutPoints.filter(({ shape }) => shape.length <= 3));
   const costs = candidates.map((cutPoint) => cutPoint.cumulativeMacs / backbone.macs);
-  return placeBranches(options.placement, options.branches, costs).map((index) => {
-    const cutPoint = candidates[index] as CutPoint;
-    const { grid } = poolGeometry(cutPoint.shape, options.grid);
-    return { cutPoint, body: { kind: 'pool', grid } };
+  return placeBranches(options.placement, options.branches, costs).map(
+    (index) => candidates[index] as CutPoint,
+  );
+}
+
+/** @throws OfframpError `CONFIG_INVALID` for a name that is no cut point's, or is named twice */
+function namedCutPoints(backbone: BackboneProfile, names: readonly string[]): CutPoint[] {
+  const unknown = names.find((name, i) => {
+    const known = backbone.cutPoints.some(({ tensor }) => tensor === name);
+    return !known || names.indexOf(name) !== i;
+  });
+  if (unknown !== undefined) {
+    throw new OfframpError(
+      'CONFIG_INVALID',
+      `cut points: expected different cut points of the model, found ${unknown}`,
+      {
+        hint: '`offramp inspect MODEL --all` lists them.',
+      },
+    );
+  }
+  return backbone.cutPoints.filter(({ tensor }) => names.includes(tensor));
+}
+
+function splitData(dataset: Dataset, options: AugmentOptions): { training: Dataset; heldOut: Dataset } {
+  if (options.calibration) return { training: dataset, heldOut: options.calibration };
+  const { training, heldOut } = splitHoldOut(dataset, options.holdOut);
+  return { training: subsetOf(dataset, training), heldOut: subsetOf(dataset, heldOut) };
+}
+
+/** @throws OfframpError `DATA_INVALID` for data without labels, or with others than the model's */
+function trueLabelsOf(dataset: Dataset, labels: readonly string[]): number[] {
+  const toLabel = alignLabels(dataset, labels);
+  return Array.from({ length: dataset.size }, (_, index) => {
+    const label = toLabel(dataset.labelAt(index));
+    if (label === null) {
+      throw new OfframpError('DATA_INVALID', `${dataset.description}: expected labels, found none`);
+    }
+    return label;
   });
 }
 

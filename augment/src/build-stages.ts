@@ -1,9 +1,11 @@
 import { type BundleContents, stageTensors } from '@offramp/shared';
 import type { TrainedBranch } from './branches/branch-trainer.js';
 import { addFinalExit } from './branches/heads.js';
+import { addCarried, type CarriedShape, carriedShape, splitCarried } from './branches/reuse.js';
 import { extractSegment } from './onnx/extract-segment.js';
 import { GraphEditor } from './onnx/graph-editor.js';
 import type { BackboneProfile, CutPoint } from './onnx/profile.js';
+import { batchOf } from './onnx/value-info.js';
 import { writeModel } from './onnx/write-model.js';
 
 /** A branch and the cut point it belongs to. */
@@ -27,40 +29,75 @@ export function buildStages(
     cumulativeParameters: 0,
   };
   const ends = [...placed.map(({ cutPoint }) => cutPoint), null];
+  const classes = backbone.output.classes;
+  /** What a stage hands on beside its activation: what its exit answered, where the next branch wants to know. */
+  const carriedWidth = (i: number) => (placed[i + 1]?.branch.reuse ? classes : 0);
   return ends.map((end, i) => {
     const from = placed[i - 1]?.cutPoint ?? start;
     const branch = placed[i]?.branch ?? null;
+    const input = { shape: from.shape, width: i === 0 ? 0 : carriedWidth(i - 1) };
+    const activation = end ? { shape: end.shape, width: carriedWidth(i) } : null;
     return {
-      model: stageModel(backbone, from.tensor, end?.tensor ?? null, branch),
-      inputShape: [...from.shape],
-      activationShape: end ? [...end.shape] : null,
+      model: stageModel(backbone, { from: from.tensor, to: end?.tensor ?? null, branch, input, activation }),
+      inputShape: carriedShape(input),
+      activationShape: activation ? carriedShape(activation) : null,
       segmentMacs: (end?.cumulativeMacs ?? backbone.macs) - from.cumulativeMacs,
       segmentParameters: (end?.cumulativeParameters ?? backbone.parameters) - from.cumulativeParameters,
       branch:
         end && branch
-          ? { cutPoint: end.tensor, body: branch.body, macs: branch.macs, parameters: branch.parameters }
+          ? {
+              cutPoint: end.tensor,
+              body: branch.body,
+              reuse: branch.reuse,
+              criterion: branch.criterion,
+              macs: branch.macs,
+              parameters: branch.parameters,
+            }
           : null,
     };
   });
 }
 
-function stageModel(
-  backbone: BackboneProfile,
-  from: string | null,
-  to: string | null,
-  branch: TrainedBranch | null,
-): Uint8Array {
+interface StagePlan {
+  from: string | null;
+  to: string | null;
+  branch: TrainedBranch | null;
+  input: CarriedShape;
+  activation: CarriedShape | null;
+}
+
+function stageModel(backbone: BackboneProfile, plan: StagePlan): Uint8Array {
   const { input, activation, probabilities, confidence } = stageTensors;
-  const output = branch ? activation : 'backbone_output';
-  const proto = extractSegment(backbone, from, to, { input, output, reserved: [probabilities, confidence] });
+  const carries = (shape: CarriedShape | null) => shape !== null && shape.width > 0;
+  const names = {
+    input: carries(plan.input) ? 'segment_input' : input,
+    output: !plan.branch ? 'backbone_output' : carries(plan.activation) ? 'segment_output' : activation,
+    reserved: [input, activation, probabilities, confidence],
+  };
+  const proto = extractSegment(backbone, plan.from, plan.to, names);
   const editor = new GraphEditor(proto);
-  if (branch) {
-    branch.attach(editor, activation, { probabilities, confidence });
+  editor.graph.output = [];
+  const previous = carries(plan.input) ? splitInput(editor, plan.input, names.input) : null;
+  if (plan.branch && plan.activation) {
+    plan.branch.attach(editor, names.output, previous, { probabilities, confidence });
+    if (carries(plan.activation)) {
+      addCarried(editor, names.output, probabilities, plan.activation, activation);
+    }
+    editor.addOutput(activation, carriedShape(plan.activation));
   } else {
-    editor.graph.output = [];
-    addFinalExit(editor, output, backbone.output.kind, { probabilities, confidence });
+    addFinalExit(editor, names.output, backbone.output.kind, { probabilities, confidence });
   }
   editor.addOutput(probabilities, [backbone.output.classes]);
   editor.addOutput(confidence, []);
   return writeModel(proto);
+}
+
+/** Puts before the segment what takes its input apart. @returns the name of what was carried */
+function splitInput(editor: GraphEditor, geometry: CarriedShape, segmentInput: string): string {
+  const segment = editor.graph.node;
+  editor.graph.node = [];
+  const previous = splitCarried(editor, stageTensors.input, geometry, segmentInput);
+  editor.graph.node.push(...segment);
+  editor.graph.input = [batchOf(stageTensors.input, carriedShape(geometry))];
+  return previous;
 }

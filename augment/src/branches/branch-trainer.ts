@@ -1,11 +1,15 @@
-import type { BranchManifest, Dataset, InputSpecification } from '@offramp/shared';
+import type { BranchManifest, Dataset, ExitCriterion, InputSpecification } from '@offramp/shared';
 import type { GraphEditor } from '../onnx/graph-editor.js';
 import type { BackboneProfile, CutPoint } from '../onnx/profile.js';
+import type { BranchBody } from './body.js';
+import type { ExitOutputs } from './heads.js';
 
-/** Where a branch goes and what stands before its heads. */
+/** Where a branch goes and what it is made of. */
 export interface BranchDesign {
   cutPoint: CutPoint;
-  body: BranchManifest['body'];
+  body: BranchBody;
+  /** Whether it sees what the exit before answered. The first branch cannot. */
+  reuse: boolean;
 }
 
 /** What a trainer gets to work with. */
@@ -13,29 +17,27 @@ export interface TrainingTask {
   backbone: BackboneProfile;
   /** In the order of their cut points. */
   designs: readonly BranchDesign[];
-  dataset: Dataset;
   input: InputSpecification;
-  /** Indices of the pictures to train on … */
-  training: readonly number[];
-  /** … and of those that the backbone and the class heads must not have learned from. */
-  heldOut: readonly number[];
+  /** Pictures to train on … */
+  training: Dataset;
+  /** … and pictures that the backbone and the class heads must not have learned from. */
+  heldOut: Dataset;
+  /** The backbone's own answer or the true label, per training picture; `null`: the backbone's. */
+  targets: readonly number[] | null;
+  criterion: ExitCriterion;
   epochs: number;
   seed: number;
   progress: ProgressListener;
 }
 
 /** A branch that is ready to be attached. */
-export interface TrainedBranch {
-  body: BranchManifest['body'];
-  /** Multiply-accumulates for one sample. */
-  macs: number;
-  parameters: number;
+export interface TrainedBranch extends Omit<BranchManifest, 'cutPoint'> {
   /**
    * Appends the branch to a stage's graph.
    * @param tensor the activation at the cut point
-   * @param outputs the names to give: `probabilities` (batch × classes) and `confidence` (batch)
+   * @param previous probabilities of the exit before, batch × classes; `null` unless the branch has `reuse`
    */
-  attach(editor: GraphEditor, tensor: string, outputs: { probabilities: string; confidence: string }): void;
+  attach(editor: GraphEditor, tensor: string, previous: string | null, outputs: ExitOutputs): void;
   /**
    * Per held-out sample, in order. No confidence may come from a head that was fitted on its sample, so
    * that thresholds chosen on them hold on new ones.

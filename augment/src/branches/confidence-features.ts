@@ -4,17 +4,26 @@ import { type Matrix, matrixOf, rowOf } from '../training/matrix.js';
 export const probabilityFloor = 1e-9;
 
 /** Features besides the class probabilities themselves: p₁, p₂, log p₁, log p₂, entropy. */
-export const extraConfidenceFeatures = 5;
+const extraFeatures = 5;
+/** And with the exit before: its probabilities, their product with these ones, and its logarithm. */
+const extraFeaturesWithPrevious = 2;
+
+/** How many features a confidence head sees. */
+export function confidenceFeatureCount(classes: number, withPrevious: boolean): number {
+  return classes + extraFeatures + (withPrevious ? classes + extraFeaturesWithPrevious : 0);
+}
 
 /**
  * What a confidence head sees: the class head's probabilities, its two largest ones, their logarithms
- * and its entropy (nats). Margin and odds are linear in these.
+ * and its entropy (nats). Margin and odds are linear in these. Where the branch knows what the exit before
+ * answered, also that exit's probabilities, and the probability p·q that the two give the same class.
  * @param probabilities rows × classes
- * @returns rows × (classes + 5)
+ * @param previous of the exit before, rows × classes
+ * @returns rows × `confidenceFeatureCount(classes, previous !== null)`
  */
-export function confidenceFeatures(probabilities: Matrix): Matrix {
+export function confidenceFeatures(probabilities: Matrix, previous: Matrix | null = null): Matrix {
   const classes = probabilities.width;
-  const features = matrixOf(probabilities.rows, classes + extraConfidenceFeatures);
+  const features = matrixOf(probabilities.rows, confidenceFeatureCount(classes, previous !== null));
   for (let row = 0; row < probabilities.rows; row++) {
     const values = rowOf(probabilities, row);
     let first = 0;
@@ -27,20 +36,19 @@ export function confidenceFeatures(probabilities: Matrix): Matrix {
       } else if (p > second) {
         second = p;
       }
-      entropy -= p * Math.log(Math.max(p, probabilityFloor));
+      entropy -= p * logarithm(p);
     }
     const into = rowOf(features, row);
     into.set(values);
-    into.set(
-      [
-        first,
-        second,
-        Math.log(Math.max(first, probabilityFloor)),
-        Math.log(Math.max(second, probabilityFloor)),
-        entropy,
-      ],
-      classes,
-    );
+    into.set([first, second, logarithm(first), logarithm(second), entropy], classes);
+    if (previous) {
+      const before = rowOf(previous, row);
+      const same = values.reduce((sum, p, i) => sum + p * (before[i] as number), 0);
+      into.set(before, classes + extraFeatures);
+      into.set([same, logarithm(same)], 2 * classes + extraFeatures);
+    }
   }
   return features;
 }
+
+const logarithm = (p: number) => Math.log(Math.max(p, probabilityFloor));

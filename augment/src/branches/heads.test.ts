@@ -6,8 +6,9 @@ import { writeModel } from '../onnx/write-model.js';
 import { applyLinearClassifier, type LinearClassifier } from '../training/linear-classifier.js';
 import { type Matrix, matrixOf, rowOf } from '../training/matrix.js';
 import { confidenceFeatures } from './confidence-features.js';
-import { addFinalExit, addHeads, type BranchHeads } from './heads.js';
+import { addClassHead, addExit, addFinalExit, type ConfidenceHead } from './heads.js';
 import { addPoolBody, poolGeometry } from './pool-body.js';
+import { addCarried, carriedShape, splitCarried } from './reuse.js';
 
 /** The oldest operator set that the branches promise to work in, and the newest that has changed one they use. */
 const opsets = [11, 13, 18];
@@ -38,39 +39,134 @@ function expectClose(found: Float32Array | undefined, expected: Float32Array): v
   });
 }
 
+/** An exit on class scores; `after another` whose probabilities stand before the scores. */
+function exitOn(head: ConfidenceHead, classes: number, previous: 'alone' | 'after another') {
+  return (editor: GraphEditor) => {
+    const outputs = { probabilities: 'p', confidence: 'c' };
+    const inputs = { logits: 'input', classes, score: null, previous: null };
+    if (previous === 'alone') {
+      addExit(editor, inputs, head, outputs);
+    } else {
+      const at = (value: number) => editor.addInitializer('at', [1], BigInt64Array.of(BigInt(value)));
+      editor.addNode('Slice', ['input', at(0), at(classes), at(1)], ['before']);
+      editor.addNode('Slice', ['input', at(classes), at(2 * classes), at(1)], ['now']);
+      addExit(editor, { ...inputs, logits: 'now', previous: 'before' }, head, outputs);
+    }
+    return ['p', 'c'];
+  };
+}
+
+function softmaxRows(logits: Float32Array, classes: number): Float32Array {
+  const probabilities = logits.map(Math.exp);
+  for (let row = 0; row < logits.length / classes; row++) {
+    const values = probabilities.subarray(row * classes, (row + 1) * classes);
+    const sum = values.reduce((total, value) => total + value, 0);
+    values.forEach((value, i) => {
+      values[i] = value / sum;
+    });
+  }
+  return probabilities;
+}
+
+function learnedConfidence(head: { weights: Float32Array; bias: number }, features: Matrix): Float32Array {
+  return Float32Array.from({ length: features.rows }, (_, row) => {
+    const score = rowOf(features, row).reduce(
+      (sum, value, i) => sum + value * (head.weights[i] as number),
+      head.bias,
+    );
+    return 1 / (1 + Math.exp(-score));
+  });
+}
+
 describe.each(opsets)('branches in opset %i', (opset) => {
   it('compute in the graph what training computes', async () => {
     const classes = 4;
     const features: Matrix = { values: wave(6 * 5, 3), rows: 6, width: 5 };
-    const classification: LinearClassifier = { weights: wave(5 * classes, 2), bias: wave(classes), classes };
-    const heads: BranchHeads = { classification, confidence: { weights: wave(classes + 5), bias: 0.2 } };
+    const classHead: LinearClassifier = { weights: wave(5 * classes, 2), bias: wave(classes), classes };
+    const head = { kind: 'learned' as const, weights: wave(classes + 5), bias: 0.2 };
     const [probabilities, confidence] = await run(opset, [5], features.values, (editor) => {
-      addHeads(editor, 'input', heads, { probabilities: 'p', confidence: 'c' });
+      const logits = addClassHead(editor, 'input', classHead);
+      addExit(editor, { logits, classes, score: null, previous: null }, head, {
+        probabilities: 'p',
+        confidence: 'c',
+      });
       return ['p', 'c'];
     });
-    const expected = applyLinearClassifier(classification, features);
+    const expected = applyLinearClassifier(classHead, features);
     expectClose(probabilities, expected.values);
-    const extended = confidenceFeatures(expected);
-    const sigmoid = Float32Array.from({ length: 6 }, (_, row) => {
-      const score = rowOf(extended, row).reduce(
-        (sum, value, i) => sum + value * (heads.confidence.weights[i] as number),
-        heads.confidence.bias,
-      );
-      return 1 / (1 + Math.exp(-score));
+    expectClose(confidence, learnedConfidence(head, confidenceFeatures(expected)));
+  });
+
+  it('know what the exit before answered, where they are told', async () => {
+    const classes = 3;
+    const [before, now] = [softmaxRows(wave(6 * classes, 2), classes), wave(6 * classes, 3)];
+    const head = { kind: 'learned' as const, weights: wave(2 * classes + 7), bias: -0.1 };
+    const both = Float32Array.from({ length: 6 * 2 * classes }, (_, i) => {
+      const [row, column] = [Math.floor(i / (2 * classes)), i % (2 * classes)];
+      return (column < classes ? before : now)[row * classes + (column % classes)] as number;
     });
-    expectClose(confidence, sigmoid);
+    const [probabilities, confidence] = await run(
+      opset,
+      [2 * classes],
+      both,
+      exitOn(head, classes, 'after another'),
+    );
+    const matrix = (values: Float32Array): Matrix => ({ values, rows: 6, width: classes });
+    const expected = softmaxRows(now, classes);
+    expectClose(probabilities, expected);
+    expectClose(confidence, learnedConfidence(head, confidenceFeatures(matrix(expected), matrix(before))));
+  });
+
+  it('may be as confident as their softmax', async () => {
+    const logits = wave(5 * 4, 2);
+    const probabilities = softmaxRows(logits, 4);
+    const rows = Array.from({ length: 5 }, (_, row) => probabilities.subarray(row * 4, row * 4 + 4));
+    const [, largest] = await run(opset, [4], logits, exitOn({ kind: 'max-softmax' }, 4, 'alone'));
+    expectClose(
+      largest,
+      Float32Array.from(rows, (row) => Math.max(...row)),
+    );
+    const [, entropy] = await run(opset, [4], logits, exitOn({ kind: 'entropy' }, 4, 'alone'));
+    expectClose(
+      entropy,
+      Float32Array.from(rows, (row) => 1 + row.reduce((sum, p) => sum + p * Math.log(p), 0) / Math.log(4)),
+    );
   });
 
   it('stay numbers where a class is all but certain', async () => {
-    const heads: BranchHeads = {
-      classification: { weights: Float32Array.of(200, -200, 0), bias: new Float32Array(3), classes: 3 },
-      confidence: { weights: wave(8), bias: 0 },
-    };
-    const [, confidence] = await run(opset, [1], Float32Array.of(1, -1, 0), (editor) => {
-      addHeads(editor, 'input', heads, { probabilities: 'p', confidence: 'c' });
-      return ['p', 'c'];
-    });
+    const head = { kind: 'learned' as const, weights: wave(8), bias: 0 };
+    const logits = Float32Array.of(200, -200, 0, -200, 200, 0, 0, 0, 0);
+    const [, confidence] = await run(opset, [3], logits, exitOn(head, 3, 'alone'));
     expect(confidence?.every((value) => value >= 0 && value <= 1)).toBe(true);
+  });
+
+  it.each([
+    { shape: [3, 4, 4], width: 10 },
+    { shape: [2, 3, 3], width: 9 },
+    { shape: [5, 4], width: 6 },
+    { shape: [7], width: 3 },
+  ])('carry $width numbers with an activation of $shape, and give back both', async ({ shape, width }) => {
+    const geometry = { shape, width };
+    const elements = shape.reduce((product, size) => product * size, 1);
+    const values = wave(2 * (elements + width));
+    const [joined, activation, carried] = await run(opset, [elements + width], values, (editor) => {
+      const at = (value: number) => editor.addInitializer('at', [1], BigInt64Array.of(BigInt(value)));
+      const shapeName = editor.addInitializer(
+        'shape',
+        [shape.length + 1],
+        BigInt64Array.from([-1, ...shape].map(BigInt)),
+      );
+      editor.addNode('Slice', ['input', at(0), at(elements), at(1)], ['flat']);
+      editor.addNode('Reshape', ['flat', shapeName], ['activation']);
+      editor.addNode('Slice', ['input', at(elements), at(elements + width), at(1)], ['carried']);
+      addCarried(editor, 'activation', 'carried', geometry, 'joined');
+      return ['joined', 'split', splitCarried(editor, 'joined', geometry, 'split')];
+    });
+    const perRow = elements + width;
+    const rows = [0, 1].map((row) => values.subarray(row * perRow, (row + 1) * perRow));
+    expect(joined?.length).toBe(2 * carriedShape(geometry).reduce((product, size) => product * size, 1));
+    expect(activation).toEqual(Float32Array.from(rows.flatMap((row) => [...row.subarray(0, elements)])));
+    expect(carried).toEqual(Float32Array.from(rows.flatMap((row) => [...row.subarray(elements)])));
   });
 
   it("make the backbone's own output an exit, be it logits or probabilities", async () => {

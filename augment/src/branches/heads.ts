@@ -1,40 +1,44 @@
 import type { GraphEditor } from '../onnx/graph-editor.js';
 import type { LinearClassifier } from '../training/linear-classifier.js';
-import { extraConfidenceFeatures, probabilityFloor } from './confidence-features.js';
-
-/** confidence = sigmoid(confidenceFeatures · weights + bias) */
-export interface ConfidenceHead {
-  weights: Float32Array;
-  bias: number;
-}
-
-/** The two heads of a branch, on features of any body. */
-export interface BranchHeads {
-  classification: LinearClassifier;
-  confidence: ConfidenceHead;
-}
-
-export function headMacs(heads: BranchHeads): number {
-  return heads.classification.weights.length + heads.confidence.weights.length;
-}
-
-export function headParameters(heads: BranchHeads): number {
-  return headMacs(heads) + heads.classification.bias.length + 1;
-}
+import { confidenceFeatureCount, probabilityFloor } from './confidence-features.js';
 
 /**
- * Appends linear + softmax and linear + sigmoid. Only operators that read the same in every operator set
- * from 11 on.
- * @param features batch × width
- * @param outputs the names to give: `probabilities` (batch × classes) and `confidence` (batch)
+ * Where an exit's confidence comes from:
+ * - `learned`: sigmoid(confidenceFeatures · weights + bias)
+ * - `joint`: the sigmoid of a score that the branch's own graph computes
+ * - `max-softmax`: the largest probability
+ * - `entropy`: 1 − entropy / log(classes)
  */
-export function addHeads(
-  editor: GraphEditor,
-  features: string,
-  heads: BranchHeads,
-  outputs: { probabilities: string; confidence: string },
-): void {
-  const { weights, bias, classes } = heads.classification;
+export type ConfidenceHead =
+  | { kind: 'learned'; weights: Float32Array; bias: number }
+  | { kind: 'joint' }
+  | { kind: 'max-softmax' }
+  | { kind: 'entropy' };
+
+/** The tensors that a confidence head may look at. */
+export interface ExitInputs {
+  /** batch × classes */
+  logits: string;
+  classes: number;
+  /** Probabilities of the exit before, batch × classes, where the branch knows them. */
+  previous: string | null;
+  /** The score of a `joint` head, batch × 1. */
+  score: string | null;
+}
+
+/** The names to give: `probabilities` is batch × classes, `confidence` batch. */
+export interface ExitOutputs {
+  probabilities: string;
+  confidence: string;
+}
+
+export function confidenceWeights(head: ConfidenceHead): number {
+  return head.kind === 'learned' ? head.weights.length : 0;
+}
+
+/** Appends a linear classification head. @returns the name of its logits, batch × classes */
+export function addClassHead(editor: GraphEditor, features: string, head: LinearClassifier): string {
+  const { weights, bias, classes } = head;
   const logits = editor.uniqueName('branch_logits');
   editor.addNode(
     'Gemm',
@@ -45,25 +49,20 @@ export function addHeads(
     ],
     [logits],
   );
-  editor.addNode('Softmax', [logits], [outputs.probabilities], { axis: { i: 1 } });
+  return logits;
+}
 
-  const extended = addConfidenceFeatures(editor, outputs.probabilities, classes);
-  const score = editor.uniqueName('confidence_score');
-  const column = editor.uniqueName('confidence_column');
-  editor.addNode(
-    'Gemm',
-    [
-      extended,
-      editor.addInitializer(
-        'confidence_weights',
-        [classes + extraConfidenceFeatures, 1],
-        heads.confidence.weights,
-      ),
-      editor.addInitializer('confidence_bias', [1], Float32Array.of(heads.confidence.bias)),
-    ],
-    [score],
-  );
-  editor.addNode('Sigmoid', [score], [column]);
+/**
+ * Appends softmax and a confidence. Only operators that read the same in every operator set from 11 on.
+ */
+export function addExit(
+  editor: GraphEditor,
+  inputs: ExitInputs,
+  head: ConfidenceHead,
+  outputs: ExitOutputs,
+): void {
+  editor.addNode('Softmax', [inputs.logits], [outputs.probabilities], { axis: { i: 1 } });
+  const column = confidenceColumn(editor, inputs, head, outputs.probabilities);
   addFlattening(editor, column, outputs.confidence);
 }
 
@@ -75,26 +74,93 @@ export function addFinalExit(
   editor: GraphEditor,
   output: string,
   kind: 'logits' | 'probabilities',
-  outputs: { probabilities: string; confidence: string },
+  outputs: ExitOutputs,
 ): void {
   if (kind === 'logits') editor.addNode('Softmax', [output], [outputs.probabilities], { axis: { i: 1 } });
   else editor.addNode('Identity', [output], [outputs.probabilities]);
   addFlattening(editor, addTop(editor, outputs.probabilities, 1), outputs.confidence);
 }
 
+/** batch × 1 */
+function confidenceColumn(
+  editor: GraphEditor,
+  { classes, previous, score }: ExitInputs,
+  head: ConfidenceHead,
+  probabilities: string,
+): string {
+  if (head.kind === 'max-softmax') return addTop(editor, probabilities, 1);
+  const column = editor.uniqueName('confidence_column');
+  if (head.kind === 'entropy') {
+    const scale = editor.addInitializer('entropy_scale', [1], Float32Array.of(-1 / Math.log(classes)));
+    const one = editor.addInitializer('one', [1], Float32Array.of(1));
+    const share = editor.uniqueName('entropy_share');
+    editor.addNode('Mul', [addEntropy(editor, probabilities, classes), scale], [share]);
+    editor.addNode('Add', [share, one], [column]);
+    return column;
+  }
+  editor.addNode(
+    'Sigmoid',
+    [score ?? addLearnedScore(editor, probabilities, previous, classes, head)],
+    [column],
+  );
+  return column;
+}
+
+function addLearnedScore(
+  editor: GraphEditor,
+  probabilities: string,
+  previous: string | null,
+  classes: number,
+  head: ConfidenceHead,
+): string {
+  if (head.kind !== 'learned') throw new RangeError('a joint confidence head needs its score');
+  const score = editor.uniqueName('confidence_score');
+  editor.addNode(
+    'Gemm',
+    [
+      addConfidenceFeatures(editor, probabilities, previous, classes),
+      editor.addInitializer(
+        'confidence_weights',
+        [confidenceFeatureCount(classes, previous !== null), 1],
+        head.weights,
+      ),
+      editor.addInitializer('confidence_bias', [1], Float32Array.of(head.bias)),
+    ],
+    [score],
+  );
+  return score;
+}
+
 /** The graph form of `confidenceFeatures`. */
-function addConfidenceFeatures(editor: GraphEditor, probabilities: string, classes: number): string {
+function addConfidenceFeatures(
+  editor: GraphEditor,
+  probabilities: string,
+  previous: string | null,
+  classes: number,
+): string {
   const top = addTop(editor, probabilities, 2);
-  const logTop = addLogarithm(editor, top);
-  const logAll = addLogarithm(editor, probabilities);
-  const products = editor.uniqueName('confidence_products');
-  const entropy = editor.uniqueName('confidence_entropy');
+  const parts = [probabilities, top, addLogarithm(editor, top), addEntropy(editor, probabilities, classes)];
+  if (previous) {
+    const same = addRowProduct(editor, probabilities, previous, classes, 1);
+    parts.push(previous, same, addLogarithm(editor, same));
+  }
   const features = editor.uniqueName('confidence_features');
-  editor.addNode('Mul', [probabilities, logAll], [products]);
-  const minusOnes = editor.addInitializer('confidence_sum', [classes, 1], new Float32Array(classes).fill(-1));
-  editor.addNode('MatMul', [products, minusOnes], [entropy]);
-  editor.addNode('Concat', [probabilities, top, logTop, entropy], [features], { axis: { i: 1 } });
+  editor.addNode('Concat', parts, [features], { axis: { i: 1 } });
   return features;
+}
+
+function addEntropy(editor: GraphEditor, probabilities: string, classes: number): string {
+  return addRowProduct(editor, probabilities, addLogarithm(editor, probabilities), classes, -1);
+}
+
+/** `sign` · Σ a·b over every row: batch × 1. */
+function addRowProduct(editor: GraphEditor, a: string, b: string, classes: number, sign: number): string {
+  const products = editor.uniqueName('products');
+  const sum = editor.uniqueName('row_product');
+  const signs = editor.addInitializer('signs', [classes, 1], new Float32Array(classes).fill(sign));
+  editor.addNode('Mul', [a, b], [products]);
+  editor.addNode('MatMul', [products, signs], [sum]);
+  return sum;
 }
 
 /** The `k` largest of every row, largest first: batch × k. */

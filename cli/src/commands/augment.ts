@@ -2,10 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import {
   augmentBackbone,
-  placements,
   profileBackbone,
   readModelFile,
-  trainPoolBranches,
+  trainerFor,
+  trainingOptions,
 } from '@offramp/augment';
 import { type ConfigOf, defineConfig, exitMacs, messageOf, OfframpError, shortDigest } from '@offramp/shared';
 import type { Command } from 'commander';
@@ -27,19 +27,7 @@ const definition = defineConfig('augment', {
     description: "File with one label per line, in the model's order",
     fallback: "the data's class names",
   }),
-  branches: z.number().int().min(1).max(64).default(3).describe('Branches to attach'),
-  placement: z
-    .enum(placements)
-    .default('linear')
-    .describe("How the branches spread over the backbone's cost"),
-  grid: z
-    .number()
-    .int()
-    .min(1)
-    .max(16)
-    .default(4)
-    .describe('Positions per side that activations are pooled to'),
-  epochs: z.number().int().min(1).max(1000).default(15).describe('Passes over the training pictures'),
+  ...trainingOptions,
   holdOut: z
     .number()
     .positive()
@@ -54,7 +42,10 @@ const definition = defineConfig('augment', {
     .positive()
     .default(0.45)
     .describe("Share of the backbone's cost up to which the device runs stages"),
-  seed: z.number().int().default(1).describe('Seed of everything random'),
+  calibrateOn: z.string().optional().meta({
+    description: 'Other pictures to fit confidence heads and choose thresholds on, instead of held-out ones',
+    fallback: 'hold some out',
+  }),
 });
 
 export function augmentCommand(): Command {
@@ -71,13 +62,20 @@ async function augment(config: ConfigOf<typeof definition>, modelPath: string): 
   // Before the data are opened: a wrong model is the commoner mistake, and its input says how to decode.
   const { input } = await profileBackbone(await readModelFile(modelPath));
   const dataset = await openData(config, input.shape[0] === 1 ? 1 : 3);
+  const calibration =
+    config.calibrateOn === undefined
+      ? null
+      : await openData({ ...config, data: config.calibrateOn }, input.shape[0] === 1 ? 1 : 3);
   const progress = new ProgressBar();
   const { bundle, outcome, backboneAccuracy } = await augmentBackbone(modelPath, dataset, config.out, {
     ...config,
     name: config.name ?? basename(modelPath, extname(modelPath)),
     labels: config.labels === undefined ? null : await readLabels(config.labels),
     preprocessing,
-    trainer: trainPoolBranches,
+    body: { kind: config.body, grid: config.grid, reduce: config.body === 'pool' ? 'none' : config.reduce },
+    cutPoints: config.cutPoints ?? null,
+    calibration,
+    trainer: trainerFor(config),
     progress,
   }).finally(() => progress.stop());
 

@@ -20,15 +20,26 @@ const fileSchema = z.strictObject({
   sha256,
 });
 
+/** Body kinds: `pool` has no convolution, `conv1` to `conv3` have that many blocks of [conv 3×3, batch norm, ReLU]. */
+export const bodyKinds = ['pool', 'conv1', 'conv2', 'conv3'] as const;
+/** What makes the first convolution of a body cheaper. */
+export const bodyReductions = ['none', 'stride', 'pool', 'depthwise'] as const;
+/** What the `confidence` output of a stage is. */
+export const exitCriteria = ['confidence', 'max-softmax', 'entropy'] as const;
+
 const branchSchema = z.strictObject({
   /** The tensor of the backbone at which the branch is attached. */
   cutPoint: z.string(),
   /** What stands before the two heads. */
   body: z.strictObject({
-    kind: z.literal('pool'),
-    /** The activation is average-pooled to `grid`×`grid` positions. */
+    kind: z.enum(bodyKinds),
+    /** What comes out of the body is average-pooled to `grid`×`grid` positions. */
     grid: z.number().int().positive(),
+    reduce: z.enum(bodyReductions).default('none'),
   }),
+  /** Whether the class head also sees what the exit before answered. */
+  reuse: z.boolean().default(false),
+  criterion: z.enum(exitCriteria).default('confidence'),
   /** Multiply-accumulates of the whole branch for one sample. */
   macs: count,
   parameters: count,
@@ -140,3 +151,4 @@ export function parseManifest(text: string, where: string): Manifest {
   }
   return parsed.data;
 }
+export type ExitCriterion = (typeof exitCriteria)[number];

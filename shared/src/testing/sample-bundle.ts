@@ -7,7 +7,9 @@ import type { BundleContents } from '../bundle/write-bundle.js';
 export function sampleBundle(): BundleContents {
   const branch = (cutPoint: string) => ({
     cutPoint,
-    body: { kind: 'pool' as const, grid: 2 },
+    body: { kind: 'pool' as const, grid: 2, reduce: 'none' as const },
+    reuse: false,
+    criterion: 'confidence' as const,
     macs: 10,
     parameters: 20,
   });

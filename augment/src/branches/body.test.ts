@@ -1,0 +1,50 @@
+import { bodyKinds, bodyReductions, elementsOf } from '@offramp/shared';
+import { describe, expect, it } from 'vitest';
+import { GraphBuilder } from '../autodiff/graph-builder.js';
+import { type BranchBody, buildBody } from './body.js';
+
+const build = (shape: number[], body: BranchBody) => {
+  const g = new GraphBuilder();
+  const { features, macs } = buildBody(g, g.input('x', [2, ...shape]), body, 'branch');
+  return {
+    width: features.shape[1] as number,
+    rank: features.shape.length,
+    macs,
+    parameters: [...g.parameters],
+  };
+};
+
+describe('buildBody', () => {
+  it.each(bodyKinds)('makes features of any activation: %s', (kind) => {
+    for (const shape of [[16, 32, 32], [64, 7, 7], [8, 3, 5], [9, 24], [50]]) {
+      for (const reduce of bodyReductions) {
+        const { rank, width } = build(shape, { kind, grid: 2, reduce });
+        expect(rank).toBe(2);
+        expect(width).toBeGreaterThan(0);
+      }
+    }
+  });
+
+  it('costs what its convolutions cost', () => {
+    // 16 → 32 at 32×32, then 32 → 64 at 16×16.
+    const { macs, width } = build([16, 32, 32], { kind: 'conv2', grid: 2, reduce: 'none' });
+    expect(macs).toBe(32 * 32 * 32 * 16 * 9 + 16 * 16 * 64 * 32 * 9);
+    expect(width).toBe(64 * 2 * 2);
+  });
+
+  it('costs a quarter in its first block when that is reduced by pooling, less when depthwise', () => {
+    const cost = (reduce: BranchBody['reduce']) =>
+      build([16, 32, 32], { kind: 'conv1', grid: 2, reduce }).macs;
+    expect(cost('pool')).toBe(cost('none') / 4);
+    expect(cost('stride')).toBe(cost('none') / 4);
+    expect(cost('depthwise')).toBeLessThan(cost('pool') / 2);
+  });
+
+  it('names its parameters after the branch', () => {
+    const { parameters } = build([16, 8, 8], { kind: 'conv2', grid: 1, reduce: 'none' });
+    expect(parameters.map(([name]) => name)).toContain('branch.block1.weights');
+    expect(
+      parameters.every(([name, { tensor }]) => name.startsWith('branch.') && elementsOf(tensor.shape) > 0),
+    ).toBe(true);
+  });
+});

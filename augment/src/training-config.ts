@@ -1,0 +1,100 @@
+import { bodyKinds, bodyReductions, exitCriteria, OfframpError } from '@offramp/shared';
+import { z } from 'zod';
+import type { BranchTrainer } from './branches/branch-trainer.js';
+import { lossKinds } from './branches/losses.js';
+import { placements } from './branches/placement.js';
+import { trainGraphBranches } from './branches/train-graph-branches.js';
+import { trainPoolBranches } from './branches/train-pool-branches.js';
+
+const unit = z.number().min(0).max(1);
+
+/** The options of `offramp augment` that say what branches are and how they learn. */
+export const trainingOptions = {
+  branches: z.number().int().min(1).max(64).default(3).describe('Branches to attach'),
+  placement: z
+    .enum(placements)
+    .default('linear')
+    .describe("How the branches spread over the backbone's cost"),
+  cutPoints: z.array(z.string().min(1)).optional().meta({
+    description: 'Where the branches go, instead of --branches and --placement',
+    fallback: 'by placement',
+  }),
+  body: z
+    .enum(bodyKinds)
+    .default('pool')
+    .describe('What stands before the heads: pooling alone, or that many blocks of convolution before it'),
+  reduce: z
+    .enum(bodyReductions)
+    .default('pool')
+    .describe('How the first block of convolution halves the sides, to cost less'),
+  grid: z
+    .number()
+    .int()
+    .min(1)
+    .max(16)
+    .default(4)
+    .describe('Positions per side that are left before the heads'),
+  reuse: z.boolean().default(false).describe('Whether a branch sees what the exit before answered'),
+  criterion: z
+    .enum(exitCriteria)
+    .default('confidence')
+    .describe('What an exit compares with its threshold: the confidence head, or its softmax'),
+  targets: z
+    .enum(['backbone', 'labels'])
+    .default('backbone')
+    .describe('What branches learn to answer: what the backbone does, or the true label'),
+  confidence: z
+    .enum(['held-out', 'joint'])
+    .default('held-out')
+    .describe('Where confidence heads are trained: on held-out pictures, or along with the class heads'),
+  loss: z
+    .enum(lossKinds)
+    .default('separate')
+    .describe('Each head by itself, or the joint losses of PTEENet; for bodies of convolution'),
+  lambda: z.number().min(0).default(0.5).describe('Weight of the cost in the joint losses'),
+  distillation: unit.default(0.5).describe('Share of distillation in the loss of class heads'),
+  temperature: z.number().min(0.1).max(100).default(2).describe('Softens both sides of the distillation'),
+  reachFloor: unit
+    .default(1)
+    .describe('Weight in the loss of samples that the exits before are sure of; 1 weighs all alike'),
+  epochs: z.number().int().min(1).max(1000).default(15).describe('Passes over the training pictures'),
+  batchSize: z.number().int().min(8).max(4096).default(128).describe('Pictures per step of training'),
+  learningRate: z.number().positive().max(1).default(3e-3).describe('At its highest'),
+  weightDecay: z.number().min(0).max(1).default(1e-2).describe('Pulls weights towards 0, as in AdamW'),
+  flip: z.boolean().default(false).describe('Mirror half of the training pictures, other ones each epoch'),
+  crop: z
+    .number()
+    .int()
+    .min(0)
+    .max(1024)
+    .default(0)
+    .describe('Shift training pictures by up to so many pixels; other shifts each epoch'),
+  seed: z.number().int().default(1).describe('Seed of everything random'),
+};
+
+export type TrainingOptions = z.infer<z.ZodObject<typeof trainingOptions>>;
+
+/**
+ * The trainer for these options: pooling alone is trained in one pass of the backbone, all else by gradients.
+ * @throws OfframpError `CONFIG_INVALID` for options that the trainer does not have
+ */
+export function trainerFor(options: TrainingOptions): BranchTrainer {
+  const { body, reuse, loss, confidence, flip, crop } = options;
+  const { kind, lambda, distillation, temperature, reachFloor } = { ...options, kind: loss };
+  const joint = loss !== 'separate';
+  if (joint && confidence !== 'joint') {
+    throw new OfframpError('CONFIG_INVALID', `--loss ${loss}: expected --confidence joint with it`, {
+      hint: 'The joint losses train class and confidence heads together.',
+    });
+  }
+  const pooledOnly = body === 'pool' && !reuse && !flip && crop === 0 && confidence === 'held-out';
+  if (pooledOnly) return trainPoolBranches;
+  return trainGraphBranches({
+    loss: { kind, lambda, distillation, temperature, reachFloor },
+    batchSize: options.batchSize,
+    learningRate: options.learningRate,
+    weightDecay: options.weightDecay,
+    confidence,
+    augmentation: { flip, crop },
+  });
+}

@@ -1,0 +1,291 @@
+#!/usr/bin/env node
+// What early exits save: `npm run build && node bench/augment.mjs --models DIR --cifar10 DIR --fashion-mnist DIR [--only NAME]`.
+// DIRs: the backbones; CIFAR-10 as train/<class>/ and test/<class>/; Fashion-MNIST as IDX files. Prints Markdown.
+//
+// CIFAR-10: branches learn on the first 4,500 training pictures of each class. The backbones have seen all
+// training pictures, so confidence heads and thresholds come from one random half of the test pictures and are read on
+// the other, over several seeded splits. Fashion-MNIST: branches learn on training pictures 0–54,999,
+// confidence heads and thresholds come from 55,000–59,999, and all is read on the 10,000 test pictures.
+import { mkdtempSync } from 'node:fs';
+import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { augmentBackbone, trainerFor, trainingOptions } from '@offramp/augment';
+import { argMax, evaluateThresholds, exitCosts, InferencePool, openDataset, subsetOf } from '@offramp/shared';
+import { z } from 'zod';
+import { confidenceFeatures } from '../augment/dist/branches/confidence-features.js';
+import { fitConfidence } from '../augment/dist/branches/fit-confidence.js';
+import { chooseThresholds } from '../augment/dist/calibrate/choose-thresholds.js';
+import { pictureBatches } from '../augment/dist/picture-batches.js';
+import { seededPermutation } from '../augment/dist/random.js';
+import { matrixOf, rowOf, selectRows } from '../augment/dist/training/matrix.js';
+
+const { values: flags } = parseArgs({
+  options: {
+    models: { type: 'string' },
+    cifar10: { type: 'string' },
+    'fashion-mnist': { type: 'string' },
+    only: { type: 'string' },
+    epochs: { type: 'string', default: '5' },
+    splits: { type: 'string', default: '8' },
+    set: { type: 'string', multiple: true, default: [] },
+  },
+});
+
+const recipe = { body: 'conv2', reduce: 'pool', grid: 2, reuse: true, branches: 6 };
+const cifar = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+const runs = [
+  ...[56, 20, 32, 44].map((depth) => ({
+    name: `cifar10-resnet${depth}`,
+    data: flags.cifar10,
+    channels: 3,
+    preprocessing: cifar,
+    options: { ...recipe, flip: true, crop: 2 },
+    wanted:
+      depth === 56
+        ? [
+            [0.991, 0.76],
+            [0.972, 0.58],
+            [0.936, 0.44],
+            [0.89, 0.35],
+          ]
+        : [],
+  })),
+  {
+    name: 'fashion-resnet56',
+    data: flags['fashion-mnist'],
+    channels: 1,
+    preprocessing: { mean: [0.286], std: [0.353] },
+    options: { ...recipe, flip: true },
+    wanted: [
+      [0.99, 0.28],
+      [0.98, 0.2],
+    ],
+  },
+].filter(({ name, data }) => data && (!flags.only || name === flags.only));
+
+const goals = [0.995, 0.991, 0.985, 0.98, 0.972, 0.96, 0.95, 0.936, 0.92, 0.9, 0.88, 0.86];
+const range = (length, from = 0) => Array.from({ length }, (_, i) => from + i);
+
+console.log(`# What early exits save
+
+${cpus()[0].model}, ${availableParallelism()} cores, Node ${process.version}; load when it began: ${loadavg()[0].toFixed(1)}.
+Cost counts the branches. Agreement is with the backbone on pictures that trained and calibrated nothing.
+`);
+for (const run of runs) await measure(run);
+
+async function measure({ name, data, channels, preprocessing, options, wanted }) {
+  const overrides = Object.fromEntries(
+    flags.set.map((pair) => pair.split('=')).map(([k, v]) => [k, parse(v)]),
+  );
+  const training = z
+    .object(trainingOptions)
+    .parse({ ...options, epochs: Number(flags.epochs), ...overrides });
+  const { pictures, calibration, test, splits } = await dataFor(name, data, channels);
+  const started = performance.now();
+  const { bundle } = await augmentBackbone(
+    join(flags.models, `${name}.onnx`),
+    pictures,
+    join(mkdtempSync(join(tmpdir(), 'offramp-bench-')), 'bundle'),
+    {
+      ...training,
+      name,
+      cutPoints: training.cutPoints ?? null,
+      body: {
+        kind: training.body,
+        grid: training.grid,
+        reduce: training.body === 'pool' ? 'none' : training.reduce,
+      },
+      holdOut: 0.1,
+      calibration,
+      preprocessing,
+      labels: null,
+      agreement: 0.98,
+      delta: 0.05,
+      deviceCost: 0.45,
+      trainer: trainerFor(training),
+      progress: progressLines(name),
+    },
+  );
+  const minutes = (performance.now() - started) / 60_000;
+  const costs = exitCosts(bundle.manifest);
+  const exits = await runEveryExit(bundle, test);
+  const curves = await Promise.all(splits.map((split) => curveOf(exits, split, costs, training)));
+  const curve = goals.map((goal, i) => ({
+    goal,
+    agreement: mean(curves.map((points) => points[i].agreement)),
+    cost: mean(curves.map((points) => points[i].cost)),
+  }));
+  const branches = bundle.manifest.stages.filter(({ branch }) => branch);
+  const branchCost = costs.at(-1) - 1;
+  console.log(`## ${name}
+
+${training.branches} branches (${training.body}, reduce ${training.reduce}, grid ${training.grid}, reuse ${training.reuse}), together ${percent(branchCost)} of the
+backbone's cost, at ${branches.map((_, i) => percent(costs[i], 0)).join(', ')}; alone they agree on ${exits.branches.map(({ agrees }) => percent(mean([...agrees]))).join(', ')}.
+${training.epochs} epochs over ${pictures.size} pictures in ${minutes.toFixed(1)} minutes, peak memory ${(process.resourceUsage().maxRSS / 2 ** 20).toFixed(1)} GiB.
+
+| agreement wanted | reached | cost |
+|---|---|---|
+${curve.map(({ goal, agreement, cost }) => `| ${percent(goal)} | ${percent(agreement, 2)} | ${percent(cost)} |`).join('\n')}
+`);
+  for (const [agreement, cost] of wanted) {
+    const found = costAt(curve, agreement);
+    const verdict = found <= cost ? 'met' : `missed by ${((found - cost) * 100).toFixed(1)} points`;
+    console.log(
+      `- agreement ≥ ${percent(agreement)} at cost ≤ ${percent(cost, 0)}: ${percent(found)}, ${verdict}`,
+    );
+  }
+  console.log();
+}
+
+async function dataFor(name, path, channels) {
+  const train = await openDataset(path, { split: 'train', channels });
+  const test = await openDataset(path, { split: 'test', channels });
+  if (name.startsWith('fashion')) {
+    const calibration = subsetOf(train, range(5_000, 55_000));
+    const both = {
+      ...test,
+      size: 15_000,
+      labelAt: (i) => (i < 5_000 ? calibration : test).labelAt(i < 5_000 ? i : i - 5_000),
+      read: (i) => (i < 5_000 ? calibration.read(i) : test.read(i - 5_000)),
+    };
+    return {
+      pictures: subsetOf(train, range(55_000)),
+      calibration,
+      test: both,
+      splits: [{ seed: 0, fit: range(5_000), read: range(10_000, 5_000) }],
+    };
+  }
+  const perClass = train.size / 10;
+  const splits = range(Number(flags.splits)).map((seed) => {
+    const order = [...seededPermutation(test.size, seed)];
+    return { seed, fit: order.slice(0, test.size / 2), read: order.slice(test.size / 2) };
+  });
+  return {
+    pictures: subsetOf(
+      train,
+      range(train.size).filter((i) => i % perClass < 0.9 * perClass),
+    ),
+    calibration: subsetOf(test, splits[0].fit),
+    test,
+    splits,
+  };
+}
+
+/** Probabilities and agreement of every branch on every picture. */
+async function runEveryExit(bundle, dataset) {
+  const { manifest, branches: count } = bundle;
+  const classes = manifest.labels.length;
+  const pool = await InferencePool.create(bundle, { threads: availableParallelism() });
+  const branches = range(count).map(() => ({
+    probabilities: matrixOf(dataset.size, classes),
+    agrees: new Uint8Array(dataset.size),
+  }));
+  let start = 0;
+  for await (const batch of pictureBatches(dataset, range(dataset.size), manifest.input, 100)) {
+    const rows = batch.indices.length;
+    let { input } = batch;
+    const answers = [];
+    for (let stage = 0; stage <= count; stage++) {
+      const { activation, probabilities } = await pool.run(stage, input, rows);
+      answers.push(
+        range(rows).map((row) => argMax(probabilities.subarray(row * classes, (row + 1) * classes))),
+      );
+      branches[stage]?.probabilities.values.set(probabilities, start * classes);
+      input = activation;
+    }
+    branches.forEach(({ agrees }, exit) => {
+      for (const row of range(rows)) agrees[start + row] = answers[exit][row] === answers[count][row] ? 1 : 0;
+    });
+    start += rows;
+  }
+  await pool.close();
+  return { branches };
+}
+
+/** Confidence heads and thresholds from `fit`, agreement and cost on `read`. */
+async function curveOf({ branches }, { seed, fit, read }, costs, { criterion, reuse }) {
+  const tableOf = (rows, confidences) => ({
+    samples: rows.length,
+    correct: null,
+    branches: branches.map(({ agrees }, i) => ({
+      confidence: [...confidences[i]],
+      agrees: rows.map((row) => agrees[row]).join(''),
+    })),
+  });
+  const fitted = [];
+  const applied = [];
+  for (const [i, { probabilities, agrees }] of branches.entries()) {
+    const previous = reuse && i > 0 ? branches[i - 1].probabilities : null;
+    const part = (rows) => [selectRows(probabilities, rows), previous && selectRows(previous, rows)];
+    const { head, confidence } = await fitConfidence(
+      criterion,
+      ...part(fit),
+      fit.map((row) => agrees[row]),
+      seed,
+      () => undefined,
+    );
+    fitted.push(confidence);
+    applied.push(applyHead(head, ...part(read)));
+  }
+  const fitTable = tableOf(fit, fitted);
+  const readTable = tableOf(read, applied);
+  return goals.map((agreement) => {
+    const { thresholds } = chooseThresholds(fitTable, costs, { agreement, delta: 0.5 });
+    return evaluateThresholds(readTable, thresholds, costs);
+  });
+}
+
+function applyHead(head, probabilities, previous) {
+  if (head.kind !== 'learned') {
+    const entropy = (row) => row.reduce((sum, p) => (p > 0 ? sum - p * Math.log(p) : sum), 0);
+    return range(probabilities.rows).map((i) => {
+      const row = rowOf(probabilities, i);
+      return head.kind === 'max-softmax' ? Math.max(...row) : 1 - entropy(row) / Math.log(row.length);
+    });
+  }
+  const features = confidenceFeatures(probabilities, previous);
+  return range(features.rows).map((i) => {
+    const score = rowOf(features, i).reduce((sum, value, j) => sum + value * head.weights[j], head.bias);
+    return 1 / (1 + Math.exp(-score));
+  });
+}
+
+/** Where the straight lines between measured points reach an agreement. */
+function costAt(curve, agreement) {
+  const points = [...curve].sort((a, b) => a.agreement - b.agreement);
+  const after = points.findIndex((point) => point.agreement >= agreement);
+  if (after < 0) return Number.POSITIVE_INFINITY;
+  if (after === 0) return points[0].cost;
+  const [low, high] = [points[after - 1], points[after]];
+  const share = (agreement - low.agreement) / (high.agreement - low.agreement);
+  return low.cost + share * (high.cost - low.cost);
+}
+
+function progressLines(name) {
+  let state = { title: '', total: 0, done: 0, shown: 0 };
+  return {
+    step: (title, total) => {
+      state = { title, total, done: 0, shown: performance.now() };
+    },
+    advance: (by, note = '') => {
+      state.done += by;
+      if (state.done < state.total && performance.now() - state.shown < 15_000) return;
+      state.shown = performance.now();
+      process.stderr.write(`${name}: ${state.title} ${state.done} of ${state.total} ${note}\n`);
+    },
+  };
+}
+
+function parse(value) {
+  if (value === 'true' || value === 'false') return value === 'true';
+  return Number.isNaN(Number(value)) ? value : Number(value);
+}
+
+function mean(values) {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+function percent(share, digits = 1) {
+  return `${(share * 100).toFixed(digits)} %`;
+}

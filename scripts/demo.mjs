@@ -1,12 +1,32 @@
 #!/usr/bin/env node
-// `npm run demo`: sets up, then hands over to the example. Arguments go to the demo.
+// `npm run demo`: sets up, then hands over to the example.
+import { parseArgs } from 'node:util';
 import { prepareNatsServer, prepareProject, reportSetupError } from './setup.mjs';
 
+const usage = `usage: npm run demo [-- --keep]
+
+  --keep   go on after the summary, the pictures in a loop, until Ctrl-C
+`;
+
+// Before the set-up: a wrong flag should not take half a minute to be told.
+const options = { keep: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h' } };
+let flags;
 try {
-  prepareProject();
-  process.env.OFFRAMP_NATS_SERVER = prepareNatsServer();
+  flags = parseArgs({ options }).values;
+} catch (error) {
+  process.stderr.write(`error [USAGE]: ${error.message}\n${usage}`);
+  process.exit(2);
+}
+if (flags.help) {
+  process.stdout.write(usage);
+  process.exit(0);
+}
+
+try {
+  await prepareProject();
+  process.env.OFFRAMP_NATS_SERVER = await prepareNatsServer();
   const { main } = await import('@offramp/example-fashion-mnist');
-  await main(process.argv.slice(2));
+  await main({ keep: flags.keep });
 } catch (error) {
   reportSetupError(error);
 }

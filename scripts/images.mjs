@@ -23,7 +23,7 @@ try {
     console.log(usage);
   } else {
     const context = join(root, 'deploy/.stage');
-    if (!noBuild) prepareProject();
+    if (!noBuild) await prepareProject();
     stageProductionTree(context);
     for (const program of programs) buildImage(program, context, base, tag);
   }

@@ -1,8 +1,10 @@
 // What `npm run demo` and `npm test` need before they can start. Node.js and npm are all it takes for granted.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { accessSync, chmodSync, constants, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+
+const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
@@ -15,7 +17,7 @@ export class SetupError extends Error {
 }
 
 /** Installs the npm packages where they are missing or older than the lock file, and builds. */
-export function prepareProject() {
+export async function prepareProject() {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major < 20 || (major === 20 && minor < 12)) {
     throw new SetupError(
@@ -25,18 +27,26 @@ export function prepareProject() {
   }
   const installed = statSync(join(root, 'node_modules/.package-lock.json'), { throwIfNoEntry: false });
   if (!installed || installed.mtimeMs < statSync(join(root, 'package-lock.json')).mtimeMs) {
-    step('installing npm packages', 'npm', ['ci', '--no-progress', '--loglevel=error']);
+    await step(
+      'installing npm packages',
+      'npm',
+      ['ci', '--no-progress', '--loglevel=error'],
+      'Is the network there, and the npm registry that npm is set up for?',
+    );
   }
-  step('building', 'npm', ['run', '--silent', 'build']);
+  await step('building', 'npm', ['run', '--silent', 'build']);
 }
 
 /**
  * Finds a NATS server or gets one: in PATH, else the system's package, else a container.
  * @returns the path of something to run as `nats-server`
  */
-export function prepareNatsServer() {
+export async function prepareNatsServer() {
   const found =
-    process.env.OFFRAMP_NATS_SERVER ?? findNatsServer() ?? installNatsServer() ?? containerNatsServer();
+    process.env.OFFRAMP_NATS_SERVER ??
+    findNatsServer() ??
+    (await installNatsServer()) ??
+    containerNatsServer();
   if (!found) {
     throw new SetupError(
       'no NATS server found, and none could be installed',
@@ -53,19 +63,41 @@ export function reportSetupError(error) {
   process.exitCode = 1;
 }
 
-function step(title, command, args) {
+/** Runs a command to its end, quietly. Ctrl-C is passed on, and waited for: nothing goes on behind the prompt. */
+async function step(title, command, args, explanation = '') {
   const started = performance.now();
   if (process.stderr.isTTY) process.stderr.write(`${title} …`);
-  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd: root, encoding: 'utf8' });
-  const seconds = `${((performance.now() - started) / 1000).toFixed(1)} s`;
+  const child = spawn(command, args, { cwd: root, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text) => {
+      output = (output + text).slice(-8_000);
+    });
+  }
+  let stopped = null;
+  const stop = (signal) => {
+    stopped ??= signal;
+    process.kill(-child.pid, signal);
+  };
+  for (const signal of stopSignals) process.on(signal, stop);
+  const status = await new Promise((resolve) => {
+    child.once('error', (error) => {
+      output += error.message;
+      resolve(-1);
+    });
+    child.once('close', resolve);
+  });
+  for (const signal of stopSignals) process.off(signal, stop);
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+  if (stopped) process.exit(stopped === 'SIGTERM' ? 143 : 130);
   if (status !== 0) {
+    const lines = output.trim().split('\n').slice(-15);
     throw new SetupError(
-      `${title} failed: ${command} ${args.join(' ')}`,
-      (error?.message ?? `${stdout}${stderr}`).trim().split('\n').slice(-20).join('\n  '),
+      `${title} failed. ${explanation}`.trim(),
+      [`${command} ${args.join(' ')}`, ...lines].join('\n  '),
     );
   }
-  process.stderr.write(`${title}: done in ${seconds}\n`);
+  process.stderr.write(`${title}: done in ${((performance.now() - started) / 1000).toFixed(1)} s\n`);
 }
 
 function findNatsServer() {
@@ -78,18 +110,18 @@ function findNatsServer() {
   return folders.map((folder) => join(folder, 'nats-server')).find(isExecutable);
 }
 
-function installNatsServer() {
+async function installNatsServer() {
   if (!hasCommand('apt-get')) return undefined;
   const sudo = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
   if (sudo.length > 0 && spawnSync('sudo', ['-n', 'true']).status !== 0) return undefined;
   const env = ['env', 'DEBIAN_FRONTEND=noninteractive'];
   try {
     const [update, ...updateArgs] = [...sudo, ...env, 'apt-get', 'update', '-qq'];
-    step('refreshing the package list', update, updateArgs);
+    await step('refreshing the package list', update, updateArgs);
     const [install, ...installArgs] = [
       ...[...sudo, ...env, 'apt-get', 'install', '-y', '-qq', '--no-install-recommends', 'nats-server'],
     ];
-    step("installing the system's nats-server package", install, installArgs);
+    await step("installing the system's nats-server package", install, installArgs);
   } catch (error) {
     if (error instanceof SetupError) return undefined;
     throw error;

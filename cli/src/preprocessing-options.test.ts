@@ -40,8 +40,8 @@ describe('preprocessing options', () => {
   it('win over the file, as flags and as environment', async () => {
     const path = await file('mean: [1]\nstd: [2]\nresizeMode: fit-crop\nresize: 64\n');
     const environment = { OFFRAMP_AUGMENT_RESIZE: '48', OFFRAMP_AUGMENT_PREPROCESSING: path };
-    expect(await resolve({ mean: '5', resizeMode: 'stretch' }, environment)).toEqual({
-      ...{ mean: [5], std: [2], resizeMode: 'stretch', resize: 48 },
+    expect(await resolve({ mean: '0.5', resizeMode: 'stretch' }, environment)).toEqual({
+      ...{ mean: [0.5], std: [2], resizeMode: 'stretch', resize: 48 },
     });
   });
 
@@ -56,6 +56,7 @@ describe('preprocessing options', () => {
       'mean: [1]\nstd: [1]\nsize: 3',
       /imagenet\.yaml: unknown option size; expected one of mean, std, resizeMode/,
     ],
+    ['mean: [0.5, 116]\nstd: [1, 1]', /--mean: expected values from 0 to 1.*; found 116/],
     ['- 1', /imagenet\.yaml: expected option names with values/],
   ])('name what is wrong in the file: %j', async (text, message) => {
     const attempt = resolve({ preprocessing: await file(text) });

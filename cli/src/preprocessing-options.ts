@@ -2,6 +2,7 @@ import {
   channelOrders,
   defineConfig,
   maxResize,
+  OfframpError,
   type Preprocessing,
   pixelScales,
   resizeModes,
@@ -63,5 +64,22 @@ export async function resolvePreprocessing(
       ([key, value]) => Object.hasOwn(definition.shape, key) && value !== undefined,
     ),
   );
-  return resolveConfig(definition, file === undefined ? given : { ...given, config: file }, {});
+  const preprocessing = await resolveConfig(
+    definition,
+    file === undefined ? given : { ...given, config: file },
+    {},
+  );
+  checkScale(preprocessing);
+  return preprocessing;
+}
+
+/** Means of pixel / 255 lie between 0 and 1; others were meant for raw pixels, and would make all pictures alike. */
+function checkScale({ scale, mean }: Preprocessing): void {
+  const outside = mean.find((value) => value < 0 || value > 1);
+  if (scale === 'raw' || outside === undefined) return;
+  throw new OfframpError(
+    'CONFIG_INVALID',
+    `--mean: expected values from 0 to 1, in units of pixel / 255; found ${outside}`,
+    { hint: 'Divide mean and std by 255, or say --scale raw if the model takes pixels from 0 to 255.' },
+  );
 }

@@ -149,6 +149,7 @@ test.each([
   await serve({ maxBodyBytes: 20_000, maxInFlight: 1 });
   const refused = await classify(type, body());
   expect(refused).toMatchObject({ status, json: { error: { code, message: expect.any(String) } } });
+  if (status === 415) expect(refused.json.error?.message).toContain(tensorType);
   await vi.waitFor(async () => expect((await classify('image/png', png)).status).toBe(200), soon);
 });
 

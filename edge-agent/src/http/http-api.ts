@@ -142,7 +142,9 @@ function answerErrors(server: FastifyInstance, logger: Logger): void {
 
 function sendError(reply: FastifyReply, error: unknown, logger: Logger): FastifyReply {
   if (isOfframpError(error)) {
-    const status = reply.statusCode === 404 ? 404 : (statusOfCode[error.code] ?? 500);
+    const status = [404, 415].includes(reply.statusCode)
+      ? reply.statusCode
+      : (statusOfCode[error.code] ?? 500);
     if (error.retryAfterMs !== undefined) reply.header('retry-after', Math.ceil(error.retryAfterMs / 1_000));
     const { code, message, retryAfterMs } = error;
     return reply.code(status).send({ error: { code, message, retryAfterMs } });
@@ -151,6 +153,10 @@ function sendError(reply: FastifyReply, error: unknown, logger: Logger): Fastify
     error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number'
       ? error.statusCode
       : 500;
+  if (status === 415) {
+    const message = `content-type: expected image/*, application/octet-stream (a picture) or ${tensorMediaType}`;
+    return sendError(reply.code(415), new OfframpError('REQUEST_INVALID', message), logger);
+  }
   if (status >= 500) logger.error({ err: error }, 'the HTTP API failed');
   const code: ErrorCode = status < 500 ? 'REQUEST_INVALID' : 'INTERNAL';
   return reply.code(status).send({ error: { code, message: messageOf(error) } });

@@ -14,7 +14,7 @@ import { LiveView } from './view.js';
 const agents = 3;
 
 export interface DemoOptions {
-  /** Leave the fleet running until Ctrl-C, its pictures in a loop. */
+  /** Go on after the summary until Ctrl-C, the pictures in a loop. */
   keep: boolean;
   /** Aborts on Ctrl-C. */
   signal: AbortSignal;
@@ -32,8 +32,6 @@ export async function runDemo(options: DemoOptions): Promise<DemoSummary | null>
     agents,
     // Slow enough to watch, and for the script to be over before the pictures are.
     ratePerS: Math.floor(pictures / agents / scriptSeconds),
-    limit: 0,
-    loop: options.keep,
     folder,
   });
   let keepFolder = true;
@@ -41,8 +39,8 @@ export async function runDemo(options: DemoOptions): Promise<DemoSummary | null>
   try {
     const controller = new ControllerClient(bus);
     const view = new LiveView(controller);
-    view.say(`NATS, a controller, a worker at ${fleet.workerAddress} and ${agents} devices`);
-    fleet.startAgents();
+    view.say(`${fleet.nats.url}, a controller, a worker at ${fleet.workerAddress}, ${agents} devices`);
+    fleet.startAgents('once');
     view.start();
     const script = new AbortController();
     const interrupted = new Promise<'interrupted'>((resolve) => {
@@ -61,6 +59,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoSummary | null>
     }
     process.stdout.write(`\n${renderSummary(summary)}`);
     keepFolder = !isWhole(summary);
+    if (options.keep) await goOn(fleet, controller, options.signal);
     return summary;
   } finally {
     await bus.close();
@@ -68,6 +67,25 @@ export async function runDemo(options: DemoOptions): Promise<DemoSummary | null>
     if (keepFolder) process.stderr.write(`logs and answers are in ${folder}\n`);
     else await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Leaves the fleet to whoever watches, until the signal. */
+async function goOn(fleet: Fleet, controller: ControllerClient, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  process.stdout.write(
+    [
+      '',
+      'The fleet goes on until Ctrl-C. From another terminal, in this folder:',
+      `  npx offramp fleet top --nats ${fleet.nats.url}`,
+      `  npx offramp fleet policy set ${demoGroup} --threshold 0.95 --nats ${fleet.nats.url}`,
+      '',
+    ].join('\n'),
+  );
+  fleet.startAgents('over and over');
+  const view = process.stdout.isTTY ? new LiveView(controller) : null;
+  view?.start();
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  await view?.stop();
 }
 
 /** `null` if it was interrupted. */
@@ -78,9 +96,10 @@ async function sumUp(
   signal: AbortSignal,
 ): Promise<DemoSummary | null> {
   const showProgress = process.stdout.isTTY;
+  if (!showProgress) process.stdout.write('asking the whole backbone about every picture, too\n');
   const backbone = await backboneAnswers(fleet.bundle, fleet.workerAddress, signal, (done, total) => {
     if (showProgress && done % 100 === 0) {
-      process.stdout.write(`\rasking the whole backbone, too: ${done} of ${total}`);
+      process.stdout.write(`\rasking the whole backbone about every picture, too: ${done} of ${total}`);
     }
   });
   if (showProgress) process.stdout.write('\r\x1b[K');

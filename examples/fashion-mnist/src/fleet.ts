@@ -11,10 +11,6 @@ export interface FleetOptions {
   agents: number;
   /** Pictures per second and agent. */
   ratePerS: number;
-  /** Pictures per agent; 0: all of its share. */
-  limit: number;
-  /** Start over when the pictures are through. */
-  loop: boolean;
   /** For logs and answers. */
   folder: string;
 }
@@ -74,16 +70,22 @@ export class Fleet {
     this.workerProcess = null;
   }
 
-  startAgents(): void {
+  /**
+   * Starts the agents; if they have been running, as new boots of the same devices.
+   * @param passes whether they go through the pictures once, or over and over
+   */
+  startAgents(passes: 'once' | 'over and over'): void {
+    this.agents.length = 0;
     for (let i = 0; i < this.options.agents; i++) {
       const device = `camera-${i + 1}`;
       const answersPath = join(this.options.folder, `${device}.jsonl`);
       const process = this.processes.start(device, [
         'agent',
         ...['--bundle', bundlePath, '--source', picturesPath, '--shard', `${i}/${this.options.agents}`],
-        ...['--rate', String(this.options.ratePerS), '--limit', String(this.options.limit)],
-        ...(this.options.loop ? ['--loop'] : []),
-        ...['--device', device, '--group', demoGroup, '--answers', answersPath],
+        ...['--rate', String(this.options.ratePerS)],
+        ...(passes === 'once' ? [] : ['--loop']),
+        ...['--device', device, '--group', demoGroup],
+        ...['--answers', passes === 'once' ? answersPath : 'none'],
         ...['--cloud', this.workerListen, '--nats', this.nats.url],
         ...['--telemetry-interval-ms', String(telemetryIntervalMs)],
       ]);

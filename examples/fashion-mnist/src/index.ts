@@ -1,22 +1,15 @@
-import { parseArgs } from 'node:util';
 import { reportError } from '@offramp/cli';
-import { messageOf, OfframpError } from '@offramp/shared';
 import { runDemo } from './demo.js';
 import { isWhole } from './summary.js';
 
 export * from './demo.js';
 export * from './summary.js';
 
-const usage = `usage: npm run demo [-- --keep]
-
-  --keep   leave the fleet running, its pictures in a loop, until Ctrl-C
-`;
-
 /** SIGHUP: the terminal was closed. */
 const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** `npm run demo`: sets the exit status; 130 after Ctrl-C. */
-export async function main(argv: readonly string[]): Promise<void> {
+/** `npm run demo`: sets the exit status; 130 where Ctrl-C came before the summary. */
+export async function main(options: { keep: boolean }): Promise<void> {
   const abort = new AbortController();
   let interrupts = 0;
   const interrupt = () => {
@@ -25,32 +18,14 @@ export async function main(argv: readonly string[]): Promise<void> {
     abort.abort();
   };
   for (const signal of stopSignals) process.on(signal, interrupt);
+  // A terminal or a reader that is gone: nobody watches any longer.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => abort.abort());
   try {
-    const { keep, help } = parse(argv);
-    if (help) {
-      process.stdout.write(usage);
-      return;
-    }
-    const summary = await runDemo({ keep, signal: abort.signal });
+    const summary = await runDemo({ ...options, signal: abort.signal });
     process.exitCode = summary === null ? 130 : isWhole(summary) ? 0 : 1;
   } catch (error) {
     process.exitCode = reportError(error);
   } finally {
     for (const signal of stopSignals) process.off(signal, interrupt);
-  }
-}
-
-function parse(argv: readonly string[]): { keep: boolean; help: boolean } {
-  try {
-    const { values } = parseArgs({
-      args: [...argv],
-      options: {
-        keep: { type: 'boolean', default: false },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-    });
-    return values;
-  } catch (cause) {
-    throw new OfframpError('USAGE', messageOf(cause), { hint: usage.trim(), cause });
   }
 }

@@ -56,7 +56,7 @@ export class LiveView {
     }).join('\n');
     if (this.update) {
       this.update(`\n${table}\n\n${this.events.slice(last ? 0 : -eventsShown).join('\n')}\n`);
-    } else if (last || performance.now() - this.lastPlainMs >= plainEveryMs) {
+    } else if (!last && performance.now() - this.lastPlainMs >= plainEveryMs) {
       this.lastPlainMs = performance.now();
       process.stdout.write(`\n${table}\n\n`);
     }

@@ -134,8 +134,12 @@ describe('offramp fleet', () => {
         status: 1,
         stderr: expect.stringContaining('error [POLICY_CONFLICT]: group cameras: expected policy 7'),
       });
-      expect((await policy(...second, '--expect-version', '1')).stdout).toContain(
-        'policy 2, thresholds 0.8 2',
+      expect(await policy(...second, '--expect-version', '1')).toMatchObject({
+        stdout: expect.stringContaining('policy 2, thresholds 0.8 2'),
+        stderr: 'warning: 1 of 2 thresholds are above 1: no sample leaves there, however sure\n',
+      });
+      expect((await policy('set', 'camera', '--thresholds', '0.8,0.7')).stderr).toBe(
+        'warning: no device of group camera is online; `offramp fleet ls` lists who is\n',
       );
       expect((await policy('get', 'cameras')).stdout).toMatch(
         /^group cameras: policy 2\nthresholds {2}0\.8 2\nset .*\nreason {6}less cloud\n$/,

@@ -68,9 +68,23 @@ function setCommand(): Command {
         console.log(
           `group ${group}: policy ${policy.version}, thresholds ${policy.thresholds.join(' ')}, ${devices}`,
         );
+        for (const warning of warningsOf(policy, onlineDevices)) console.error(`warning: ${warning}`);
       });
     },
   );
+}
+
+/** What an operator may not have meant. */
+function warningsOf({ group, thresholds }: PolicyView, onlineDevices: number): string[] {
+  const never = thresholds.filter((threshold) => threshold > 1).length;
+  return [
+    ...(never > 0
+      ? [`${never} of ${thresholds.length} thresholds are above 1: no sample leaves there, however sure`]
+      : []),
+    ...(onlineDevices === 0
+      ? [`no device of group ${group} is online; \`offramp fleet ls\` lists who is`]
+      : []),
+  ];
 }
 
 function historyCommand(): Command {

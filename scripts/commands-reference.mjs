@@ -3,4 +3,4 @@
 import { writeFileSync } from 'node:fs';
 import { commandReference } from '@offramp/cli';
 
-writeFileSync(new URL('../docs/commands.md', import.meta.url), commandReference());
+writeFileSync(new URL('../docs/commands.md', import.meta.url), await commandReference());

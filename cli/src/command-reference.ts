@@ -14,8 +14,8 @@ go to standard error as \`error [CODE]: message\`; a code never changes its mean
 `;
 
 /** The help of every command and sub-command, as Markdown. */
-export function commandReference(): string {
-  return [introduction, ...sections(createProgram(), [])].join('\n');
+export async function commandReference(): Promise<string> {
+  return [introduction, ...sections(await createProgram(), [])].join('\n');
 }
 
 function sections(command: Command, parents: readonly string[]): string[] {

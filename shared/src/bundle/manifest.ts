@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { OfframpError } from '../errors.js';
+import { parseBundleJson } from './parse-json.js';
 import { preprocessingProblems, preprocessingSchema } from './preprocessing.js';
 
 export * from './preprocessing.js';
@@ -130,25 +130,12 @@ export type Manifest = z.infer<typeof manifestSchema>;
 export type StageManifest = Manifest['stages'][number];
 export type BranchManifest = NonNullable<StageManifest['branch']>;
 export type BundleFile = z.infer<typeof fileSchema>;
+export type ExitCriterion = (typeof exitCriteria)[number];
 
 /**
  * Reads a manifest from its JSON text.
  * @throws OfframpError `BUNDLE_INVALID` with every field that is wrong
  */
 export function parseManifest(text: string, where: string): Manifest {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw new OfframpError('BUNDLE_INVALID', `${where} is not JSON`, { cause });
-  }
-  const parsed = manifestSchema.safeParse(json);
-  if (!parsed.success) {
-    const issues = parsed.error.issues
-      .slice(0, 5)
-      .map((issue) => `${issue.path.join('.')}: ${issue.message}`);
-    throw new OfframpError('BUNDLE_INVALID', `${where} is not a bundle manifest: ${issues.join('; ')}`);
-  }
-  return parsed.data;
+  return parseBundleJson(manifestSchema, text, where, 'bundle manifest');
 }
-export type ExitCriterion = (typeof exitCriteria)[number];

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { OfframpError } from '../errors.js';
+import { parseBundleJson } from '../bundle/parse-json.js';
 
 const bits = z.string().regex(/^[01]*$/, 'expected a string of 0 and 1');
 
@@ -40,16 +40,5 @@ export type CalibrationTable = z.infer<typeof tableSchema>;
 
 /** @throws OfframpError `BUNDLE_INVALID` */
 export function parseCalibrationTable(text: string, where: string): CalibrationTable {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw new OfframpError('BUNDLE_INVALID', `${where} is not JSON`, { cause });
-  }
-  const parsed = tableSchema.safeParse(json);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    throw new OfframpError('BUNDLE_INVALID', `${where}: ${issue?.path.join('.')}: ${issue?.message}`);
-  }
-  return parsed.data;
+  return parseBundleJson(tableSchema, text, where, 'calibration table');
 }

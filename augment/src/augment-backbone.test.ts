@@ -8,6 +8,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AugmentOptions, augmentBackbone, distinctCutPoints } from './augment-backbone.js';
 import { trainPoolBranches } from './branches/train-pool-branches.js';
 import { evaluateBundle } from './evaluate.js';
+import type { GraphEditor } from './onnx/graph-editor.js';
+import { addWeight, smallModelBytes } from './onnx/testing.js';
 import { pictureBatches } from './picture-batches.js';
 
 const example = fileURLToPath(new URL('../../examples/fashion-mnist', import.meta.url));
@@ -98,6 +100,28 @@ describe('augmentBackbone', () => {
     const attempt = augmentBackbone(model, pictures, join(folder, 'wrong'), { ...options, ...change });
     await expect(attempt).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
     await expect(Bundle.open(join(folder, 'wrong'))).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
+  });
+});
+
+describe('a model that no pictures fit', () => {
+  it.each([
+    [[32, 32, 3], /1 or 3 channels.*found 32 channels/, /channels first/],
+    [[6, 8, 8], /1 or 3 channels.*found 6 channels/, undefined],
+    [[64], /channels × height × width; found 64/, undefined],
+  ])('says so: %o', async (inputShape, message, hint) => {
+    const path = join(folder, `${inputShape.join('x')}.onnx`);
+    const build = (editor: GraphEditor) => {
+      const width = inputShape.reduce((product, side) => product * side, 1);
+      editor.addNode('Flatten', ['x'], ['flat'], { axis: { i: 1 } });
+      editor.addNode('MatMul', ['flat', addWeight(editor, 'a', [width, 4])], ['hidden']);
+      editor.addNode('MatMul', ['hidden', addWeight(editor, 'b', [4, 10])], ['y']);
+    };
+    await writeFile(path, smallModelBytes(build, { inputShape, outputShape: [10] }));
+    await expect(augmentBackbone(path, pictures, join(folder, 'unfit'), options)).rejects.toMatchObject({
+      code: 'MODEL_UNSUPPORTED',
+      message: expect.stringMatching(message),
+      ...(hint ? { hint: expect.stringMatching(hint) } : {}),
+    });
   });
 });
 

@@ -176,6 +176,18 @@ function inputOf(backbone: BackboneProfile, preprocessing: Preprocessing): Input
       `${backbone.model.where}: expected an input of channels × height × width; found ${backbone.input.shape.join('×')}`,
     );
   }
+  const [channels, , last] = shape.data;
+  if (channels !== 1 && channels !== 3) {
+    throw new OfframpError(
+      'MODEL_UNSUPPORTED',
+      `${backbone.model.where}: expected an input of 1 or 3 channels, batch × channels × height × width; found ${channels} channels`,
+      last === 1 || last === 3
+        ? {
+            hint: 'The channels seem to come last. Export it with channels first: tf2onnx has --inputs-as-nchw.',
+          }
+        : {},
+    );
+  }
   const [problem] = preprocessingProblems(preprocessing, shape.data);
   if (problem) throw new OfframpError('CONFIG_INVALID', `--${flagOf(problem.key)}: ${problem.problem}`);
   return { shape: shape.data, preprocessing };
@@ -201,7 +213,12 @@ function designBranches(backbone: BackboneProfile, options: AugmentOptions): Bra
   const cutPoints = options.cutPoints
     ? namedCutPoints(backbone, options.cutPoints)
     : placedCutPoints(backbone, options);
-  return cutPoints.map((cutPoint, i) => ({ cutPoint, body: options.body, reuse: options.reuse && i > 0 }));
+  return cutPoints.map((cutPoint, i) => ({
+    cutPoint,
+    // Tokens and vectors have nothing to convolve over.
+    body: cutPoint.shape.length === 3 ? options.body : { kind: 'pool', grid: 1, reduce: 'none' },
+    reuse: options.reuse && i > 0,
+  }));
 }
 
 function placedCutPoints(backbone: BackboneProfile, options: AugmentOptions): CutPoint[] {

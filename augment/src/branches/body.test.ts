@@ -40,6 +40,17 @@ describe('buildBody', () => {
     expect(cost('depthwise')).toBeLessThan(cost('pool') / 2);
   });
 
+  it('sees the first token beside the mean of all, each normalised', () => {
+    const { width, macs, parameters } = build([9, 24], { kind: 'pool', grid: 2, reduce: 'none' });
+    expect([width, macs]).toEqual([48, 0]);
+    expect(parameters.map(([name]) => name)).toEqual([
+      'branch.first_norm.scale',
+      'branch.first_norm.bias',
+      'branch.mean_norm.scale',
+      'branch.mean_norm.bias',
+    ]);
+  });
+
   it('names its parameters after the branch', () => {
     const { parameters } = build([16, 8, 8], { kind: 'conv2', grid: 1, reduce: 'none' });
     expect(parameters.map(([name]) => name)).toContain('branch.block1.weights');

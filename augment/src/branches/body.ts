@@ -79,10 +79,14 @@ function convBlock(
   return { features, macs: positions * elementsOf(weights.shape) };
 }
 
-/** Tokens to their mean, normalised; a vector as it is, normalised. */
+/** Tokens to the first of them, which is the class token where there is one, and their mean; a vector as it is. Normalised. */
 function poolVector(g: GraphBuilder, x: Tensor, name: string): Tensor {
-  const vector = x.shape.length === 3 ? g.mean(x, { axes: [1] }) : x;
-  const width = vector.shape.slice(1);
-  const scale = g.parameter(`${name}.norm.scale`, width, ones);
-  return g.layerNorm(vector, scale, g.parameter(`${name}.norm.bias`, width));
+  const normalised = (vector: Tensor, part: string) => {
+    const width = vector.shape.slice(1);
+    const scale = g.parameter(`${name}.${part}.scale`, width, ones);
+    return g.layerNorm(vector, scale, g.parameter(`${name}.${part}.bias`, width));
+  };
+  if (x.shape.length !== 3) return normalised(x, 'norm');
+  const first = g.flatten(g.slice(x, 1, 0, 1));
+  return g.concat([normalised(first, 'first_norm'), normalised(g.mean(x, { axes: [1] }), 'mean_norm')], 1);
 }

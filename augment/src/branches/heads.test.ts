@@ -216,10 +216,11 @@ describe.each(opsets)('branches in opset %i', (opset) => {
     expectClose(pooled, Float32Array.from(expected));
   });
 
-  it('pool tokens to their mean, and leave vectors alone', async () => {
+  it('pool tokens to the first and their mean, and leave vectors alone', async () => {
     const tokens = Float32Array.of(1, 2, 3, 4, 5, 6);
-    const [mean] = await run(opset, [3, 2], tokens, (editor) => [addPoolBody(editor, 'input', [3, 2], 4)]);
-    expectClose(mean, Float32Array.of(3, 4));
+    const [pooled] = await run(opset, [3, 2], tokens, (editor) => [addPoolBody(editor, 'input', [3, 2], 4)]);
+    expectClose(pooled, Float32Array.of(1, 3, 2, 4));
+    expect(poolGeometry([3, 2], 4).features).toBe(4);
     expect(poolGeometry([7], 4)).toEqual({ grid: 1, features: 7, window: null });
   });
 });

@@ -14,7 +14,9 @@ describe('placeBranches', () => {
   });
 
   it('says which branch has no place', () => {
-    expect(() => placeBranches('linear', 3, [0.1, 0.6])).toThrowError(/branch 2 of 3 at 50 %/);
+    expect(() => placeBranches('linear', 3, [0.1, 0.6, 1])).toThrowError(
+      /branch 2 of 3 at 50 %.*2 of different cost, the last at 60 %/,
+    );
   });
 });
 

@@ -33,11 +33,23 @@ export function placeBranches(placement: Placement, n: number, cumulativeCosts: 
     if (first < 0) {
       throw new OfframpError(
         'MODEL_UNSUPPORTED',
-        `the model has no cut point for branch ${i} of ${n} at ${(share * 100).toFixed(0)} % of its cost`,
-        { hint: '`offramp inspect MODEL` lists the cut points; ask for fewer --branches.' },
+        `the model has no cut point for branch ${i} of ${n} at ${percent(share)} of its cost; ${whereTheyAre(cumulativeCosts)}`,
+        { hint: 'Ask for fewer --branches, or for --cut-points; `offramp inspect MODEL` lists them.' },
       );
     }
     chosen.push(first);
   }
   return chosen;
+}
+
+function whereTheyAre(cumulativeCosts: readonly number[]): string {
+  const useful = cumulativeCosts.filter((cost) => cost < 1);
+  const last = useful.at(-1);
+  return last === undefined
+    ? 'it has none for pictures, tokens or vectors'
+    : `it has ${useful.length} of different cost, the last at ${percent(last)}`;
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(0)} %`;
 }

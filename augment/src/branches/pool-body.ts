@@ -19,12 +19,13 @@ export interface PoolGeometry {
 
 /**
  * How to pool one sample of an activation: channels × height × width to channels × grid × grid; tokens ×
- * width to their mean; a plain vector as it is. Where the grid does not divide a side, windows overlap.
+ * width to the first token, which is the class token where there is one, and the tokens' mean; a plain vector as
+ * it is. Where the grid does not divide a side, windows overlap.
  * @throws OfframpError `MODEL_UNSUPPORTED` for any other rank
  */
 export function poolGeometry(shape: readonly number[], grid: number): PoolGeometry {
   if (shape.length === 1) return { grid: 1, features: shape[0] as number, window: null };
-  if (shape.length === 2) return { grid: 1, features: shape[1] as number, window: null };
+  if (shape.length === 2) return { grid: 1, features: 2 * (shape[1] as number), window: null };
   if (shape.length !== 3) {
     throw new OfframpError(
       'MODEL_UNSUPPORTED',
@@ -60,13 +61,17 @@ export function addPoolBody(
       strides: { ints: window.strides },
     });
   } else {
-    // The mean over tokens as a product: `ReduceMean` takes its axes differently from one opset to the next.
+    // A product: `ReduceMean` takes its axes differently from one opset to the next.
     const tokens = shape[0] as number;
-    const mean = editor.addInitializer('branch_mean', [tokens, 1], new Float32Array(tokens).fill(1 / tokens));
+    const firstAndMean = editor.addInitializer(
+      'branch_first_and_mean',
+      [tokens, 2],
+      Float32Array.from({ length: 2 * tokens }, (_, i) => (i === 0 ? 1 : i % 2 === 0 ? 0 : 1 / tokens)),
+    );
     const transposed = editor.uniqueName('branch_transposed');
     pooled = editor.uniqueName('branch_pooled');
     editor.addNode('Transpose', [tensor], [transposed], { perm: { ints: [0, 2, 1] } });
-    editor.addNode('MatMul', [transposed, mean], [pooled]);
+    editor.addNode('MatMul', [transposed, firstAndMean], [pooled]);
   }
   editor.addNode('Flatten', [pooled], [features], { axis: { i: 1 } });
   return features;

@@ -1,11 +1,9 @@
-import { existsSync, readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { elementsOf, sha256Hex } from '@offramp/shared';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { onnx } from '#onnx';
+import { announceSkipped, backboneFiles } from '../testing.js';
 import { extractSegment } from './extract-segment.js';
 import { type BackboneProfile, profileBackbone } from './profile.js';
 import { readModel } from './read-model.js';
@@ -36,9 +34,6 @@ function visionTransformerMmacs(): number {
 
 const maxDifference = 1e-4;
 const batch = 2;
-const folder = fileURLToPath(new URL('../../../../shared/models', import.meta.url));
-const there = existsSync(folder);
-const files = there ? readdirSync(folder).filter((name) => name.endsWith('.onnx')) : [];
 
 async function run(
   model: Uint8Array | onnx.ModelProto,
@@ -59,23 +54,22 @@ function difference(a: Float32Array, b: Float32Array): number {
   return a.reduce((largest, value, i) => Math.max(largest, Math.abs(value - (b[i] as number))), 0);
 }
 
-// They lie beside the project where it is developed, and are not part of it.
-const skipped = !there && !process.env.CI;
-if (skipped) process.stderr.write(`SKIPPED: every cut of every backbone, as there is no folder ${folder}\n`);
-it.skipIf(skipped)('backbones lie beside the project', () => {
-  expect(files, `expected ${Object.keys(figures).join(', ')} in ${folder}`).toEqual(
+announceSkipped('every cut of every backbone');
+it.skipIf(backboneFiles.skipped)('backbones lie beside the project', () => {
+  const { names, folder } = backboneFiles;
+  expect(names, `expected ${Object.keys(figures).join(', ')} in ${folder}`).toEqual(
     expect.arrayContaining(Object.keys(figures)),
   );
 });
 
-describe.each(files)('%s', (file) => {
+describe.each(backboneFiles.names)('%s', (file) => {
   let bytes: Uint8Array;
   let backbone: BackboneProfile;
   let input: Float32Array;
   let whole: Float32Array;
 
   beforeAll(async () => {
-    bytes = await readFile(join(folder, file));
+    bytes = await readFile(backboneFiles.pathOf(file));
     backbone = await profileBackbone(readModel(bytes, file));
     const { shape } = backbone.input;
     input = Float32Array.from({ length: batch * elementsOf(shape) }, (_, i) => 2 * Math.sin(i ** 1.1));

@@ -1,0 +1,119 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Dataset, openDataset, subsetOf } from '@offramp/shared';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type AugmentOptions, augmentBackbone } from './augment-backbone.js';
+import type { BranchBody } from './branches/body.js';
+import { trainGraphBranches } from './branches/train-graph-branches.js';
+import { trainPoolBranches } from './branches/train-pool-branches.js';
+import { evaluateBundle } from './evaluate.js';
+import { profileBackbone } from './onnx/profile.js';
+import { readModelFile } from './onnx/read-model.js';
+import { pictureBatches } from './picture-batches.js';
+import { announceSkipped, backboneFiles } from './testing.js';
+
+const data = fileURLToPath(new URL('../../examples/fashion-mnist/data', import.meta.url));
+const counts = { pictures: 64, heldOut: 24, evaluated: 12 };
+const indices = Array.from({ length: counts.evaluated }, (_, i) => i);
+
+const graphTrainer = trainGraphBranches({
+  loss: { kind: 'separate', lambda: 0.5, distillation: 0.5, temperature: 2, reachFloor: 1 },
+  batchSize: 20,
+  learningRate: 3e-3,
+  weightDecay: 1e-2,
+  confidence: 'held-out',
+  augmentation: { flip: true, crop: 0 },
+});
+const body = (kind: BranchBody['kind']): BranchBody => ({
+  kind,
+  grid: 2,
+  reduce: kind === 'pool' ? 'none' : 'pool',
+});
+const recipes = [
+  { name: 'pool', body: body('pool'), reuse: false, trainer: trainPoolBranches },
+  { name: 'conv1 with reuse', body: body('conv1'), reuse: true, trainer: graphTrainer },
+];
+
+const options = {
+  branches: 2,
+  placement: 'linear',
+  cutPoints: null,
+  criterion: 'confidence',
+  targets: 'backbone',
+  epochs: 1,
+  holdOut: counts.heldOut,
+  calibration: null,
+  labels: null,
+  agreement: 0.3,
+  delta: 0.2,
+  deviceCost: 0.45,
+  seed: 1,
+  progress: { step: () => undefined, advance: () => undefined },
+} satisfies Partial<AugmentOptions>;
+
+announceSkipped('branches on every backbone');
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'offramp-every-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+it.skipIf(backboneFiles.skipped)('backbones lie beside the project', () => {
+  expect(backboneFiles.names, backboneFiles.folder).not.toEqual([]);
+});
+
+describe.each(backboneFiles.names)('%s', (file) => {
+  it.each(recipes)(
+    'gets branches whose bundle answers as it does: $name',
+    async ({ name, ...recipe }) => {
+      const path = backboneFiles.pathOf(file);
+      const backbone = await profileBackbone(await readModelFile(path));
+      const channels = backbone.input.shape[0] === 1 ? 1 : 3;
+      const pictures = await firstPictures(channels, counts.pictures);
+      const { bundle } = await augmentBackbone(path, pictures, join(folder, `${file} ${name}`), {
+        ...options,
+        ...recipe,
+        name: file,
+        preprocessing: { mean: Array(channels).fill(0.5), std: Array(channels).fill(0.3) },
+      });
+
+      const { stages, backbone: recorded } = bundle.manifest;
+      expect(stages.map(({ branch }) => branch?.reuse ?? null)).toEqual([false, recipe.reuse, null]);
+      expect(stages.reduce((sum, { segmentMacs }) => sum + segmentMacs, 0)).toBe(recorded.macs);
+      for (const { branch } of stages) {
+        const shape = backbone.cutPoints.find(({ tensor }) => tensor === branch?.cutPoint)?.shape;
+        if (branch) expect(branch.body.kind).toBe(shape?.length === 3 ? recipe.body.kind : 'pool');
+      }
+
+      const few = await firstPictures(channels, counts.evaluated);
+      const table = await evaluateBundle(bundle, few);
+      expect(table.branches.map(({ agrees }) => agrees.length)).toEqual([few.size, few.size]);
+      const session = await InferenceSession.create(path, { logSeverityLevel: 3 });
+      for await (const batch of pictureBatches(few, indices, bundle.manifest.input, counts.evaluated)) {
+        const input = new Tensor('float32', batch.input, [few.size, ...backbone.input.shape]);
+        const { data: scores } = (await session.run({ [backbone.input.name]: input }))[
+          backbone.output.name
+        ] as Tensor;
+        const { classes } = backbone.output;
+        const correct = indices.map((row) => {
+          const own = [...(scores as Float32Array).subarray(row * classes, (row + 1) * classes)];
+          return own.indexOf(Math.max(...own)) === few.labelAt(row) ? '1' : '0';
+        });
+        expect(table.correct?.at(-1)).toBe(correct.join(''));
+      }
+      await session.release();
+    },
+    30_000,
+  );
+});
+
+async function firstPictures(channels: 1 | 3, count: number): Promise<Dataset> {
+  const all = await openDataset(data, { split: 'test', channels });
+  return subsetOf(
+    all,
+    Array.from({ length: count }, (_, i) => i),
+  );
+}

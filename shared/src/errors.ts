@@ -1,6 +1,7 @@
 /**
  * Every error a person can meet. A code never changes its meaning; scripts may rely on it.
- * The exit status of the command line is 2 for `USAGE` and `CONFIG_INVALID`, and 1 for the others.
+ * The exit status of the command line is 2 for `USAGE` and `CONFIG_INVALID`, its own for `INTERRUPTED`, and 1 for the
+ * others.
  */
 export type ErrorCode =
   /** The command line asks for something that does not exist. */
@@ -35,6 +36,10 @@ export type ErrorCode =
   | 'REQUEST_INVALID'
   /** Results cannot be written where they should go. */
   | 'OUTPUT_FAILED'
+  /** Not a checkpoint of a training, or one that is broken. */
+  | 'CHECKPOINT_INVALID'
+  /** A person ended a job before it was done; the exit status is 130 for SIGINT and 143 for SIGTERM. */
+  | 'INTERRUPTED'
   | 'NATS_UNAVAILABLE'
   /** The NATS server runs without JetStream, or refuses what is asked of it. */
   | 'JETSTREAM_UNAVAILABLE'

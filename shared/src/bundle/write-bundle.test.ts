@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { sha256Hex } from '../digest.js';
 import { sampleBundle } from '../testing/sample-bundle.js';
 import { temporaryFolder } from '../testing/temporary-folder.js';
+import { Bundle } from './bundle.js';
 import { writeBundle } from './write-bundle.js';
 
 describe('writeBundle', () => {
@@ -67,6 +68,41 @@ describe('writeBundle', () => {
     );
     expect(await readdir(folder)).toEqual(['bundle']);
     expect(await bundle.readStages()).toHaveLength(3);
+  });
+
+  it('replaces nothing where the check of the new bundle fails', async () => {
+    const folder = await temporaryFolder();
+    const bundle = await writeBundle(join(folder, 'bundle'), sampleBundle());
+    const attempt = writeBundle(
+      bundle.directory,
+      { ...sampleBundle(), name: 'other' },
+      {
+        check: async ({ manifest }) => {
+          throw new Error(`${manifest.name} is no good`);
+        },
+      },
+    );
+    await expect(attempt).rejects.toThrow('other is no good');
+    expect(await readdir(folder)).toEqual(['bundle']);
+    expect((await Bundle.open(bundle.directory)).digest).toBe(bundle.digest);
+  });
+
+  it('says so where the system refuses to write', async () => {
+    // A name as long as the system takes leaves no room for the staging folder's.
+    const directory = join(await temporaryFolder(), 'b'.repeat(255));
+    await expect(writeBundle(directory, sampleBundle())).rejects.toMatchObject({
+      code: 'OUTPUT_FAILED',
+      message: expect.stringContaining('ENAMETOOLONG'),
+    });
+  });
+
+  it('refuses a folder inside a file', async () => {
+    const file = join(await temporaryFolder(), 'file');
+    await writeFile(file, 'precious');
+    await expect(writeBundle(join(file, 'a', 'bundle'), sampleBundle())).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining('lies in a file'),
+    });
   });
 });
 

@@ -1,8 +1,8 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { access, constants, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { CalibrationTable } from '../calibration/table.js';
 import { sha256Hex } from '../digest.js';
-import { OfframpError, systemCodeOf } from '../errors.js';
+import { messageOf, OfframpError, systemCodeOf } from '../errors.js';
 import { Bundle, manifestFileName } from './bundle.js';
 import { type BundleFile, type Manifest, manifestSchema } from './manifest.js';
 
@@ -12,49 +12,96 @@ export type BundleContents = Omit<Manifest, 'format' | 'formatVersion' | 'stages
   calibration: CalibrationTable;
 };
 
+export interface WriteBundleOptions {
+  /** Looks at the bundle while it is still beside its place; where this throws, nothing is replaced. */
+  check?: (bundle: Bundle) => Promise<void>;
+}
+
 /**
  * Writes a bundle. It appears whole or not at all: files go to a folder beside `directory`, which is then renamed.
  * A bundle that stood there before is replaced; anything else but an empty folder is left alone.
- * @throws OfframpError `CONFIG_INVALID` if something that is not a bundle stands there
+ * @throws OfframpError `CONFIG_INVALID` if something that is not a bundle stands there; `OUTPUT_FAILED` where
+ *   the disk is full or will not be written to, and the older bundle is as it was
  */
-export async function writeBundle(directory: string, contents: BundleContents): Promise<Bundle> {
+export async function writeBundle(
+  directory: string,
+  contents: BundleContents,
+  { check }: WriteBundleOptions = {},
+): Promise<Bundle> {
   await checkReplaceable(directory);
   // Resolved, because a staging folder named after `bundle/` would lie inside the bundle.
   const target = resolve(directory);
-  await mkdir(dirname(target), { recursive: true });
   const staging = `${target}.partial-${process.pid}`;
-  await rm(staging, { recursive: true, force: true });
-  await mkdir(join(staging, 'stages'), { recursive: true });
   try {
-    const write = async (path: string, bytes: Uint8Array): Promise<BundleFile> => {
-      await writeFile(join(staging, path), bytes);
-      return { path, bytes: bytes.byteLength, sha256: sha256Hex(bytes) };
-    };
-    const stages: Manifest['stages'] = [];
-    for (const [i, stage] of contents.stages.entries()) {
-      stages.push({ ...stage, model: await write(`stages/${i}.onnx`, stage.model) });
-    }
-    const table = await write('calibration.json', Buffer.from(JSON.stringify(contents.calibration)));
-    const manifest: Manifest = manifestSchema.parse({
-      format: 'offramp-bundle',
-      formatVersion: 1,
-      ...contents,
-      stages,
-      calibration: { table, samples: contents.calibration.samples },
-    });
-    await writeFile(join(staging, manifestFileName), `${JSON.stringify(manifest, null, 2)}\n`);
-    await rm(target, { recursive: true, force: true });
-    await rename(staging, target);
+    await orOutputFailed(directory, () => writeFiles(staging, contents));
+    await check?.(await Bundle.open(staging));
+    await orOutputFailed(directory, () => putInPlace(staging, target));
   } catch (error) {
-    await rm(staging, { recursive: true, force: true });
+    // Why it failed is what the person has to know, not that its rest cannot be removed either.
+    await rm(staging, { recursive: true, force: true }).catch(() => undefined);
     throw error;
   }
   return Bundle.open(directory);
 }
 
+async function writeFiles(staging: string, contents: BundleContents): Promise<void> {
+  await rm(staging, { recursive: true, force: true });
+  await mkdir(join(staging, 'stages'), { recursive: true });
+  const write = async (path: string, bytes: Uint8Array): Promise<BundleFile> => {
+    await writeFile(join(staging, path), bytes);
+    return { path, bytes: bytes.byteLength, sha256: sha256Hex(bytes) };
+  };
+  const stages: Manifest['stages'] = [];
+  for (const [i, stage] of contents.stages.entries()) {
+    stages.push({ ...stage, model: await write(`stages/${i}.onnx`, stage.model) });
+  }
+  const table = await write('calibration.json', Buffer.from(JSON.stringify(contents.calibration)));
+  const manifest: Manifest = manifestSchema.parse({
+    format: 'offramp-bundle',
+    formatVersion: 1,
+    ...contents,
+    stages,
+    calibration: { table, samples: contents.calibration.samples },
+  });
+  await writeFile(join(staging, manifestFileName), `${JSON.stringify(manifest, null, 2)}\n`);
+}
+
+/** What stood at `target` goes aside first, so that it can come back. */
+async function putInPlace(staging: string, target: string): Promise<void> {
+  const aside = `${target}.replaced-${process.pid}`;
+  const wasThere = await rename(target, aside).then(
+    () => true,
+    (error: unknown) => {
+      if (systemCodeOf(error) === 'ENOENT') return false;
+      throw error;
+    },
+  );
+  try {
+    await rename(staging, target);
+  } catch (error) {
+    if (wasThere) await rename(aside, target);
+    throw error;
+  }
+  await rm(aside, { recursive: true, force: true });
+}
+
+/** Says so where the system refuses to write. @throws OfframpError `OUTPUT_FAILED` */
+async function orOutputFailed(directory: string, write: () => Promise<void>): Promise<void> {
+  try {
+    await write();
+  } catch (cause) {
+    if (systemCodeOf(cause) === undefined) throw cause;
+    throw new OfframpError('OUTPUT_FAILED', `cannot write the bundle ${directory}: ${messageOf(cause)}`, {
+      cause,
+      hint: 'What stood there before is as it was. Make room, or name another folder.',
+    });
+  }
+}
+
 /**
- * Checks that a bundle may be written to `directory`: nothing is there, an empty folder, or a bundle.
- * @throws OfframpError `CONFIG_INVALID`
+ * Checks that a bundle may be written to `directory`: nothing is there, an empty folder, or a bundle; and that
+ * its parent folder can be written to.
+ * @throws OfframpError `CONFIG_INVALID`, `OUTPUT_FAILED`
  */
 export async function checkReplaceable(directory: string): Promise<void> {
   const refuse = (problem: string, cause?: unknown) =>
@@ -63,11 +110,23 @@ export async function checkReplaceable(directory: string): Promise<void> {
       cause,
     });
   const entries = await readdir(directory).catch((cause: unknown) => {
-    if (systemCodeOf(cause) === 'ENOENT') return [];
-    throw refuse('is not a folder', cause);
+    const code = systemCodeOf(cause);
+    if (code === 'ENOENT') return [];
+    throw refuse(code === 'ENOTDIR' ? 'is not a folder, or lies in a file' : 'cannot be read', cause);
   });
   if (entries.length > 0 && !(await holdsBundle(directory))) {
     throw refuse('is not empty and is not a bundle');
+  }
+  await orOutputFailed(directory, () => checkWritable(dirname(resolve(directory))));
+}
+
+/** The folder, or, where it does not exist yet, the one that it would be made in. */
+async function checkWritable(folder: string): Promise<void> {
+  try {
+    await access(folder, constants.W_OK);
+  } catch (error) {
+    if (systemCodeOf(error) !== 'ENOENT' || dirname(folder) === folder) throw error;
+    await checkWritable(dirname(folder));
   }
 }
 

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { basename } from 'node:path';
 import {
   alignLabels,
   type Bundle,
+  type BundleContents,
   type CalibrationTable,
   checkReplaceable,
   type Dataset,
@@ -18,6 +18,7 @@ import {
   preprocessingProblems,
   sha256Hex,
   subsetOf,
+  systemClock,
   type ThresholdOutcome,
   writeBundle,
 } from '@offramp/shared';
@@ -27,14 +28,23 @@ import type {
   BranchTrainer,
   ProgressListener,
   TrainingResult,
+  TrainingTask,
 } from './branches/branch-trainer.js';
 import { type Placement, placeBranches } from './branches/placement.js';
 import { buildStages, type PlacedBranch } from './build-stages.js';
 import { chooseThresholds } from './calibrate/choose-thresholds.js';
+import {
+  type CheckpointOptions,
+  checkpointPathOf,
+  TrainingCheckpoint,
+} from './checkpoint/training-checkpoint.js';
+import { trainingFacts } from './checkpoint/training-facts.js';
 import { evaluateBundle, roundConfidence } from './evaluate.js';
 import { splitHoldOut } from './hold-out.js';
+import { throwIfInterrupted } from './interruption.js';
 import { type BackboneProfile, type CutPoint, profileBackbone } from './onnx/profile.js';
 import { readModelFile } from './onnx/read-model.js';
+import { onnxruntimeVersion } from './onnxruntime-version.js';
 
 export interface AugmentOptions {
   name: string;
@@ -64,6 +74,10 @@ export interface AugmentOptions {
   seed: number;
   trainer: BranchTrainer;
   progress: ProgressListener;
+  /** Ends the work where it stands: with `INTERRUPTED`, and whatever stands at `out` as it was. */
+  signal?: AbortSignal;
+  /** Where given, a training that ends early leaves a checkpoint beside `out` (`checkpointPathOf`). */
+  checkpoint?: CheckpointOptions;
 }
 
 export interface AugmentResult {
@@ -83,7 +97,8 @@ const checkedPictures = 500;
  * @param modelPath an ONNX classifier
  * @param out where the bundle goes; an older bundle there is replaced
  * @throws OfframpError `MODEL_INVALID`, `MODEL_UNSUPPORTED`, `DATA_INVALID`, `CONFIG_INVALID`,
- *   `TRAINING_FAILED`, `IMAGE_INVALID`
+ *   `TRAINING_FAILED`, `IMAGE_INVALID`, `OUTPUT_FAILED`, `INTERRUPTED`; with `checkpoint`, `FILE_NOT_FOUND` and
+ *   `CHECKPOINT_INVALID`, too
  */
 export async function augmentBackbone(
   modelPath: string,
@@ -99,33 +114,51 @@ export async function augmentBackbone(
   const designs = designBranches(backbone, options);
   const { training, heldOut } = splitData(dataset, options);
 
-  const trained = await options.trainer({
-    backbone,
-    designs,
-    input,
-    training,
-    heldOut,
-    targets: options.targets === 'labels' ? trueLabelsOf(training, labels) : null,
-    criterion: options.criterion,
-    epochs: options.epochs,
-    seed: options.seed,
-    progress: options.progress,
-  });
+  // Labels are looked at before the training, which takes long.
+  const trueLabels = heldOut.labelled ? trueLabelsOf(heldOut, labels) : null;
+  const targets = options.targets === 'labels' ? targetsOf(training, labels) : null;
+  const { criterion, epochs, seed, progress, signal } = options;
+  const task = {
+    ...{ backbone, designs, input, training, heldOut, targets, criterion, epochs, seed, progress },
+    ...(signal ? { signal } : {}),
+  };
+  const file = { file: basename(modelPath), sha256: sha256Hex(await readFile(modelPath)) };
+  const data = { description: dataset.description, labels, trueLabels };
+  throwIfInterrupted(signal);
+  if (!options.checkpoint) return trainAndWrite(task, file, data, out, options);
+  const facts = trainingFacts(task, file.sha256);
+  const checkpoint = new TrainingCheckpoint(checkpointPathOf(out), facts, options.checkpoint, systemClock);
+  return checkpoint.protect(() => trainAndWrite({ ...task, checkpoint }, file, data, out, options));
+}
+
+interface LabelledData {
+  description: string;
+  /** The bundle's. */
+  labels: readonly string[];
+  /** Of the held-out pictures. */
+  trueLabels: number[] | null;
+}
+
+async function trainAndWrite(
+  task: TrainingTask,
+  file: { file: string; sha256: string },
+  data: LabelledData,
+  out: string,
+  options: AugmentOptions,
+): Promise<AugmentResult> {
+  const { backbone, designs, input, training, heldOut } = task;
+  const trained = await options.trainer(task);
+  throwIfInterrupted(options.signal);
   const placed = trained.branches.map(
     (branch, i): PlacedBranch => ({ branch, cutPoint: (designs[i] as BranchDesign).cutPoint }),
   );
-  const calibration = calibrationTable(trained, heldOut.labelled ? trueLabelsOf(heldOut, labels) : null);
+  const calibration = calibrationTable(trained, data.trueLabels);
   const stages = buildStages(backbone, placed);
   const manifestSoFar = {
     name: options.name,
     input,
-    labels: [...labels],
-    backbone: {
-      file: basename(modelPath),
-      sha256: sha256Hex(await readFile(modelPath)),
-      macs: backbone.macs,
-      parameters: backbone.parameters,
-    },
+    labels: [...data.labels],
+    backbone: { ...file, macs: backbone.macs, parameters: backbone.parameters },
     stages,
   };
   const costs = exitCosts(manifestSoFar);
@@ -133,14 +166,14 @@ export async function augmentBackbone(
   const { thresholds, outcome } = chooseThresholds(calibration, costs, options);
   options.progress.advance(1);
 
-  const bundle = await writeBundle(out, {
+  const contents: BundleContents = {
     ...manifestSoFar,
     policy: { thresholds, targetAgreement: options.agreement },
     deviceStages: Math.max(1, costs.filter((cost) => cost <= options.deviceCost).length),
     provenance: {
       offrampVersion,
       onnxruntimeVersion: onnxruntimeVersion(),
-      data: dataset.description,
+      data: data.description,
       trainingSamples: training.size,
       calibrationSamples: heldOut.size,
       seed: options.seed,
@@ -162,8 +195,10 @@ export async function augmentBackbone(
       },
     },
     calibration,
+  };
+  const bundle = await writeBundle(out, contents, {
+    check: (written) => checkBundle(written, heldOut, calibration, options),
   });
-  await checkBundle(bundle, heldOut, calibration, options.progress);
   const final = calibration.correct?.at(-1);
   return { bundle, outcome, backboneAccuracy: final ? shareOfOnes(final) : null };
 }
@@ -253,6 +288,19 @@ function splitData(dataset: Dataset, options: AugmentOptions): { training: Datas
   return { training: subsetOf(dataset, training), heldOut: subsetOf(dataset, heldOut) };
 }
 
+/** @throws OfframpError `DATA_INVALID` for labels that there is nothing to learn from */
+function targetsOf(training: Dataset, labels: readonly string[]): number[] {
+  const targets = trueLabelsOf(training, labels);
+  const [only, ...others] = new Set(targets);
+  if (only !== undefined && others.length === 0) {
+    throw new OfframpError(
+      'DATA_INVALID',
+      `${training.description}: expected labels of two classes at least, found only ${labels[only]}`,
+    );
+  }
+  return targets;
+}
+
 /** @throws OfframpError `DATA_INVALID` for data without labels, or with others than the model's */
 function trueLabelsOf(dataset: Dataset, labels: readonly string[]): number[] {
   const toLabel = alignLabels(dataset, labels);
@@ -302,7 +350,7 @@ async function checkBundle(
   bundle: Bundle,
   heldOut: Dataset,
   expected: CalibrationTable,
-  progress: ProgressListener,
+  { progress, signal }: AugmentOptions,
 ): Promise<void> {
   const total = Math.min(checkedPictures, heldOut.size);
   progress.step('checking the bundle', total);
@@ -310,6 +358,7 @@ async function checkBundle(
   const found = await evaluateBundle(bundle, heldOut, {
     limit: total,
     onProgress: (done) => {
+      throwIfInterrupted(signal);
       progress.advance(done - last);
       last = done;
     },
@@ -321,7 +370,7 @@ async function checkBundle(
     if (different > Math.max(1, total * 0.01)) {
       throw new OfframpError(
         'INTERNAL',
-        `branch ${branch} of ${bundle.directory} answers ${different} of ${total} pictures unlike in training`,
+        `branch ${branch} answers ${different} of ${total} pictures unlike in training`,
       );
     }
   });
@@ -329,9 +378,4 @@ async function checkBundle(
 
 function shareOfOnes(bits: string): number {
   return bits.length === 0 ? 0 : [...bits].filter((bit) => bit === '1').length / bits.length;
-}
-
-function onnxruntimeVersion(): string {
-  const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string };
-  return version;
 }

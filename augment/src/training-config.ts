@@ -57,7 +57,13 @@ export const trainingOptions = {
   reachFloor: unit
     .default(1)
     .describe('Weight in the loss of samples that the exits before are sure of; 1 weighs all alike'),
-  epochs: z.number().int().min(1).max(1000).default(15).describe('Passes over the training pictures'),
+  epochs: z
+    .number()
+    .int()
+    .min(0)
+    .max(1000)
+    .default(15)
+    .describe('Passes over the training pictures; 0 leaves the class heads untrained'),
   batchSize: z.number().int().min(8).max(4096).default(128).describe('Pictures per step of training'),
   learningRate: z.number().positive().max(1).default(3e-3).describe('At its highest'),
   weightDecay: z.number().min(0).max(1).default(1e-2).describe('Pulls weights towards 0, as in AdamW'),

@@ -1,25 +1,33 @@
 import type { ProgressListener } from '@offramp/augment';
 import { Presets, SingleBar } from 'cli-progress';
+import { formatDuration } from './units.js';
 
 const barFormat = '{title} {bar} {percentage} % {note} {left}';
-const barSize = 24;
 const titleWidth = 34;
+/** The note of a training takes about 40 columns. */
+const barSizeFor = (columns: number) => (columns < 110 ? 8 : 24);
+
+interface Step {
+  title: string;
+  total: number;
+  done: number;
+  /** Done when it began. */
+  before: number;
+  startedMs: number;
+  note: string;
+}
 
 /** Shows steps as progress bars on a terminal, and as one line per finished step elsewhere. On standard error. */
 export class ProgressBar implements ProgressListener {
   private bar: SingleBar | null = null;
-  private current: { title: string; total: number; done: number; started: number; note: string } | null =
-    null;
+  private current: Step | null = null;
+  /** However the process ends, the cursor comes back. */
+  private readonly onExit = () => this.bar?.stop();
 
-  step(title: string, total: number): void {
+  step(title: string, total: number, done = 0): void {
     this.stop();
-    this.current = { title, total, done: 0, started: performance.now(), note: '' };
-    if (!process.stderr.isTTY) return;
-    this.bar = new SingleBar(
-      { format: barFormat, barsize: barSize, hideCursor: true, stream: process.stderr, gracefulExit: false },
-      Presets.shades_classic,
-    );
-    this.bar.start(total, 0, { title: title.padEnd(titleWidth), note: '', left: '' });
+    this.current = { title, total, done, before: done, startedMs: performance.now(), note: '' };
+    this.show();
   }
 
   advance(by: number, note?: string): void {
@@ -27,25 +35,50 @@ export class ProgressBar implements ProgressListener {
     if (!current) return;
     current.done += by;
     current.note = note ?? current.note;
-    const elapsed = performance.now() - current.started;
-    const left = current.done === 0 ? 0 : (elapsed / current.done) * (current.total - current.done);
+    const elapsedMs = performance.now() - current.startedMs;
+    const doneHere = current.done - current.before;
+    const leftMs = doneHere === 0 ? 0 : (elapsedMs / doneHere) * (current.total - current.done);
     this.bar?.update(current.done, {
       note: current.note,
-      left: left >= 1000 ? `${Math.ceil(left / 1000)} s left` : '',
+      left: leftMs >= 1000 ? `${formatDuration(leftMs)} left` : '',
     });
+  }
+
+  /** A line of its own; the step goes on below it. */
+  say(line: string): void {
+    this.hide();
+    process.stderr.write(`${line}\n`);
+    this.show();
   }
 
   /** Ends the current step. */
   stop(): void {
     const { current } = this;
-    this.bar?.stop();
-    this.bar = null;
+    this.hide();
     this.current = null;
     if (current && !process.stderr.isTTY) {
-      const seconds = ((performance.now() - current.started) / 1000).toFixed(1);
+      const seconds = ((performance.now() - current.startedMs) / 1000).toFixed(1);
       process.stderr.write(
         `${current.title}: ${current.done} of ${current.total} in ${seconds} s${current.note ? `, ${current.note}` : ''}\n`,
       );
     }
+  }
+
+  private show(): void {
+    if (!this.current || !process.stderr.isTTY) return;
+    const { title, total, done, note } = this.current;
+    const barsize = barSizeFor(process.stderr.columns);
+    this.bar = new SingleBar(
+      { format: barFormat, barsize, hideCursor: true, stream: process.stderr, gracefulExit: false },
+      Presets.shades_classic,
+    );
+    this.bar.start(total, done, { title: title.padEnd(titleWidth), note, left: '' });
+    process.on('exit', this.onExit);
+  }
+
+  private hide(): void {
+    process.off('exit', this.onExit);
+    this.bar?.stop();
+    this.bar = null;
   }
 }

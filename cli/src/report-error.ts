@@ -1,4 +1,5 @@
 import { isOfframpError, messageOf } from '@offramp/shared';
+import { isEndingSignal, signalStatus } from './interruptible.js';
 
 /**
  * Tells a person what went wrong: code, message, hint; the stack only for errors that are our own fault.
@@ -8,6 +9,8 @@ export function reportError(error: unknown, out: NodeJS.WritableStream = process
   if (isOfframpError(error)) {
     out.write(`error [${error.code}]: ${error.message}\n`);
     if (error.hint) out.write(`  ${error.hint}\n`);
+    if (error.code === 'INTERRUPTED')
+      return signalStatus[isEndingSignal(error.cause) ? error.cause : 'SIGINT'];
     return error.code === 'USAGE' || error.code === 'CONFIG_INVALID' ? 2 : 1;
   }
   out.write(

@@ -1,4 +1,5 @@
 import type { BranchManifest, Dataset, ExitCriterion, InputSpecification } from '@offramp/shared';
+import type { TrainingCheckpoint } from '../checkpoint/training-checkpoint.js';
 import type { GraphEditor } from '../onnx/graph-editor.js';
 import type { BackboneProfile, CutPoint } from '../onnx/profile.js';
 import type { BranchBody } from './body.js';
@@ -28,6 +29,10 @@ export interface TrainingTask {
   epochs: number;
   seed: number;
   progress: ProgressListener;
+  /** Ends the training where it stands: with `INTERRUPTED`. */
+  signal?: AbortSignal;
+  /** For trainers that take long enough: what to go on from, and where to leave it for another run. */
+  checkpoint?: TrainingCheckpoint;
 }
 
 /** A branch that is ready to be attached. */
@@ -57,8 +62,8 @@ export type BranchTrainer = (task: TrainingTask) => Promise<TrainingResult>;
 
 /** Hears how far a long job has come. */
 export interface ProgressListener {
-  /** A step begins; it will count up to `total`. */
-  step(title: string, total: number): void;
+  /** A step begins; it will count up to `total`, from `done` where it was begun before. */
+  step(title: string, total: number, done?: number): void;
   /** @param note what to show beside the count, such as the loss */
   advance(by: number, note?: string): void;
 }

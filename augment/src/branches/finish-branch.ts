@@ -1,4 +1,5 @@
 import { argMax, type BranchManifest } from '@offramp/shared';
+import { throwIfInterrupted } from '../interruption.js';
 import type { GraphEditor } from '../onnx/graph-editor.js';
 import { type Matrix, rowOf } from '../training/matrix.js';
 import type { BranchDesign, TrainedBranch, TrainingTask } from './branch-trainer.js';
@@ -42,9 +43,10 @@ export async function finishBranches(
     const agrees = label.map((answer, row) => (answer === heldOutLabels[row] ? 1 : 0));
     const fitted =
       branch.joint ??
-      (await fitConfidence(task.criterion, branch.heldOut, previous, agrees, task.seed, () =>
-        task.progress.advance(1),
-      ));
+      (await fitConfidence(task.criterion, branch.heldOut, previous, agrees, task.seed, () => {
+        throwIfInterrupted(task.signal);
+        task.progress.advance(1);
+      }));
     const weights = confidenceWeights(fitted.head);
     finished.push({
       body: branch.body,

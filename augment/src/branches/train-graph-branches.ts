@@ -7,7 +7,9 @@ import { GraphBuilder } from '../autodiff/graph-builder.js';
 import { lecunNormal } from '../autodiff/initialise.js';
 import type { Tensor } from '../autodiff/tensor.js';
 import { TrainingStep } from '../autodiff/training-step.js';
+import type { TrainingFacts } from '../checkpoint/checkpoint-file.js';
 import { FittedPictures } from '../fitted-pictures.js';
+import { throwIfInterrupted } from '../interruption.js';
 import { epochBatches } from '../picture-batches.js';
 import { type Matrix, matrixOf } from '../training/matrix.js';
 import { type BackboneRunner, openBackbone } from './backbone-runner.js';
@@ -15,6 +17,8 @@ import { buildBody } from './body.js';
 import type { BranchDesign, BranchTrainer, TrainingTask } from './branch-trainer.js';
 import { type ClassTrainedBranch, finishBranches } from './finish-branch.js';
 import { branchLoss, type LossOptions } from './losses.js';
+import { expectSeveralClasses } from './several-classes.js';
+import { TrainingNote } from './training-note.js';
 
 export interface GraphTrainingOptions {
   loss: LossOptions;
@@ -101,6 +105,7 @@ interface BranchGraph {
 }
 
 const activationInput = (branch: number) => `activation${branch}`;
+const logitsOutput = (branch: number) => `logits${branch}`;
 const previousInput = (branch: number) => `previous${branch}`;
 
 /**
@@ -182,16 +187,24 @@ async function train(
   const step = await TrainingStep.compile(g, loss, {
     seed: task.seed,
     optimizer: { weightDecay: options.weightDecay },
+    outputs: Object.fromEntries(parts.map(({ logits }, i) => [logitsOutput(i), logits])),
   });
   try {
-    task.progress.step('training the branches', totalSteps);
+    const saved = await task.checkpoint?.begin(trainingFacts(options));
+    if (saved) step.load(saved);
+    if (task.epochs > 0) task.progress.step('training the branches', totalSteps, step.stepCount);
     const pictures = new FittedPictures(task.training, task.input);
     const indices = Array.from({ length: task.training.size }, (_, i) => i);
-    let average = Number.NaN;
-    for (let epoch = 0; epoch < task.epochs; epoch++) {
+    const note = new TrainingNote(parts.length);
+    const answers = new Set<number>();
+    const firstWholeEpoch = Math.ceil(step.stepCount / stepsPerEpoch);
+    // All that a step depends on follows from its number, so that a training goes on as if it had never stopped.
+    for (let epoch = Math.floor(step.stepCount / stepsPerEpoch); epoch < task.epochs; epoch++) {
       const { seed } = task;
       const { augmentation } = options;
-      for await (const batch of epochBatches(pictures, indices, { seed, epoch, augmentation, batchSize })) {
+      const firstBatch = step.stepCount % stepsPerEpoch;
+      const order = { seed, epoch, augmentation, batchSize, firstBatch };
+      for await (const batch of epochBatches(pictures, indices, order)) {
         if (batch.indices.length < batchSize) break;
         const { output, labels, tensors } = await backbone.run(batch.input, batchSize);
         const targets = Int32Array.from(
@@ -203,16 +216,31 @@ async function train(
           feeds[activationInput(i)] = tensor;
         });
         const rate = learningRateAt(step.stepCount / totalSteps) * options.learningRate;
-        const result = await step.step(feeds, rate);
-        average = Number.isNaN(average) ? result.loss : 0.98 * average + 0.02 * result.loss;
-        task.progress.advance(1, `loss ${average.toFixed(4)}`);
+        const { loss, outputs } = await step.step(feeds, rate);
+        note.add(
+          loss,
+          parts.map((_, i) => outputs[logitsOutput(i)] as Float32Array),
+          labels,
+        );
+        for (const label of labels) answers.add(label);
+        task.progress.advance(1, String(note));
         await eventLoopTurn();
+        if (task.signal?.aborted) task.checkpoint?.keep(step.save());
+        throwIfInterrupted(task.signal);
+        await task.checkpoint?.offer(() => step.save());
       }
+      if (epoch === firstWholeEpoch && task.targets === null) expectSeveralClasses(answers);
     }
+    task.checkpoint?.keep(step.save());
     return step.parameters();
   } finally {
     await step.close();
   }
+}
+
+function trainingFacts({ loss, augmentation, ...others }: GraphTrainingOptions): TrainingFacts {
+  const { kind, ...weights } = loss;
+  return { trainer: 'graph', loss: kind, ...weights, ...augmentation, ...others };
 }
 
 function learningRateAt(progress: number): number {
@@ -260,6 +288,7 @@ async function runHeldOut(
         scores[i]?.values.set(outputs.confidence as Float32Array, batch.start);
       }
       task.progress.advance(count);
+      throwIfInterrupted(task.signal);
     }
   } finally {
     await Promise.all(sessions.map((session) => session.close()));

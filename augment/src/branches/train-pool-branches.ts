@@ -1,5 +1,6 @@
 import { setImmediate as eventLoopTurn } from 'node:timers/promises';
 import { OfframpError } from '@offramp/shared';
+import { throwIfInterrupted } from '../interruption.js';
 import { applyLinearClassifier, trainLinearClassifier } from '../training/linear-classifier.js';
 import { type Matrix, matrixOf } from '../training/matrix.js';
 import { openBackbone } from './backbone-runner.js';
@@ -7,6 +8,7 @@ import type { BranchTrainer, TrainingTask } from './branch-trainer.js';
 import { type ClassTrainedBranch, finishBranches } from './finish-branch.js';
 import { addClassHead } from './heads.js';
 import { addPoolBody, poolGeometry } from './pool-body.js';
+import { expectSeveralClasses } from './several-classes.js';
 
 const classHead = { batchSize: 128, learningRate: 2e-3, l2: 1e-4 };
 
@@ -22,11 +24,16 @@ export const trainPoolBranches: BranchTrainer = async (task) => {
   if (task.designs.some(({ body, reuse }) => body.kind !== 'pool' || reuse)) {
     throw new OfframpError('CONFIG_INVALID', 'expected branches with the body pool and without reuse');
   }
+  // Fast enough to do without one: another trainer's is refused.
+  await task.checkpoint?.begin({ trainer: 'pool' });
   const training = await pooledFeatures(task, task.training, 'running the backbone');
+  if (task.targets === null && task.epochs > 0) expectSeveralClasses(new Set(training.labels));
   const heldOut = await pooledFeatures(task, task.heldOut, 'running the backbone on held-out pictures');
   const branches: ClassTrainedBranch[] = [];
   for (const [i, design] of task.designs.entries()) {
-    task.progress.step(`training branch ${i + 1} of ${task.designs.length}`, task.epochs);
+    if (task.epochs > 0) {
+      task.progress.step(`training branch ${i + 1} of ${task.designs.length}`, task.epochs);
+    }
     const features = training.pooled[i] as Matrix;
     const head = await trainLinearClassifier(features, task.targets ?? training.labels, {
       ...classHead,
@@ -36,6 +43,7 @@ export const trainPoolBranches: BranchTrainer = async (task) => {
       onEpoch: async (_, loss) => {
         task.progress.advance(1, `loss ${loss.toFixed(4)}`);
         await eventLoopTurn();
+        throwIfInterrupted(task.signal);
       },
     });
     const { shape } = design.cutPoint;
@@ -86,6 +94,7 @@ async function pooledFeatures(
         matrix.values.set(batch.tensors[i] as Float32Array, batch.start * matrix.width);
       });
       task.progress.advance(batch.labels.length);
+      throwIfInterrupted(task.signal);
     }
   } finally {
     await runner.close();

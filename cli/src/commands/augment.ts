@@ -1,7 +1,10 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import {
+  type AugmentOptions,
   augmentBackbone,
+  checkpointPathOf,
   profileBackbone,
   readModelFile,
   trainerFor,
@@ -12,6 +15,7 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { configCommand } from '../config-command.js';
 import { dataOptions, openData } from '../data-options.js';
+import { interruptible } from '../interruptible.js';
 import { preprocessingOptions, resolvePreprocessing } from '../preprocessing-options.js';
 import { ProgressBar } from '../progress-bar.js';
 import { formatInteger, formatPercent } from '../units.js';
@@ -42,6 +46,19 @@ const definition = defineConfig('augment', {
     .positive()
     .default(0.45)
     .describe("Share of the backbone's cost up to which the device runs stages"),
+  checkpointMinutes: z
+    .number()
+    .min(0)
+    .default(5)
+    .describe(
+      'Minutes between checkpoints of the training, beside --out; 0: only when it is interrupted. Bodies of pooling alone train in one pass and leave none',
+    ),
+  resume: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Go on from the checkpoint that an interrupted training left; the bundle is the same as without',
+    ),
   calibrateOn: z.string().optional().meta({
     description: 'Other pictures to fit confidence heads and choose thresholds on, instead of held-out ones',
     fallback: 'hold some out',
@@ -67,7 +84,11 @@ async function augment(config: ConfigOf<typeof definition>, modelPath: string): 
       ? null
       : await openData({ ...config, data: config.calibrateOn }, input.shape[0] === 1 ? 1 : 3);
   const progress = new ProgressBar();
-  const { bundle, outcome, backboneAccuracy } = await augmentBackbone(modelPath, dataset, config.out, {
+  const path = checkpointPathOf(config.out);
+  if (!config.resume && existsSync(path)) {
+    process.stderr.write(`${path} is left of an interrupted training; --resume would go on from there\n`);
+  }
+  const options = {
     ...config,
     name: config.name ?? basename(modelPath, extname(modelPath)),
     labels: config.labels === undefined ? null : await readLabels(config.labels),
@@ -77,7 +98,12 @@ async function augment(config: ConfigOf<typeof definition>, modelPath: string): 
     calibration,
     trainer: trainerFor(config),
     progress,
-  }).finally(() => progress.stop());
+    checkpoint: { everyMinutes: config.checkpointMinutes, resume: config.resume },
+  } satisfies AugmentOptions;
+  const { bundle, outcome, backboneAccuracy } = await interruptible(
+    (signal) => augmentBackbone(modelPath, dataset, config.out, { ...options, signal }),
+    (signal) => progress.say(`${signal}: coming to an end; once more ends at once`),
+  ).finally(() => progress.stop());
 
   const { manifest } = bundle;
   const macs = exitMacs(manifest);

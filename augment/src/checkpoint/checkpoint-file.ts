@@ -1,0 +1,83 @@
+import { open, readFile, rename, rm } from 'node:fs/promises';
+import { messageOf, OfframpError, sha256Hex, systemCodeOf } from '@offramp/shared';
+import { z } from 'zod';
+
+/** What a training depends on, each under the name that a person knows it by. */
+export type TrainingFacts = Readonly<Record<string, string | number | boolean>>;
+
+const format = 'offramp-checkpoint-1';
+const headerSchema = z.object({
+  format: z.literal(format),
+  facts: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+  state: z.object({ bytes: z.int().min(0), sha256: z.string() }),
+});
+
+/** A training that can be gone on with. */
+export interface CheckpointContents {
+  facts: TrainingFacts;
+  /** What the trainer needs to go on. */
+  state: Uint8Array;
+}
+
+/**
+ * Writes a header (one line of JSON) and the state. The file appears whole or not at all, and stays after a power cut.
+ * @throws OfframpError `OUTPUT_FAILED`
+ */
+export async function writeCheckpointFile(path: string, { facts, state }: CheckpointContents): Promise<void> {
+  const header = { format, facts, state: { bytes: state.byteLength, sha256: sha256Hex(state) } };
+  const partial = `${path}.partial-${process.pid}`;
+  try {
+    const file = await open(partial, 'w');
+    try {
+      await file.writeFile(`${JSON.stringify(header)}\n`);
+      await file.writeFile(state);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(partial, path);
+  } catch (cause) {
+    await rm(partial, { force: true }).catch(() => undefined);
+    throw new OfframpError('OUTPUT_FAILED', `cannot write the checkpoint ${path}: ${messageOf(cause)}`, {
+      cause,
+    });
+  }
+}
+
+/** @throws OfframpError `FILE_NOT_FOUND`; `CHECKPOINT_INVALID` for a file that is none, or is broken */
+export async function readCheckpointFile(path: string): Promise<CheckpointContents> {
+  const startAnew = 'Without --resume the training starts anew.';
+  const bytes = await readFile(path).catch((cause: unknown) => {
+    if (systemCodeOf(cause) === 'ENOENT') {
+      throw new OfframpError('FILE_NOT_FOUND', `no checkpoint at ${path}`, { hint: startAnew, cause });
+    }
+    throw new OfframpError('CHECKPOINT_INVALID', `cannot read ${path}: ${messageOf(cause)}`, { cause });
+  });
+  const refuse = (problem: string) =>
+    new OfframpError('CHECKPOINT_INVALID', `${path}: ${problem}`, { hint: startAnew });
+  const lineEnd = bytes.indexOf('\n');
+  const header = headerOf(bytes.subarray(0, Math.max(0, lineEnd)));
+  if (!header) throw refuse('expected a checkpoint of offramp augment');
+  const state = bytes.subarray(lineEnd + 1);
+  if (state.length !== header.state.bytes) {
+    throw refuse(`expected ${header.state.bytes} bytes of state, found ${state.length}`);
+  }
+  if (sha256Hex(state) !== header.state.sha256) throw refuse('is not what was written: its digest differs');
+  return { facts: header.facts, state };
+}
+
+function headerOf(line: Buffer): z.output<typeof headerSchema> | null {
+  try {
+    return headerSchema.parse(JSON.parse(line.toString('utf8')));
+  } catch {
+    return null;
+  }
+}
+
+/** What differs between two runs: `epochs 3, now 5`. */
+export function differingFacts(before: TrainingFacts, now: TrainingFacts): string[] {
+  const names = new Set([...Object.keys(before), ...Object.keys(now)]);
+  return [...names]
+    .filter((name) => before[name] !== now[name])
+    .map((name) => `${name} ${before[name] ?? 'not set'}, now ${now[name] ?? 'not set'}`);
+}

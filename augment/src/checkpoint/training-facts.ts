@@ -1,0 +1,33 @@
+import { createHash } from 'node:crypto';
+import { type Dataset, offrampVersion } from '@offramp/shared';
+import type { TrainingTask } from '../branches/branch-trainer.js';
+import { onnxruntimeVersion } from '../onnxruntime-version.js';
+import type { TrainingFacts } from './checkpoint-file.js';
+
+/** What any training depends on. What a trainer was told besides, it adds itself. */
+export function trainingFacts(task: TrainingTask, backboneSha256: string): TrainingFacts {
+  const { preprocessing } = task.input;
+  return {
+    offramp: offrampVersion,
+    'ONNX Runtime': onnxruntimeVersion(),
+    backbone: backboneSha256,
+    data: task.training.description,
+    pictures: task.training.size,
+    'names and labels': namesSha256(task.training),
+    preprocessing: JSON.stringify(preprocessing),
+    branches: task.designs
+      .map(
+        ({ cutPoint, body, reuse }) => `${cutPoint.tensor} ${JSON.stringify(body)}${reuse ? ' reuse' : ''}`,
+      )
+      .join(', '),
+    targets: task.targets ? 'labels' : 'backbone',
+    epochs: task.epochs,
+    seed: task.seed,
+  };
+}
+
+function namesSha256(dataset: Dataset): string {
+  const hash = createHash('sha256');
+  for (let i = 0; i < dataset.size; i++) hash.update(`${dataset.nameAt(i)}\0${dataset.labelAt(i)}\n`);
+  return hash.digest('hex');
+}

@@ -6,6 +6,8 @@ import { Bundle, type Dataset, openDataset, subsetOf } from '@offramp/shared';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AugmentOptions, augmentBackbone, distinctCutPoints } from './augment-backbone.js';
+import { noAugmentation } from './augmentation.js';
+import { trainGraphBranches } from './branches/train-graph-branches.js';
 import { trainPoolBranches } from './branches/train-pool-branches.js';
 import { evaluateBundle } from './evaluate.js';
 import type { GraphEditor } from './onnx/graph-editor.js';
@@ -121,6 +123,91 @@ describe('a model that no pictures fit', () => {
       code: 'MODEL_UNSUPPORTED',
       message: expect.stringMatching(message),
       ...(hint ? { hint: expect.stringMatching(hint) } : {}),
+    });
+  });
+});
+
+describe('augmentBackbone on data that teach nothing', () => {
+  const few = (count: number) =>
+    subsetOf(
+      pictures,
+      Array.from({ length: count }, (_, i) => i),
+    );
+  const graph: Partial<AugmentOptions> = {
+    body: { kind: 'conv1', grid: 2, reduce: 'pool' },
+    trainer: trainGraphBranches({
+      loss: { kind: 'separate', lambda: 0.5, distillation: 0.5, temperature: 2, reachFloor: 1 },
+      batchSize: 32,
+      learningRate: 3e-3,
+      weightDecay: 1e-2,
+      confidence: 'held-out',
+      augmentation: noAugmentation,
+    }),
+  };
+  const trainers = [
+    ['pool', {}],
+    ['graph', graph],
+  ] as const;
+
+  it.each(trainers)(
+    '%s: leaves class heads untrained in no epochs, and the bundle is whole',
+    async (name, trainer) => {
+      const { bundle } = await augmentBackbone(model, few(120), join(folder, `untrained-${name}`), {
+        ...{ ...options, ...trainer },
+        ...{ epochs: 0, holdOut: 60, agreement: 0.98 },
+      });
+      expect(await bundle.readStages()).toHaveLength(3);
+      const { policy, calibration } = bundle.manifest;
+      expect(calibration.samples).toBe(60);
+      for (const threshold of policy.thresholds) expect(threshold).toBeGreaterThan(0);
+    },
+  );
+
+  it.each(trainers)('%s: trains on fewer pictures than a batch', async (name, trainer) => {
+    const { bundle } = await augmentBackbone(model, few(14), join(folder, `few-${name}`), {
+      ...{ ...options, ...trainer },
+      ...{ epochs: 1, holdOut: 4 },
+    });
+    expect(bundle.manifest.provenance).toMatchObject({ trainingSamples: 10, calibrationSamples: 4 });
+  });
+
+  it.each(trainers)('%s: refuses pictures that the backbone gives one answer for', async (name, trainer) => {
+    const same = subsetOf(pictures, new Array(60).fill(7));
+    const out = join(folder, `same-${name}`);
+    await expect(
+      augmentBackbone(model, same, out, { ...options, ...trainer, epochs: 1, holdOut: 10 }),
+    ).rejects.toMatchObject({
+      code: 'TRAINING_FAILED',
+      message: expect.stringMatching(/same answer for all training pictures, class \d/),
+      hint: expect.stringContaining('preprocessing'),
+    });
+  });
+
+  it('refuses labels of one class, and labels that the model does not have, before the training', async () => {
+    const attempt = (dataset: Dataset, change: Partial<AugmentOptions>) =>
+      augmentBackbone(model, dataset, join(folder, 'labels'), {
+        ...{ ...options, ...change },
+        trainer: () => Promise.reject(new Error('the training began')),
+      });
+    const shirts: Dataset = { ...pictures, labelAt: () => 6 };
+    await expect(attempt(shirts, { targets: 'labels' })).rejects.toMatchObject({
+      code: 'DATA_INVALID',
+      message: expect.stringContaining('found only'),
+    });
+    const beyond: Dataset = { ...pictures, classNames: null, labelAt: (i) => i % 12 };
+    await expect(attempt(beyond, {})).rejects.toMatchObject({
+      code: 'DATA_INVALID',
+      message: expect.stringMatching(/expected labels below 10.*found 1[01]/),
+    });
+    const animals: Dataset = { ...pictures, classNames: ['cat', 'dog'] };
+    await expect(attempt(animals, {})).rejects.toMatchObject({
+      code: 'DATA_INVALID',
+      message: expect.stringMatching(/expected 10 labels.*found 2/),
+    });
+    const labels = Array.from('abcdefghij');
+    await expect(attempt(animals, { labels })).rejects.toMatchObject({
+      code: 'DATA_INVALID',
+      message: expect.stringMatching(/expected classes named a, b.*found cat, dog/),
     });
   });
 });

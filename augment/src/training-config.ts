@@ -4,7 +4,7 @@ import type { BranchTrainer } from './branches/branch-trainer.js';
 import { lossKinds } from './branches/losses.js';
 import { placements } from './branches/placement.js';
 import { trainGraphBranches } from './branches/train-graph-branches.js';
-import { trainPoolBranches } from './branches/train-pool-branches.js';
+import { pooledBytes, trainPoolBranches } from './branches/train-pool-branches.js';
 
 const unit = z.number().min(0).max(1);
 
@@ -80,6 +80,9 @@ export const trainingOptions = {
 
 export type TrainingOptions = z.infer<z.ZodObject<typeof trainingOptions>>;
 
+/** Pooled activations may take so much memory; what would take more is trained by gradients, which keeps none. */
+const maxPooledBytes = 2 ** 30;
+
 /**
  * The trainer for these options: pooling alone is trained in one pass of the backbone, all else by gradients.
  * @throws OfframpError `CONFIG_INVALID` for options that the trainer does not have
@@ -94,8 +97,7 @@ export function trainerFor(options: TrainingOptions): BranchTrainer {
     });
   }
   const pooledOnly = body === 'pool' && !reuse && !flip && crop === 0 && confidence === 'held-out';
-  if (pooledOnly) return trainPoolBranches;
-  return trainGraphBranches({
+  const byGradients = trainGraphBranches({
     loss: { kind, lambda, distillation, temperature, reachFloor },
     batchSize: options.batchSize,
     learningRate: options.learningRate,
@@ -103,4 +105,6 @@ export function trainerFor(options: TrainingOptions): BranchTrainer {
     confidence,
     augmentation: { flip, crop },
   });
+  if (!pooledOnly) return byGradients;
+  return (task) => (pooledBytes(task) <= maxPooledBytes ? trainPoolBranches(task) : byGradients(task));
 }

@@ -193,7 +193,7 @@ export class TrainingStep {
     const loss = Number(results[names.loss]?.data[0]);
     if (!Number.isFinite(loss)) {
       throw new OfframpError('TRAINING_FAILED', `the loss is ${loss} at step ${this.steps + 1}`, {
-        hint: 'Try a smaller learning rate, and look for values that are no numbers in the data.',
+        hint: 'Try a smaller learning rate, and check the preprocessing: mean and std must be those the model was trained with.',
       });
     }
     this.steps++;

@@ -64,6 +64,15 @@ export const trainPoolBranches: BranchTrainer = async (task) => {
   return { branches: await finishBranches(task, branches, heldOut.labels), heldOutLabels: heldOut.labels };
 };
 
+/** What {@link trainPoolBranches} keeps in memory. */
+export function pooledBytes({ designs, training, heldOut }: TrainingTask): number {
+  const features = designs.reduce(
+    (sum, { cutPoint, body }) => sum + poolGeometry(cutPoint.shape, body.grid).features,
+    0,
+  );
+  return features * (training.size + heldOut.size) * Float32Array.BYTES_PER_ELEMENT;
+}
+
 interface PooledFeatures {
   /** One per design: a row per picture. */
   pooled: Matrix[];

@@ -1,0 +1,156 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Bundle, type Dataset, openDataset, subsetOf } from '@offramp/shared';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type AugmentOptions, augmentBackbone } from './augment-backbone.js';
+import type { ProgressListener } from './branches/branch-trainer.js';
+import { trainGraphBranches } from './branches/train-graph-branches.js';
+import { trainPoolBranches } from './branches/train-pool-branches.js';
+import { checkpointPathOf } from './checkpoint/training-checkpoint.js';
+
+const example = fileURLToPath(new URL('../../examples/fashion-mnist', import.meta.url));
+const model = join(example, 'model/fashion-resnet56.onnx');
+
+const graph = trainGraphBranches({
+  loss: { kind: 'separate', lambda: 0.5, distillation: 0.5, temperature: 2, reachFloor: 1 },
+  batchSize: 32,
+  learningRate: 3e-3,
+  weightDecay: 1e-2,
+  confidence: 'held-out',
+  augmentation: { flip: true, crop: 2 },
+});
+const options: AugmentOptions = {
+  name: 'test',
+  branches: 2,
+  placement: 'linear',
+  cutPoints: null,
+  body: { kind: 'conv1', grid: 2, reduce: 'pool' },
+  reuse: true,
+  criterion: 'confidence',
+  targets: 'backbone',
+  epochs: 2,
+  holdOut: 100,
+  calibration: null,
+  preprocessing: { mean: [0.286], std: [0.353] },
+  labels: null,
+  agreement: 0.8,
+  delta: 0.1,
+  deviceCost: 0.45,
+  seed: 3,
+  trainer: graph,
+  progress: { step: () => undefined, advance: () => undefined },
+  checkpoint: { everyMinutes: 0, resume: false },
+};
+const pooled: Partial<AugmentOptions> = {
+  body: { kind: 'pool', grid: 2, reduce: 'none' },
+  reuse: false,
+  trainer: trainPoolBranches,
+};
+
+/** Gives the signal when a step has come so far. */
+function interruptAt(title: RegExp, count: number) {
+  const controller = new AbortController();
+  const titles: string[] = [];
+  let done = 0;
+  const progress: ProgressListener = {
+    step(next) {
+      titles.push(next);
+      done = 0;
+    },
+    advance() {
+      done++;
+      if (done === count && title.test(titles.at(-1) ?? '')) controller.abort('SIGINT');
+    },
+  };
+  return { progress, titles, signal: controller.signal };
+}
+
+let folder: string;
+let pictures: Dataset;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'offramp-interruption-'));
+  const all = await openDataset(join(example, 'data'), { split: 'test' });
+  pictures = subsetOf(
+    all,
+    Array.from({ length: 270 }, (_, i) => i),
+  );
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe('an interrupted augmentBackbone', () => {
+  it('goes on from its checkpoint to the same bundle, wherever it was stopped', async () => {
+    const out = join(folder, 'graph');
+    const whole = await augmentBackbone(model, pictures, out, options);
+    await rm(out, { recursive: true });
+    // Epochs have 5 steps of 32 pictures each: in the middle of one, after one, and after the training.
+    for (const [title, count, resume] of [
+      [/training the branches/, 3, false],
+      [/training the branches/, 2, true],
+      [/running held-out pictures/, 1, true],
+      [/checking the bundle/, 1, true],
+    ] as const) {
+      const interruption = interruptAt(title, count);
+      const attempt = augmentBackbone(model, pictures, out, {
+        ...options,
+        ...interruption,
+        checkpoint: { everyMinutes: 0, resume },
+      });
+      await expect(attempt).rejects.toMatchObject({ code: 'INTERRUPTED', cause: 'SIGINT' });
+      expect(interruption.titles.at(-1)).toMatch(title);
+      expect(await readdir(folder)).toEqual(['graph.checkpoint']);
+    }
+    const { bundle } = await augmentBackbone(model, pictures, out, {
+      ...options,
+      checkpoint: { everyMinutes: 0, resume: true },
+    });
+    expect(bundle.digest).toBe(whole.bundle.digest);
+    expect(await readdir(folder)).toEqual(['graph']);
+  }, 60_000);
+
+  it('refuses a checkpoint of other options or pictures, naming them', async () => {
+    const out = join(folder, 'other');
+    const { progress, signal } = interruptAt(/training the branches/, 1);
+    await expect(augmentBackbone(model, pictures, out, { ...options, progress, signal })).rejects.toThrow();
+    expect(existsSync(checkpointPathOf(out))).toBe(true);
+    const resumed = { ...options, checkpoint: { everyMinutes: 0, resume: true } };
+    const fewer = subsetOf(
+      pictures,
+      Array.from({ length: 260 }, (_, i) => i),
+    );
+    await expect(augmentBackbone(model, pictures, out, { ...resumed, seed: 4 })).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringMatching(/of another training: seed 3, now 4$/),
+    });
+    await expect(augmentBackbone(model, fewer, out, resumed)).rejects.toThrow(/pictures 170, now 160/);
+    await expect(augmentBackbone(model, pictures, out, { ...resumed, ...pooled })).rejects.toThrow(
+      /trainer graph, now pool/,
+    );
+    await rm(checkpointPathOf(out));
+  }, 30_000);
+
+  it.each([
+    /running the backbone$/,
+    /training branch 2/,
+    /running the backbone on held-out/,
+    /fitting confidence/,
+    /checking the bundle/,
+  ])(
+    'leaves what it found, also without a checkpoint: %s',
+    async (title) => {
+      const out = join(folder, 'pool');
+      await rm(out, { recursive: true, force: true });
+      const { bundle } = await augmentBackbone(model, pictures, out, { ...options, ...pooled, epochs: 1 });
+      const before = await readdir(folder);
+      const { progress, signal, titles } = interruptAt(title, 1);
+      const attempt = augmentBackbone(model, pictures, out, { ...options, ...pooled, progress, signal });
+      await expect(attempt).rejects.toMatchObject({ code: 'INTERRUPTED' });
+      expect(titles.at(-1)).toMatch(title);
+      expect(await readdir(folder)).toEqual(before);
+      expect((await Bundle.open(out)).digest).toBe(bundle.digest);
+    },
+    30_000,
+  );
+});

@@ -7,7 +7,8 @@ import { expect, onTestFinished, vi } from 'vitest';
 // Every command is a Node.js process to start, and a test starts several.
 vi.setConfig({ testTimeout: 120_000 });
 
-const bin = fileURLToPath(new URL('../../cli/bin/offramp.js', import.meta.url));
+/** What a shell calls `offramp`. */
+export const bin = fileURLToPath(new URL('../../cli/bin/offramp.js', import.meta.url));
 const waitMs = 60_000;
 /** A line of a stack trace: `at work (file:///offramp/main.js:12:34)`. */
 const stackLine = /at .*:\d+:\d+/;
@@ -67,9 +68,9 @@ export class CommandLine {
     });
   }
 
-  /** Asks it to end, as Ctrl-C does. */
-  interrupt(): Promise<Ended> {
-    this.child.kill('SIGINT');
+  /** Asks it to end, as Ctrl-C does, or a service manager (`SIGTERM`). */
+  interrupt(signal: 'SIGINT' | 'SIGTERM' = 'SIGINT'): Promise<Ended> {
+    this.child.kill(signal);
     return this.ended;
   }
 

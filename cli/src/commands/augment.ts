@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import {
-  type AugmentOptions,
   augmentBackbone,
   checkpointPathOf,
   profileBackbone,
@@ -70,11 +69,22 @@ export function augmentCommand(): Command {
     'augment <model>',
     'Attach early exits to an ONNX classifier and write a bundle',
     definition,
-    async (config, model) => augment(config, model as string),
+    async (config, model) => {
+      const progress = new ProgressBar();
+      await interruptible(
+        (signal) => augment(config, model as string, progress, signal),
+        (signal) => progress.say(`${signal}: coming to an end; once more ends at once`),
+      ).finally(() => progress.stop());
+    },
   );
 }
 
-async function augment(config: ConfigOf<typeof definition>, modelPath: string): Promise<void> {
+async function augment(
+  config: ConfigOf<typeof definition>,
+  modelPath: string,
+  progress: ProgressBar,
+  signal: AbortSignal,
+): Promise<void> {
   const preprocessing = await resolvePreprocessing(config);
   // Before the data are opened: a wrong model is the commoner mistake, and its input says how to decode.
   const { input } = await profileBackbone(await readModelFile(modelPath));
@@ -83,12 +93,11 @@ async function augment(config: ConfigOf<typeof definition>, modelPath: string): 
     config.calibrateOn === undefined
       ? null
       : await openData({ ...config, data: config.calibrateOn }, input.shape[0] === 1 ? 1 : 3);
-  const progress = new ProgressBar();
   const path = checkpointPathOf(config.out);
   if (!config.resume && existsSync(path)) {
     process.stderr.write(`${path} is left of an interrupted training; --resume would go on from there\n`);
   }
-  const options = {
+  const { bundle, outcome, backboneAccuracy } = await augmentBackbone(modelPath, dataset, config.out, {
     ...config,
     name: config.name ?? basename(modelPath, extname(modelPath)),
     labels: config.labels === undefined ? null : await readLabels(config.labels),
@@ -98,12 +107,10 @@ async function augment(config: ConfigOf<typeof definition>, modelPath: string): 
     calibration,
     trainer: trainerFor(config),
     progress,
+    signal,
     checkpoint: { everyMinutes: config.checkpointMinutes, resume: config.resume },
-  } satisfies AugmentOptions;
-  const { bundle, outcome, backboneAccuracy } = await interruptible(
-    (signal) => augmentBackbone(modelPath, dataset, config.out, { ...options, signal }),
-    (signal) => progress.say(`${signal}: coming to an end; once more ends at once`),
-  ).finally(() => progress.stop());
+  });
+  progress.stop();
 
   const { manifest } = bundle;
   const macs = exitMacs(manifest);

@@ -1,0 +1,115 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { cp, mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { Bundle } from '@offramp/shared';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { bin, CommandLine, type Ended, expectError, expectNoStack, offramp } from './support/command-line.js';
+import { backbonePath, bundlePath, picturesPath, temporaryFolder } from './support/example.js';
+
+const pictures = 260;
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+const within = (...names: string[]) => join(folder.path, ...names);
+const training = (out: string, ...rest: string[]) => [
+  ...['augment', backbonePath, '--data', within('data'), '--split', 'test', '--out', out],
+  ...['--branches', '2', '--grid', '2', '--hold-out', '100', '--mean', '0.286'],
+  ...(rest.includes('--std') ? rest : ['--std', '0.353', ...rest]),
+];
+const convolution = ['--body', 'conv1', '--batch-size', '32', '--flip'];
+
+beforeAll(async () => {
+  folder = await temporaryFolder();
+  await mkdir(within('data'));
+  for (const [file, header, bytesEach] of [
+    ['t10k-images-idx3-ubyte', 16, 28 * 28],
+    ['t10k-labels-idx1-ubyte', 8, 1],
+  ] as const) {
+    const whole = gunzipSync(await readFile(join(picturesPath, `${file}.gz`)));
+    const few = Buffer.from(whole.subarray(0, header + pictures * bytesEach));
+    few.writeUInt32BE(pictures, 4);
+    await writeFile(within('data', file), few);
+  }
+});
+
+afterAll(() => folder.remove());
+
+describe('offramp augment, interrupted', () => {
+  it('leaves a checkpoint, says how to go on, and --resume does', async () => {
+    const out = within('interrupted');
+    const checkpoint = `${out}.checkpoint`;
+    // Often enough that there is one after the first step.
+    const args = training(out, ...convolution, '--epochs', '8', '--checkpoint-minutes', '0.0001');
+    const first = new CommandLine(...args);
+    await vi.waitUntil(() => existsSync(checkpoint), { timeout: 60_000, interval: 5 });
+    const stopped = await first.interrupt();
+    expect(stopped.status, stopped.stderr).toBe(130);
+    expect(stopped.stderr).toContain(`the training so far is in ${checkpoint}`);
+    expect(stopped.stderr).toContain('--resume');
+    expectNoStack(stopped);
+    expect(await readdir(folder.path)).toEqual(['data', 'interrupted.checkpoint']);
+
+    expectError(await offramp(...args, '--resume', '--seed', '2'), 'CONFIG_INVALID', /seed 1, now 2$/);
+    await cp(checkpoint, within('cut.checkpoint'));
+    await truncate(within('cut.checkpoint'), 10_000);
+    const cut = training(within('cut'), ...convolution, '--epochs', '8', '--resume');
+    expectError(await offramp(...cut), 'CHECKPOINT_INVALID', /cut.checkpoint: expected \d+ bytes of state/);
+
+    const anew = new CommandLine(...args, '--checkpoint-minutes', '0');
+    await anew.output(/interrupted.checkpoint is left of an interrupted training; --resume/);
+    expect((await anew.interrupt('SIGTERM')).status).toBe(143);
+
+    const resumed = await offramp(...args, '--resume');
+    expect(resumed.status, resumed.stderr).toBe(0);
+    expect(resumed.stderr).toMatch(/training the branches: 40 of 40 in .* loss \d\.\d+ agree \d+ \d+ %/);
+    expect(existsSync(checkpoint)).toBe(false);
+    expect((await Bundle.open(out)).branches).toBe(2);
+  });
+
+  it('says so where there is nothing to go on from', async () => {
+    const ended = await offramp(...training(within('nothing'), '--resume'));
+    expectError(ended, 'FILE_NOT_FOUND', 'no checkpoint at');
+  });
+});
+
+describe('offramp augment, when it cannot succeed', () => {
+  it('keeps the bundle that was there when the disk refuses', async () => {
+    const out = within('full');
+    await cp(bundlePath, out, { recursive: true });
+    const { digest } = await Bundle.open(out);
+    // Files of at most so many blocks of 512 bytes: the last stages do not fit.
+    const ended = await limited(400, ...training(out, '--epochs', '1'));
+    expectError(ended, 'OUTPUT_FAILED', `cannot write the bundle ${out}: EFBIG`);
+    expect(ended.stderr).toContain('as it was');
+    expect((await Bundle.open(out)).digest).toBe(digest);
+    expect((await readdir(folder.path)).filter((name) => name.startsWith('full'))).toEqual(['full']);
+  });
+
+  it('refuses to write into a file before it trains', async () => {
+    const out = within('data', 't10k-labels-idx1-ubyte', 'bundle');
+    expectError(await offramp(...training(out)), 'CONFIG_INVALID', 'lies in a file');
+  });
+
+  it('says so when the loss is no number', async () => {
+    const ended = await offramp(...training(within('nan'), ...convolution, '--std', '1e-38'));
+    expectError(ended, 'TRAINING_FAILED', 'the loss is NaN at step 1');
+    expect(ended.stderr).toContain('preprocessing');
+    expect((await readdir(folder.path)).filter((name) => name.startsWith('nan'))).toEqual([]);
+  });
+
+  it('says so when the backbone answers all pictures alike', async () => {
+    const ended = await offramp(...training(within('alike'), '--std', '1e-38'));
+    expectError(ended, 'TRAINING_FAILED', 'the same answer for all training pictures');
+  });
+});
+
+/** Runs a command that cannot write files larger than `blocks` × 512 bytes. */
+function limited(blocks: number, ...args: string[]): Promise<Ended> {
+  const limit = ['-c', 'ulimit -f "$1"; shift; exec "$@"', 'sh', String(blocks)];
+  return new Promise((resolve) => {
+    execFile('sh', [...limit, process.execPath, bin, ...args], (error, stdout, stderr) => {
+      resolve({ status: error ? Number(error.code) : 0, stdout, stderr });
+    });
+  });
+}

@@ -25,6 +25,11 @@ describe('splitHoldOut', () => {
     expect(splitHoldOut(sorted, 0.25).heldOut).toEqual([3, 7, 11]);
   });
 
+  it('splits more pictures than a call can have arguments', () => {
+    const { training, heldOut } = splitHoldOut({ ...datasetOf([]), labelled: false, size: 500_000 }, 0.1);
+    expect([training.length, heldOut.length]).toEqual([450_000, 50_000]);
+  });
+
   it('refuses to leave one side empty', () => {
     expect(() => splitHoldOut(datasetOf([0, 1, 0]), 3)).toThrowError(/both sides of 3; found 3/);
     expect(() => splitHoldOut(datasetOf([0, 1, 0]), 0.1)).toThrowError(/both sides/);

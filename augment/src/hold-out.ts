@@ -18,8 +18,10 @@ export function splitHoldOut(dataset: Dataset, holdOut: number): HoldOutSplit {
   const split: HoldOutSplit = { training: [], heldOut: [] };
   for (const group of groups) {
     const kept = group.length - Math.round(share * group.length);
-    split.training.push(...group.slice(0, kept));
-    split.heldOut.push(...group.slice(kept));
+    // One by one: the arguments of a call must fit on the stack.
+    group.forEach((index, i) => {
+      (i < kept ? split.training : split.heldOut).push(index);
+    });
   }
   if (split.training.length === 0 || split.heldOut.length === 0) {
     throw new OfframpError(

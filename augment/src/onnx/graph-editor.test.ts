@@ -32,6 +32,16 @@ describe('GraphEditor', () => {
     expect(editor.addInitializer('a', [], Float32Array.of(1))).toBe('a_4');
   });
 
+  it("gives no node the name of another one, which need not be its output's", () => {
+    const { proto } = GraphEditor.create('x', [2], 17);
+    new GraphEditor(proto).addNode('Relu', ['x'], ['a']);
+    const [node] = proto.graph?.node ?? [];
+    if (node) node.output = ['renamed'];
+    const editor = new GraphEditor(proto);
+    editor.addNode('Relu', ['renamed'], ['a']);
+    expect(editor.graph.node.map(({ name }) => name)).toEqual(['Relu_a', 'Relu_a_2']);
+  });
+
   it('refuses data that does not fill its dimensions', async () => {
     const editor = GraphEditor.create('x', [2], 17);
     expect(await failureOf(() => editor.addInitializer('w', [2, 2], new Float32Array(3)))).toMatchObject({

@@ -23,12 +23,15 @@ const attributeTypes = { f: 1, i: 2, s: 3, t: 4, g: 5, floats: 6, ints: 7 } as c
 export class GraphEditor {
   readonly graph: onnx.GraphProto;
   private readonly taken: Set<string>;
+  /** Of nodes, which have names of their own. */
+  private readonly takenByNodes: Set<string>;
 
   /** @throws OfframpError `MODEL_INVALID` for a model without a graph */
   constructor(readonly proto: onnx.ModelProto) {
     if (!proto.graph) throw new OfframpError('MODEL_INVALID', 'the model holds no graph');
     this.graph = proto.graph;
     this.taken = namesIn(this.graph);
+    this.takenByNodes = new Set(this.graph.node.map(({ name }) => name));
   }
 
   /**
@@ -78,7 +81,7 @@ export class GraphEditor {
     for (const name of outputs) this.taken.add(name);
     this.graph.node.push(
       new onnx.NodeProto({
-        name: `${opType}_${outputs[0] ?? this.graph.node.length}`,
+        name: takeName(this.takenByNodes, `${opType}_${outputs[0] ?? this.graph.node.length}`),
         opType,
         input: [...inputs],
         output: [...outputs],

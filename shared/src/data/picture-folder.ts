@@ -23,7 +23,7 @@ export async function openPictureFolder(path: string, channels: 1 | 3): Promise<
   }));
   for (const [label, folder] of folders.entries()) {
     const below = await picturesBelow(join(path, folder), maxDepth);
-    files.push(...below.map((file) => ({ path: file, label: labelled ? label : null })));
+    for (const file of below) files.push({ path: file, label: labelled ? label : null });
   }
   if (files.length === 0)
     throw new OfframpError('DATA_NOT_FOUND', `no pictures in ${path} or the folders in it`);

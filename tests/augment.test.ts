@@ -91,16 +91,11 @@ describe('offramp augment, when it cannot succeed', () => {
     expectError(await offramp(...training(out)), 'CONFIG_INVALID', 'lies in a file');
   });
 
-  it('says so when the loss is no number', async () => {
-    const ended = await offramp(...training(within('nan'), ...convolution, '--std', '1e-38'));
-    expectError(ended, 'TRAINING_FAILED', 'the loss is NaN at step 1');
+  it('says so when the backbone gives no numbers', async () => {
+    const ended = await offramp(...training(within('numberless'), '--std', '1e-38'));
+    expectError(ended, 'TRAINING_FAILED', "the backbone's output holds values that are no numbers");
     expect(ended.stderr).toContain('preprocessing');
-    expect((await readdir(folder.path)).filter((name) => name.startsWith('nan'))).toEqual([]);
-  });
-
-  it('says so when the backbone answers all pictures alike', async () => {
-    const ended = await offramp(...training(within('alike'), '--std', '1e-38'));
-    expectError(ended, 'TRAINING_FAILED', 'the same answer for all training pictures');
+    expect((await readdir(folder.path)).filter((name) => name.startsWith('numberless'))).toEqual([]);
   });
 });
 

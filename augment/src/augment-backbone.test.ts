@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Bundle, type Dataset, openDataset, subsetOf } from '@offramp/shared';
+import { Bundle, type Dataset, openDataset, subsetOf, withoutLabels } from '@offramp/shared';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AugmentOptions, augmentBackbone, distinctCutPoints } from './augment-backbone.js';
@@ -172,7 +172,7 @@ describe('augmentBackbone on data that teach nothing', () => {
   });
 
   it.each(trainers)('%s: refuses pictures that the backbone gives one answer for', async (name, trainer) => {
-    const same = subsetOf(pictures, new Array(60).fill(7));
+    const same = withoutLabels(subsetOf(pictures, new Array(60).fill(7)));
     const out = join(folder, `same-${name}`);
     await expect(
       augmentBackbone(model, same, out, { ...options, ...trainer, epochs: 1, holdOut: 10 }),
@@ -183,6 +183,14 @@ describe('augmentBackbone on data that teach nothing', () => {
     });
   });
 
+  it('takes a backbone that does not tell classes apart for what it is', async () => {
+    const same: Dataset = { ...subsetOf(pictures, new Array(60).fill(7)), labelAt: (i) => i % 10 };
+    const { differentAnswers } = await augmentBackbone(model, same, join(folder, 'blind'), {
+      ...{ ...options, epochs: 1, holdOut: 10 },
+    });
+    expect(differentAnswers).toBe(1);
+  });
+
   it('refuses labels of one class, and labels that the model does not have, before the training', async () => {
     const attempt = (dataset: Dataset, change: Partial<AugmentOptions>) =>
       augmentBackbone(model, dataset, join(folder, 'labels'), {
@@ -190,10 +198,12 @@ describe('augmentBackbone on data that teach nothing', () => {
         trainer: () => Promise.reject(new Error('the training began')),
       });
     const shirts: Dataset = { ...pictures, labelAt: () => 6 };
-    await expect(attempt(shirts, { targets: 'labels' })).rejects.toMatchObject({
-      code: 'DATA_INVALID',
-      message: expect.stringContaining('found only'),
-    });
+    for (const targets of ['labels', 'backbone'] as const) {
+      await expect(attempt(shirts, { targets })).rejects.toMatchObject({
+        code: 'DATA_INVALID',
+        message: expect.stringContaining('found only'),
+      });
+    }
     const beyond: Dataset = { ...pictures, classNames: null, labelAt: (i) => i % 12 };
     await expect(attempt(beyond, {})).rejects.toMatchObject({
       code: 'DATA_INVALID',

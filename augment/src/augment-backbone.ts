@@ -86,6 +86,8 @@ export interface AugmentResult {
   outcome: ThresholdOutcome;
   /** Of the backbone on the held-out pictures; `null` without labels. */
   backboneAccuracy: number | null;
+  /** How many different answers the backbone gives for the held-out pictures. */
+  differentAnswers: number;
 }
 
 /** How many held-out pictures the finished bundle is checked on. */
@@ -116,7 +118,7 @@ export async function augmentBackbone(
 
   // Labels are looked at before the training, which takes long.
   const trueLabels = heldOut.labelled ? trueLabelsOf(heldOut, labels) : null;
-  const targets = options.targets === 'labels' ? targetsOf(training, labels) : null;
+  const targets = targetsOf(training, labels, options.targets);
   const { criterion, epochs, seed, progress, signal } = options;
   const task = {
     ...{ backbone, designs, input, training, heldOut, targets, criterion, epochs, seed, progress },
@@ -200,7 +202,8 @@ async function trainAndWrite(
     check: (written) => checkBundle(written, heldOut, calibration, options),
   });
   const final = calibration.correct?.at(-1);
-  return { bundle, outcome, backboneAccuracy: final ? shareOfOnes(final) : null };
+  const differentAnswers = new Set(trained.heldOutLabels).size;
+  return { bundle, outcome, backboneAccuracy: final ? shareOfOnes(final) : null, differentAnswers };
 }
 
 function inputOf(backbone: BackboneProfile, preprocessing: Preprocessing): InputSpecification {
@@ -289,16 +292,22 @@ function splitData(dataset: Dataset, options: AugmentOptions): { training: Datas
 }
 
 /** @throws OfframpError `DATA_INVALID` for labels that there is nothing to learn from */
-function targetsOf(training: Dataset, labels: readonly string[]): number[] {
-  const targets = trueLabelsOf(training, labels);
-  const [only, ...others] = new Set(targets);
+function targetsOf(
+  training: Dataset,
+  labels: readonly string[],
+  targets: AugmentOptions['targets'],
+): number[] | null {
+  if (!training.labelled && targets === 'backbone') return null;
+  const trueLabels = trueLabelsOf(training, labels);
+  const [only, ...others] = new Set(trueLabels);
   if (only !== undefined && others.length === 0) {
     throw new OfframpError(
       'DATA_INVALID',
       `${training.description}: expected labels of two classes at least, found only ${labels[only]}`,
+      targets === 'backbone' ? { hint: 'With --unlabelled, folders are no classes.' } : {},
     );
   }
-  return targets;
+  return targets === 'labels' ? trueLabels : null;
 }
 
 /** @throws OfframpError `DATA_INVALID` for data without labels, or with others than the model's */

@@ -1,5 +1,5 @@
 import { setImmediate as eventLoopTurn } from 'node:timers/promises';
-import { argMax, type Dataset, type InputSpecification } from '@offramp/shared';
+import { argMax, type Dataset, type InputSpecification, OfframpError } from '@offramp/shared';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { extractSegment } from '../onnx/extract-segment.js';
 import { GraphEditor } from '../onnx/graph-editor.js';
@@ -45,6 +45,11 @@ export async function openBackbone(
       input: new Tensor('float32', input, [batch, ...backbone.input.shape]),
     });
     const output = outputs[outputName]?.data as Float32Array;
+    if (!output.every(Number.isFinite)) {
+      throw new OfframpError('TRAINING_FAILED', "the backbone's output holds values that are no numbers", {
+        hint: 'Check the preprocessing: mean and std must be those the model was trained with.',
+      });
+    }
     const classes = output.length / batch;
     return {
       output,

@@ -229,7 +229,7 @@ async function train(
         throwIfInterrupted(task.signal);
         await task.checkpoint?.offer(() => step.save());
       }
-      if (epoch === firstWholeEpoch && task.targets === null) expectSeveralClasses(answers);
+      if (epoch === firstWholeEpoch) expectSeveralClasses(task, answers);
     }
     task.checkpoint?.keep(step.save());
     return step.parameters();

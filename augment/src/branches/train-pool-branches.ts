@@ -27,7 +27,7 @@ export const trainPoolBranches: BranchTrainer = async (task) => {
   // Fast enough to do without one: another trainer's is refused.
   await task.checkpoint?.begin({ trainer: 'pool' });
   const training = await pooledFeatures(task, task.training, 'running the backbone');
-  if (task.targets === null && task.epochs > 0) expectSeveralClasses(new Set(training.labels));
+  expectSeveralClasses(task, new Set(training.labels));
   const heldOut = await pooledFeatures(task, task.heldOut, 'running the backbone on held-out pictures');
   const branches: ClassTrainedBranch[] = [];
   for (const [i, design] of task.designs.entries()) {

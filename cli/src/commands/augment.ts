@@ -97,7 +97,7 @@ async function augment(
   if (!config.resume && existsSync(path)) {
     process.stderr.write(`${path} is left of an interrupted training; --resume would go on from there\n`);
   }
-  const { bundle, outcome, backboneAccuracy } = await augmentBackbone(modelPath, dataset, config.out, {
+  const result = await augmentBackbone(modelPath, dataset, config.out, {
     ...config,
     name: config.name ?? basename(modelPath, extname(modelPath)),
     labels: config.labels === undefined ? null : await readLabels(config.labels),
@@ -112,6 +112,7 @@ async function augment(
   });
   progress.stop();
 
+  const { bundle, outcome, backboneAccuracy } = result;
   const { manifest } = bundle;
   const macs = exitMacs(manifest);
   const lines = [
@@ -130,6 +131,11 @@ async function augment(
     }, cost ${formatPercent(outcome.cost)}`,
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
+  if (result.differentAnswers === 1) {
+    process.stderr.write(
+      'warning: the backbone gives the same answer for all held-out pictures, so to agree with it says little; check the preprocessing\n',
+    );
+  }
   if (outcome.exitShares.at(-1) === 1) {
     process.stderr.write(
       `warning: no thresholds reach agreement ${config.agreement} with certainty ${1 - config.delta} on ${manifest.calibration.samples} held-out pictures, so none exits early; hold out more, or lower --agreement\n`,

@@ -27,6 +27,7 @@ export * from './errors.js';
 export * from './inference/inference-pool.js';
 export * from './inference/stage-runner.js';
 export * from './logging.js';
+export * from './make-folder.js';
 export * from './shape.js';
 export * from './telemetry/latency-sketch.js';
 export * from './version.js';

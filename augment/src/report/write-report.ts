@@ -1,6 +1,6 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { messageOf, OfframpError } from '@offramp/shared';
+import { writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { makeFolder, messageOf, OfframpError } from '@offramp/shared';
 import { drawCharts } from './charts/charts.js';
 import { svgFile } from './charts/frame.js';
 import { renderPage } from './page/page.js';
@@ -11,7 +11,7 @@ import type { Report } from './report.js';
  * @throws OfframpError `OUTPUT_FAILED`
  */
 export async function prepareReportFolder(folder: string): Promise<void> {
-  await writing(folder, () => mkdir(folder, { recursive: true }));
+  await writing(folder, () => makeFolder(resolve(folder)));
 }
 
 /**

@@ -120,8 +120,7 @@ async function augment(
     ...manifest.stages.map((stage, i) => {
       const where = stage.branch ? `branch at ${stage.branch.cutPoint}` : "the backbone's own classifier";
       const cost = formatPercent((macs[i] as number) / manifest.backbone.macs);
-      const threshold = manifest.policy.thresholds[i];
-      return `  exit ${i}   ${cost} of the cost, ${formatPercent(outcome.exitShares[i] as number)} leave${threshold === undefined ? '' : ` at confidence ≥ ${threshold.toFixed(3)}`}; ${where}`;
+      return `  exit ${i}   ${cost} of the cost, ${formatPercent(outcome.exitShares[i] as number)} leave${condition(manifest.policy.thresholds[i])}; ${where}`;
     }),
     `device     runs ${manifest.deviceStages} of them by default`,
     `held out   ${formatInteger(manifest.calibration.samples)} pictures: agreement ${formatPercent(outcome.agreement)}${
@@ -141,6 +140,12 @@ async function augment(
       `warning: no thresholds reach agreement ${config.agreement} with certainty ${1 - config.delta} on ${manifest.calibration.samples} held-out pictures, so none exits early; hold out more, or lower --agreement\n`,
     );
   }
+}
+
+/** When a sample leaves at an exit with this threshold. */
+function condition(threshold: number | undefined): string {
+  if (threshold === undefined) return '';
+  return threshold > 1 ? ', however sure' : ` at confidence ≥ ${threshold.toFixed(3)}`;
 }
 
 async function readLabels(path: string): Promise<string[]> {

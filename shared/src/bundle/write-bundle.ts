@@ -1,8 +1,9 @@
-import { access, constants, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import type { CalibrationTable } from '../calibration/table.js';
 import { sha256Hex } from '../digest.js';
 import { messageOf, OfframpError, systemCodeOf } from '../errors.js';
+import { makeFolder } from '../make-folder.js';
 import { Bundle, manifestFileName } from './bundle.js';
 import { type BundleFile, type Manifest, manifestSchema } from './manifest.js';
 
@@ -31,7 +32,7 @@ export async function writeBundle(
   await checkReplaceable(directory);
   // Resolved, because a staging folder named after `bundle/` would lie inside the bundle.
   const target = resolve(directory);
-  const staging = `${target}.partial-${process.pid}`;
+  const staging = stagingFolder(target);
   try {
     await orOutputFailed(directory, () => writeFiles(staging, contents));
     await check?.(await Bundle.open(staging));
@@ -46,7 +47,7 @@ export async function writeBundle(
 
 async function writeFiles(staging: string, contents: BundleContents): Promise<void> {
   await rm(staging, { recursive: true, force: true });
-  await mkdir(join(staging, 'stages'), { recursive: true });
+  await makeFolder(join(staging, 'stages'));
   const write = async (path: string, bytes: Uint8Array): Promise<BundleFile> => {
     await writeFile(join(staging, path), bytes);
     return { path, bytes: bytes.byteLength, sha256: sha256Hex(bytes) };
@@ -100,7 +101,7 @@ async function orOutputFailed(directory: string, write: () => Promise<void>): Pr
 
 /**
  * Checks that a bundle may be written to `directory`: nothing is there, an empty folder, or a bundle; and that
- * its parent folder can be written to.
+ * its parent folder can be written to; it is made if it is missing.
  * @throws OfframpError `CONFIG_INVALID`, `OUTPUT_FAILED`
  */
 export async function checkReplaceable(directory: string): Promise<void> {
@@ -117,17 +118,18 @@ export async function checkReplaceable(directory: string): Promise<void> {
   if (entries.length > 0 && !(await holdsBundle(directory))) {
     throw refuse('is not empty and is not a bundle');
   }
-  await orOutputFailed(directory, () => checkWritable(dirname(resolve(directory))));
+  await orOutputFailed(directory, () => tryWriting(resolve(directory)));
 }
 
-/** The folder, or, where it does not exist yet, the one that it would be made in. */
-async function checkWritable(folder: string): Promise<void> {
-  try {
-    await access(folder, constants.W_OK);
-  } catch (error) {
-    if (systemCodeOf(error) !== 'ENOENT' || dirname(folder) === folder) throw error;
-    await checkWritable(dirname(folder));
-  }
+/** Makes a folder where the bundle will be put together, and takes it away again: permissions alone do not tell. */
+async function tryWriting(target: string): Promise<void> {
+  const staging = stagingFolder(target);
+  await makeFolder(staging);
+  await rm(staging, { recursive: true });
+}
+
+function stagingFolder(target: string): string {
+  return `${target}.partial-${process.pid}`;
 }
 
 /** Whether a folder's manifest is one of ours, in whatever version: other things have manifests, too. */

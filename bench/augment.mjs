@@ -231,7 +231,7 @@ async function curveOf({ branches }, { seed, fit, read }, costs, { criterion, re
   const fitTable = tableOf(fit, fitted);
   const readTable = tableOf(read, applied);
   return goals.map((agreement) => {
-    const { thresholds } = chooseThresholds(fitTable, costs, { agreement, delta: 0.5 });
+    const { thresholds } = chooseThresholds(fitTable, costs, { agreement, delta: 0.5 }, { search: 'joint' });
     return evaluateThresholds(readTable, thresholds, costs);
   });
 }

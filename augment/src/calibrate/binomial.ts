@@ -15,18 +15,3 @@ export function binomialCdf(k: number, n: number, p: number): number {
   }
   return Math.min(1, sum);
 }
-
-/**
- * The most disagreements among `n` samples at which an agreement of at least `agreement` still holds
- * with probability 1 − `delta` (the Clopper-Pearson bound); −1 if `n` is too small for any.
- */
-export function allowedDisagreements(n: number, agreement: number, delta: number): number {
-  let low = -1;
-  let high = n;
-  while (low + 1 < high) {
-    const middle = (low + high) >> 1;
-    if (binomialCdf(middle, n, 1 - agreement) <= delta) low = middle;
-    else high = middle;
-  }
-  return agreement <= 0 ? n : low;
-}

@@ -1,6 +1,8 @@
 import { type CalibrationTable, evaluateThresholds } from '@offramp/shared';
+import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
+import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { describe, expect, it } from 'vitest';
-import { allowedDisagreements } from './binomial.js';
+import { allowedDisagreements } from './allowed-disagreements.js';
 import { chooseThresholds } from './choose-thresholds.js';
 
 /** Branches whose confidence is the share of agreement among the samples that have it. */
@@ -34,15 +36,56 @@ describe('chooseThresholds', () => {
     );
   });
 
-  it('is no dearer than the best threshold shared by all branches', () => {
+  it('gives the lowest shared threshold before the first that disagrees too often', () => {
     const allowed = allowedDisagreements(table.samples, goal.agreement, goal.delta);
-    for (let threshold = 0.5; threshold <= 1; threshold += 0.002) {
-      const outcome = evaluateThresholds(table, [threshold, threshold], exitCosts);
-      if ((1 - outcome.agreement) * table.samples <= allowed) {
-        expect(chosen.outcome.cost).toBeLessThanOrEqual(outcome.cost + 0.005);
-      }
+    const [chosenThreshold = 0, ...others] = chosen.thresholds;
+    expect(others).toEqual([chosenThreshold]);
+    const disagreementsAt = (threshold: number) =>
+      Math.round(
+        (1 - evaluateThresholds(table, [threshold, threshold], exitCosts).agreement) * table.samples,
+      );
+    const confidences = [...new Set(table.branches.flatMap(({ confidence }) => confidence))];
+    const passed = confidences.filter((confidence) => confidence >= chosenThreshold);
+    expect(Math.max(...passed.map(disagreementsAt))).toBeLessThanOrEqual(allowed);
+    const next = Math.max(...confidences.filter((confidence) => confidence < chosenThreshold));
+    expect(disagreementsAt(next)).toBeGreaterThan(allowed);
+  });
+
+  it('searches jointly where asked to, at no more cost and within the same bound', () => {
+    const joint = chooseThresholds(table, exitCosts, goal, { search: 'joint' });
+    const allowed = allowedDisagreements(table.samples, goal.agreement, goal.delta);
+    expect(joint.outcome.cost).toBeLessThanOrEqual(chosen.outcome.cost);
+    expect(Math.round((1 - joint.outcome.agreement) * table.samples)).toBeLessThanOrEqual(allowed);
+  });
+
+  it('misses the agreement on as many new samples no more often than stated', () => {
+    const generator = xoroshiro128plus(11);
+    const draw = (samples: number): CalibrationTable => {
+      const rows = Array.from({ length: samples }, () =>
+        [1, 3].map((power) => {
+          const confidence = 1 - uniformFloat64(generator) ** power / 2;
+          return { confidence, agrees: uniformFloat64(generator) < confidence ? '1' : '0' };
+        }),
+      );
+      return {
+        samples,
+        correct: null,
+        branches: [0, 1].map((branch) => ({
+          confidence: rows.map((row) => row[branch]?.confidence ?? 0),
+          agrees: rows.map((row) => row[branch]?.agrees).join(''),
+        })),
+      };
+    };
+    const rounds = 400;
+    const wanted = { agreement: 0.9, delta: 0.1 };
+    let misses = 0;
+    for (let round = 0; round < rounds; round++) {
+      const { thresholds } = chooseThresholds(draw(300), exitCosts, wanted);
+      if (evaluateThresholds(draw(300), thresholds, exitCosts).agreement < wanted.agreement) misses++;
     }
-    expect(chosen.outcome.cost).toBeLessThan(0.8);
+    // Three deviations of the count itself above what is stated; and it is not won by never leaving.
+    expect(misses / rounds).toBeLessThanOrEqual(0.1 + 3 * Math.sqrt((0.1 * 0.9) / rounds));
+    expect(misses).toBeGreaterThan(0);
   });
 
   it('never exits where the samples are too few for the goal', () => {

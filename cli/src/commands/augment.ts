@@ -39,7 +39,9 @@ const definition = defineConfig('augment', {
       'Pictures kept from training for confidence heads and thresholds, the last ones (of each class, where sorted by class); below 1: their share',
     ),
   agreement: share.default(0.98).describe('Agreement with the backbone that the thresholds are chosen for'),
-  delta: share.default(0.05).describe('Probability with which the agreement may be missed on new pictures'),
+  delta: share
+    .default(0.05)
+    .describe('Probability with which as many new pictures as were held out may agree less'),
   deviceCost: z
     .number()
     .positive()

@@ -1,0 +1,47 @@
+import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
+import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
+import { describe, expect, it } from 'vitest';
+import { allowedDisagreements } from './allowed-disagreements.js';
+import { binomialCdf } from './binomial.js';
+
+describe('allowedDisagreements', () => {
+  it('agrees with what can be counted by hand', () => {
+    // Of 4 samples 2 are looked at. One bad one hides in the others in 3 of 6 halves, two in 1 of 6.
+    expect(allowedDisagreements(2, 1, 0.49)).toBe(-1);
+    expect(allowedDisagreements(2, 1, 0.5)).toBe(0);
+    expect(allowedDisagreements(2, 0.5, 0.16)).toBe(-1);
+    expect(allowedDisagreements(2, 0.5, 0.17)).toBe(0);
+  });
+
+  it('allows none at all where the samples are too few to tell, and all where nothing is wanted', () => {
+    expect(allowedDisagreements(10, 0.98, 0.05)).toBe(-1);
+    expect(allowedDisagreements(10, 0, 0.05)).toBe(10);
+  });
+
+  it('is stricter than a bound on endlessly many samples', () => {
+    expect(allowedDisagreements(5000, 0.98, 0.05)).toBe(78);
+    expect(binomialCdf(83, 5000, 0.02)).toBeLessThanOrEqual(0.05);
+    expect(binomialCdf(84, 5000, 0.02)).toBeGreaterThan(0.05);
+  });
+
+  it('is missed on new samples no more often than stated, whatever the true share', () => {
+    const [n, agreement, delta] = [200, 0.9, 0.1];
+    const allowed = allowedDisagreements(n, agreement, delta);
+    const generator = xoroshiro128plus(7);
+    const draw = (share: number) => {
+      let count = 0;
+      for (let i = 0; i < n; i++) if (uniformFloat64(generator) < share) count++;
+      return count;
+    };
+    const rounds = 3000;
+    const missed = [0.06, 0.08, 0.1, 0.12].map((share) => {
+      let misses = 0;
+      for (let round = 0; round < rounds; round++) {
+        if (draw(share) <= allowed && draw(share) > n * (1 - agreement)) misses++;
+      }
+      return misses / rounds;
+    });
+    expect(Math.max(...missed)).toBeLessThanOrEqual(delta);
+    expect(Math.max(...missed)).toBeGreaterThan(delta / 20);
+  });
+});

@@ -1,0 +1,42 @@
+/**
+ * The most disagreements among `n` samples at which, with probability 1 − `delta`, as many new samples bring no more
+ * than the share 1 − `agreement`; −1 if `n` is too small for any.
+ *
+ * Samples that can be exchanged for one another need no model: of `total` disagreements among 2·n samples, the
+ * number in the half that was looked at is hypergeometric. To accept a count k and be wrong, at least k + m + 1 must
+ * be there in all, where m is what the new half may hold; that few of them in the first half is likeliest with
+ * exactly so many. The bound counts the new samples' own noise, so it is stricter than Clopper and Pearson's, which
+ * speaks of endlessly many.
+ */
+export function allowedDisagreements(n: number, agreement: number, delta: number): number {
+  const hoped = Math.floor((1 - agreement) * n + 1e-9);
+  const holds = (count: number) => count + hoped + 1 > 2 * n || tail(count, n, count + hoped + 1) <= delta;
+  let low = -1;
+  let high = n + 1;
+  while (low + 1 < high) {
+    const middle = (low + high) >> 1;
+    if (holds(middle)) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Probability that at most `count` of `total` marked ones among 2·n fall into a random half. */
+function tail(count: number, n: number, total: number): number {
+  // From one term to the next: C(total, i) · C(2n − total, n − i) / C(2n, n).
+  const first = Math.max(0, total - n);
+  if (count < first) return 0;
+  let logTerm = logChoose(total, first) + logChoose(2 * n - total, n - first) - logChoose(2 * n, n);
+  let sum = 0;
+  for (let i = first; i <= Math.min(count, total, n); i++) {
+    sum += Math.exp(logTerm);
+    logTerm += Math.log(((total - i) * (n - i)) / ((i + 1) * (n - total + i + 1)));
+  }
+  return Math.min(1, sum);
+}
+
+function logChoose(n: number, k: number): number {
+  let log = 0;
+  for (let i = 1; i <= k; i++) log += Math.log((n - k + i) / i);
+  return log;
+}

@@ -1,0 +1,49 @@
+import type { CalibrationTable } from '@offramp/shared';
+
+/** A sample that leaves earlier, at `exit`, as soon as the threshold falls to `confidence`. */
+interface Move {
+  confidence: number;
+  sample: number;
+  exit: number;
+}
+
+/**
+ * The lowest threshold for all branches that fixed-sequence testing reaches: from the safest on, the threshold falls
+ * from one recorded confidence to the next and stops before the first at which more than `allowed` samples
+ * disagree (Angelopoulos et al., Learn then Test, 2021, arXiv 2110.01052, section 2.3). Each test may then use the
+ * whole of the certainty, as no later one counts unless all before it have passed.
+ * @returns `null` where not even the first passes
+ */
+export function lowestSharedThreshold(table: CalibrationTable, allowed: number): number | null {
+  const moves = movesOf(table);
+  const disagrees = new Uint8Array(table.samples);
+  let disagreements = 0;
+  let lowest: number | null = null;
+  for (let i = 0; i < moves.length; ) {
+    const { confidence } = moves[i] as Move;
+    for (; moves[i]?.confidence === confidence; i++) {
+      const { sample, exit } = moves[i] as Move;
+      const now = table.branches[exit]?.agrees[sample] === '1' ? 0 : 1;
+      disagreements += now - (disagrees[sample] as number);
+      disagrees[sample] = now;
+    }
+    if (disagreements > allowed) break;
+    lowest = confidence;
+  }
+  return lowest;
+}
+
+/** Falling; at equal confidence a sample's later exit first, so that its earliest one stays. */
+function movesOf({ samples, branches }: CalibrationTable): Move[] {
+  const moves: Move[] = [];
+  for (let sample = 0; sample < samples; sample++) {
+    let highest = Number.NEGATIVE_INFINITY;
+    branches.forEach((branch, exit) => {
+      const confidence = branch.confidence[sample] as number;
+      if (!(confidence > highest)) return;
+      highest = confidence;
+      moves.push({ confidence, sample, exit });
+    });
+  }
+  return moves.sort((a, b) => b.confidence - a.confidence || b.exit - a.exit);
+}

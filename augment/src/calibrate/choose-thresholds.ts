@@ -18,8 +18,8 @@ export interface ChosenThresholds {
 
 export interface ChooseOptions {
   /**
-   * - `shared`: one threshold for all branches, for which `delta` holds. Confidences estimate agreement, so they are
-   *   on one scale.
+   * - `shared`: one threshold for all branches, for which `delta` holds, as far as disagreements grow when the
+   *   threshold falls. Confidences estimate agreement, so they are on one scale.
    * - `joint`: lowered branch by branch from there while that saves cost. Picking the best of so many on the same
    *   samples spends `delta` many times over: for comparing branches, with the outcome read on other samples.
    */

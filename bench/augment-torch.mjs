@@ -226,7 +226,7 @@ function report() {
   const { torch, threads } = reference.versions;
   console.log(`# Training here and by PyTorch
 
-${cpus()[0].model}, ${availableParallelism()} cores, Node ${process.version}, PyTorch ${torch} on ${threads} threads; load when it ended: ${loadavg()[0].toFixed(1)}.
+${cpus()[0].model}, ${availableParallelism()} cores, Node ${process.version}, PyTorch ${torch}, threads that were fastest: ${threads}; load when it ended: ${loadavg()[0].toFixed(1)}.
 \`${flags.model}\`, 4 branches (conv2, reduce pool, grid 2, reuse), ${epochs * stepsPerEpoch} steps of ${batchSize} pictures with flips and crops; the same first
 weights, pictures, order and schedule. Agreement with the backbone on ${test.size} test pictures. Both take turns of ${turn}
 steps; times are of the last ${counted}.

@@ -1,17 +1,26 @@
 #!/usr/bin/env node
-// What early exits save: `npm run build && node bench/augment.mjs --models DIR --cifar10 DIR --fashion-mnist DIR [--only NAME]`.
+// What early exits save: `npm run build && node bench/augment.mjs --models DIR --cifar10 DIR --fashion-mnist DIR [--only NAME]
+// [--epochs N] [--splits N] [--set option=value …] [--keep DIR]`; --keep keeps trained bundles for the next run.
 // DIRs: the backbones; CIFAR-10 as train/<class>/ and test/<class>/; Fashion-MNIST as IDX files. Prints Markdown.
 //
 // CIFAR-10: branches learn on the first 4,500 training pictures of each class. The backbones have seen all
 // training pictures, so confidence heads and thresholds come from one random half of the test pictures and are read on
 // the other, over several seeded splits. Fashion-MNIST: branches learn on training pictures 0–54,999,
 // confidence heads and thresholds come from 55,000–59,999, and all is read on the 10,000 test pictures.
-import { mkdtempSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { augmentBackbone, trainerFor, trainingOptions } from '@offramp/augment';
-import { argMax, evaluateThresholds, exitCosts, InferencePool, openDataset, subsetOf } from '@offramp/shared';
+import {
+  argMax,
+  Bundle,
+  evaluateThresholds,
+  exitCosts,
+  InferencePool,
+  openDataset,
+  subsetOf,
+} from '@offramp/shared';
 import { z } from 'zod';
 import { confidenceFeatures } from '../augment/dist/branches/confidence-features.js';
 import { fitConfidence } from '../augment/dist/branches/fit-confidence.js';
@@ -29,6 +38,7 @@ const { values: flags } = parseArgs({
     epochs: { type: 'string', default: '5' },
     splits: { type: 'string', default: '8' },
     set: { type: 'string', multiple: true, default: [] },
+    keep: { type: 'string' },
   },
 });
 
@@ -82,32 +92,13 @@ async function measure({ name, data, channels, preprocessing, options, wanted })
     .object(trainingOptions)
     .parse({ ...options, epochs: Number(flags.epochs), ...overrides });
   const { pictures, calibration, test, splits } = await dataFor(name, data, channels);
-  const started = performance.now();
-  const { bundle } = await augmentBackbone(
-    join(flags.models, `${name}.onnx`),
+  const { bundle, minutes, peakGiB } = await trainedBundle(
+    name,
     pictures,
-    join(mkdtempSync(join(tmpdir(), 'offramp-bench-')), 'bundle'),
-    {
-      ...training,
-      name,
-      cutPoints: training.cutPoints ?? null,
-      body: {
-        kind: training.body,
-        grid: training.grid,
-        reduce: training.body === 'pool' ? 'none' : training.reduce,
-      },
-      holdOut: 0.1,
-      calibration,
-      preprocessing,
-      labels: null,
-      agreement: 0.98,
-      delta: 0.05,
-      deviceCost: 0.45,
-      trainer: trainerFor(training),
-      progress: progressLines(name),
-    },
+    calibration,
+    preprocessing,
+    training,
   );
-  const minutes = (performance.now() - started) / 60_000;
   const costs = exitCosts(bundle.manifest);
   const exits = await runEveryExit(bundle, test);
   const curves = await Promise.all(splits.map((split) => curveOf(exits, split, costs, training)));
@@ -122,7 +113,7 @@ async function measure({ name, data, channels, preprocessing, options, wanted })
 
 ${training.branches} branches (${training.body}, reduce ${training.reduce}, grid ${training.grid}, reuse ${training.reuse}), together ${percent(branchCost)} of the
 backbone's cost, at ${branches.map((_, i) => percent(costs[i], 0)).join(', ')}; alone they agree on ${exits.branches.map(({ agrees }) => percent(mean([...agrees]))).join(', ')}.
-${training.epochs} epochs over ${pictures.size} pictures in ${minutes.toFixed(1)} minutes, peak memory ${(process.resourceUsage().maxRSS / 2 ** 20).toFixed(1)} GiB.
+${training.epochs} epochs over ${pictures.size} pictures in ${minutes.toFixed(1)} minutes, peak memory ${peakGiB.toFixed(1)} GiB.
 
 | agreement wanted | reached | cost |
 |---|---|---|
@@ -136,6 +127,43 @@ ${curve.map(({ goal, agreement, cost }) => `| ${percent(goal)} | ${percent(agree
     );
   }
   console.log();
+}
+
+/** Trains, unless `--keep` has what these options trained before. */
+async function trainedBundle(name, pictures, calibration, preprocessing, training) {
+  const folder = flags.keep ?? mkdtempSync(join(tmpdir(), 'offramp-bench-'));
+  mkdirSync(folder, { recursive: true });
+  const path = join(folder, name);
+  const record = `${path}.json`;
+  const options = JSON.stringify(training);
+  if (existsSync(record)) {
+    const kept = JSON.parse(readFileSync(record, 'utf8'));
+    if (kept.options === options) return { ...kept, bundle: await Bundle.open(path) };
+  }
+  const started = performance.now();
+  const { bundle } = await augmentBackbone(join(flags.models, `${name}.onnx`), pictures, path, {
+    ...training,
+    name,
+    cutPoints: training.cutPoints ?? null,
+    body: {
+      kind: training.body,
+      grid: training.grid,
+      reduce: training.body === 'pool' ? 'none' : training.reduce,
+    },
+    holdOut: 0.1,
+    calibration,
+    preprocessing,
+    labels: null,
+    agreement: 0.98,
+    delta: 0.05,
+    deviceCost: 0.45,
+    trainer: trainerFor(training),
+    progress: progressLines(name),
+  });
+  const minutes = (performance.now() - started) / 60_000;
+  const peakGiB = process.resourceUsage().maxRSS / 2 ** 20;
+  writeFileSync(record, JSON.stringify({ options, minutes, peakGiB }));
+  return { bundle, minutes, peakGiB };
 }
 
 async function dataFor(name, path, channels) {

@@ -2,53 +2,26 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { Bundle, type Dataset, openDataset, subsetOf } from '@offramp/shared';
+import { Bundle, type Dataset, subsetOf } from '@offramp/shared';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AugmentOptions, augmentBackbone } from './augment-backbone.js';
 import type { ProgressListener } from './branches/branch-trainer.js';
-import { trainGraphBranches } from './branches/train-graph-branches.js';
-import { trainPoolBranches } from './branches/train-pool-branches.js';
 import { checkpointPathOf } from './checkpoint/training-checkpoint.js';
+import {
+  convolutionOptions,
+  examplePictures,
+  exampleModel as model,
+  pooledOptions,
+} from './example-testing.js';
 
-const example = fileURLToPath(new URL('../../examples/fashion-mnist', import.meta.url));
-const model = join(example, 'model/fashion-resnet56.onnx');
-
-const graph = trainGraphBranches({
-  loss: { kind: 'separate', lambda: 0.5, distillation: 0.5, temperature: 2, reachFloor: 1 },
-  batchSize: 32,
-  learningRate: 3e-3,
-  weightDecay: 1e-2,
-  confidence: 'held-out',
-  augmentation: { flip: true, crop: 2 },
-});
 const options: AugmentOptions = {
-  name: 'test',
-  branches: 2,
-  placement: 'linear',
-  cutPoints: null,
-  body: { kind: 'conv1', grid: 2, reduce: 'pool' },
-  reuse: true,
-  criterion: 'confidence',
-  targets: 'backbone',
+  ...convolutionOptions,
   epochs: 2,
   holdOut: 100,
-  calibration: null,
-  preprocessing: { mean: [0.286], std: [0.353] },
-  labels: null,
-  agreement: 0.8,
-  delta: 0.1,
-  deviceCost: 0.45,
-  seed: 3,
-  trainer: graph,
-  progress: { step: () => undefined, advance: () => undefined },
   checkpoint: { everyMinutes: 0, resume: false },
 };
-const pooled: Partial<AugmentOptions> = {
-  body: { kind: 'pool', grid: 2, reduce: 'none' },
-  reuse: false,
-  trainer: trainPoolBranches,
-};
+const { body, reuse, trainer } = pooledOptions;
+const pooled: Partial<AugmentOptions> = { body, reuse, trainer };
 
 /** Gives the signal when a step has come so far. */
 function interruptAt(title: RegExp, count: number) {
@@ -72,11 +45,7 @@ let folder: string;
 let pictures: Dataset;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'offramp-interruption-'));
-  const all = await openDataset(join(example, 'data'), { split: 'test' });
-  pictures = subsetOf(
-    all,
-    Array.from({ length: 270 }, (_, i) => i),
-  );
+  pictures = await examplePictures(270);
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 

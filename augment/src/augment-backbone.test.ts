@@ -1,53 +1,23 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { Bundle, type Dataset, openDataset, subsetOf, withoutLabels } from '@offramp/shared';
+import { Bundle, type Dataset, subsetOf, withoutLabels } from '@offramp/shared';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AugmentOptions, augmentBackbone, distinctCutPoints } from './augment-backbone.js';
 import { noAugmentation } from './augmentation.js';
 import { trainGraphBranches } from './branches/train-graph-branches.js';
-import { trainPoolBranches } from './branches/train-pool-branches.js';
 import { evaluateBundle } from './evaluate.js';
+import { examplePictures, exampleModel as model, pooledOptions as options } from './example-testing.js';
 import type { GraphEditor } from './onnx/graph-editor.js';
 import { addWeight, smallModelBytes } from './onnx/testing.js';
 import { pictureBatches } from './picture-batches.js';
-
-const example = fileURLToPath(new URL('../../examples/fashion-mnist', import.meta.url));
-const model = join(example, 'model/fashion-resnet56.onnx');
-
-const options: AugmentOptions = {
-  name: 'test',
-  branches: 2,
-  placement: 'linear',
-  cutPoints: null,
-  body: { kind: 'pool', grid: 2, reduce: 'none' },
-  reuse: false,
-  criterion: 'confidence',
-  targets: 'backbone',
-  calibration: null,
-  epochs: 4,
-  holdOut: 200,
-  preprocessing: { mean: [0.286], std: [0.353] },
-  labels: null,
-  agreement: 0.8,
-  delta: 0.1,
-  deviceCost: 0.45,
-  seed: 3,
-  trainer: trainPoolBranches,
-  progress: { step: () => undefined, advance: () => undefined },
-};
 
 let folder: string;
 let pictures: Dataset;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'offramp-augment-'));
-  const all = await openDataset(join(example, 'data'), { split: 'test' });
-  pictures = subsetOf(
-    all,
-    Array.from({ length: 800 }, (_, i) => i),
-  );
+  pictures = await examplePictures(800);
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 

@@ -1,54 +1,22 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { type Dataset, elementsOf, openDataset, subsetOf } from '@offramp/shared';
+import { type Dataset, elementsOf } from '@offramp/shared';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type AugmentOptions, augmentBackbone } from '../augment-backbone.js';
-import { type GraphTrainingOptions, trainGraphBranches } from './train-graph-branches.js';
-
-const example = fileURLToPath(new URL('../../../examples/fashion-mnist', import.meta.url));
-const model = join(example, 'model/fashion-resnet56.onnx');
-
-const training: GraphTrainingOptions = {
-  loss: { kind: 'separate', lambda: 0.5, distillation: 0.5, temperature: 2, reachFloor: 1 },
-  batchSize: 32,
-  learningRate: 3e-3,
-  weightDecay: 1e-2,
-  confidence: 'held-out',
-  augmentation: { flip: true, crop: 2 },
-};
-const options: AugmentOptions = {
-  name: 'test',
-  branches: 2,
-  placement: 'linear',
-  cutPoints: null,
-  body: { kind: 'conv1', grid: 2, reduce: 'pool' },
-  reuse: true,
-  criterion: 'confidence',
-  targets: 'backbone',
-  epochs: 3,
-  holdOut: 200,
-  calibration: null,
-  preprocessing: { mean: [0.286], std: [0.353] },
-  labels: null,
-  agreement: 0.8,
-  delta: 0.1,
-  deviceCost: 0.45,
-  seed: 3,
-  trainer: trainGraphBranches(training),
-  progress: { step: () => undefined, advance: () => undefined },
-};
+import { augmentBackbone } from '../augment-backbone.js';
+import {
+  examplePictures,
+  exampleModel as model,
+  convolutionOptions as options,
+  graphTraining as training,
+} from '../example-testing.js';
+import { trainGraphBranches } from './train-graph-branches.js';
 
 let folder: string;
 let pictures: Dataset;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'offramp-graph-'));
-  const all = await openDataset(join(example, 'data'), { split: 'test' });
-  pictures = subsetOf(
-    all,
-    Array.from({ length: 840 }, (_, i) => i),
-  );
+  pictures = await examplePictures(840);
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 

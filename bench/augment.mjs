@@ -11,7 +11,14 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 
 import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { augmentBackbone, trainerFor, trainingOptions } from '@offramp/augment';
+import {
+  augmentBackbone,
+  bodiesOf,
+  trainerFacts,
+  trainerFor,
+  trainingOptions,
+  trialTrainerFor,
+} from '@offramp/augment';
 import {
   argMax,
   Bundle,
@@ -21,7 +28,9 @@ import {
   openDataset,
   subsetOf,
 } from '@offramp/shared';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { z } from 'zod';
+import { splitForTrial } from '../augment/dist/branches/choose-by-trial.js';
 import { confidenceFeatures } from '../augment/dist/branches/confidence-features.js';
 import { fitConfidence } from '../augment/dist/branches/fit-confidence.js';
 import { chooseThresholds } from '../augment/dist/calibrate/choose-thresholds.js';
@@ -42,7 +51,6 @@ const { values: flags } = parseArgs({
   },
 });
 
-const recipe = { body: 'conv2', reduce: 'pool', grid: 2, reuse: true, branches: 6 };
 const cifar = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 const runs = [
   ...[56, 20, 32, 44].map((depth) => ({
@@ -50,7 +58,7 @@ const runs = [
     data: flags.cifar10,
     channels: 3,
     preprocessing: cifar,
-    options: { ...recipe, flip: true, crop: 2 },
+    options: { flip: true, crop: 2 },
     wanted:
       depth === 56
         ? [
@@ -66,7 +74,7 @@ const runs = [
     data: flags['fashion-mnist'],
     channels: 1,
     preprocessing: { mean: [0.286], std: [0.353] },
-    options: { ...recipe, flip: true },
+    options: { flip: true },
     wanted: [
       [0.99, 0.28],
       [0.98, 0.2],
@@ -86,7 +94,9 @@ for (const run of runs) await measure(run);
 
 async function measure({ name, data, channels, preprocessing, options, wanted }) {
   const overrides = Object.fromEntries(
-    flags.set.map((pair) => pair.split('=')).map(([k, v]) => [k, parse(v)]),
+    flags.set
+      .map((pair) => pair.split('='))
+      .map(([k, v]) => [k, k === 'cutPoints' ? v.split(',') : parse(v)]),
   );
   const training = z
     .object(trainingOptions)
@@ -111,14 +121,27 @@ async function measure({ name, data, channels, preprocessing, options, wanted })
   const branchCost = costs.at(-1) - 1;
   console.log(`## ${name}
 
-${training.branches} branches (${training.body}, reduce ${training.reduce}, grid ${training.grid}, reuse ${training.reuse}), together ${percent(branchCost)} of the
-backbone's cost, at ${branches.map((_, i) => percent(costs[i], 0)).join(', ')}; alone they agree on ${exits.branches.map(({ agrees }) => percent(mean([...agrees]))).join(', ')}.
+${branches.length} branches (${branches.map(({ branch }) => branch.body.kind).join(', ')}), together ${percent(branchCost)} of the
+backbone's cost, at ${branches.map((_, i) => percent(costs[i])).join(', ')}; alone they agree on ${exits.branches.map(({ agrees }) => percent(mean([...agrees]))).join(', ')}.
 ${training.epochs} epochs over ${pictures.size} pictures in ${minutes.toFixed(1)} minutes, peak memory ${peakGiB.toFixed(1)} GiB.
 
 | agreement wanted | reached | cost |
 |---|---|---|
 ${curve.map(({ goal, agreement, cost }) => `| ${percent(goal)} | ${percent(agreement, 2)} | ${percent(cost)} |`).join('\n')}
 `);
+  const times = await timesOf(bundle, join(flags.models, `${name}.onnx`), test);
+  for (const batch of [1, 64]) {
+    const saved = { macs: 0, cpu: 0 };
+    const i = goals.indexOf(0.98);
+    for (const points of curves) {
+      saved.macs += (1 - points[i].cost) / curves.length;
+      const cpu = points[i].exitShares.reduce((sum, share, exit) => sum + share * times[batch][exit], 0);
+      saved.cpu += (1 - cpu) / curves.length;
+    }
+    console.log(
+      `- ${batch === 1 ? 'one sample at a time' : `batches of ${batch}`}, one core, against the uncut backbone: MACs promise ${percent(saved.macs)} less, CPU time falls by ${percent(saved.cpu)}, ${percent(saved.cpu / saved.macs, 0)} of it (at agreement wanted 98 %)`,
+    );
+  }
   for (const [agreement, cost] of wanted) {
     const found = costAt(curve, agreement);
     const verdict = found <= cost ? 'met' : `missed by ${((found - cost) * 100).toFixed(1)} points`;
@@ -145,11 +168,7 @@ async function trainedBundle(name, pictures, calibration, preprocessing, trainin
     ...training,
     name,
     cutPoints: training.cutPoints ?? null,
-    body: {
-      kind: training.body,
-      grid: training.grid,
-      reduce: training.body === 'pool' ? 'none' : training.reduce,
-    },
+    bodies: bodiesOf(training),
     holdOut: 0.1,
     calibration,
     preprocessing,
@@ -158,6 +177,8 @@ async function trainedBundle(name, pictures, calibration, preprocessing, trainin
     delta: 0.05,
     deviceCost: 0.45,
     trainer: trainerFor(training),
+    trialTrainer: trialTrainerFor(training),
+    trainerOptions: trainerFacts(training),
     progress: progressLines(name),
   });
   const minutes = (performance.now() - started) / 60_000;
@@ -185,19 +206,75 @@ async function dataFor(name, path, channels) {
     };
   }
   const perClass = train.size / 10;
+  // Half of the test pictures calibrate. Those among them that had a say in where the branches go are never read.
+  const half = test.size / 2;
+  const calibrating = [...seededPermutation(test.size, 0)].slice(0, half);
+  const judged = splitForTrial(half).judged.map((i) => calibrating[i]);
+  const others = range(test.size).filter((i) => !judged.includes(i));
   const splits = range(Number(flags.splits)).map((seed) => {
-    const order = [...seededPermutation(test.size, seed)];
-    return { seed, fit: order.slice(0, test.size / 2), read: order.slice(test.size / 2) };
+    const order = [...seededPermutation(others.length, seed)].map((i) => others[i]);
+    return { seed, fit: [...judged, ...order.slice(half)], read: order.slice(0, half) };
   });
   return {
     pictures: subsetOf(
       train,
       range(train.size).filter((i) => i % perClass < 0.9 * perClass),
     ),
-    calibration: subsetOf(test, splits[0].fit),
+    calibration: subsetOf(test, calibrating),
     test,
     splits,
   };
+}
+
+/**
+ * CPU time of a sample that leaves at each exit, as a share of the uncut backbone's: medians of runs that take turns,
+ * by batch size.
+ */
+async function timesOf(bundle, modelPath, dataset) {
+  const options = { intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 3 };
+  const open = (model) => InferenceSession.create(model, options);
+  const backbone = await open(modelPath);
+  const stages = await Promise.all((await bundle.readStages()).map(open));
+  const shares = {};
+  for (const [batch, repetitions] of [
+    [1, 300],
+    [64, 20],
+  ]) {
+    const { input } = await pictureBatches(dataset, range(batch), bundle.manifest.input, batch)
+      .next()
+      .then(({ value }) => value);
+    const picture = new Tensor('float32', input, [batch, ...bundle.manifest.input.shape]);
+    const runs = [];
+    for (let i = 0; i < repetitions + 3; i++) {
+      const whole = await cpuOf(() => backbone.run({ [backbone.inputNames[0]]: picture }));
+      let ms = 0;
+      let activation = picture;
+      const exits = [];
+      for (const stage of stages) {
+        const run = await cpuOf(() => stage.run({ input: activation }));
+        ms += run.ms;
+        exits.push(ms);
+        activation = run.outputs.activation;
+      }
+      if (i >= 3) runs.push({ whole: whole.ms, exits });
+    }
+    const whole = median(runs.map((run) => run.whole));
+    shares[batch] = stages.map((_, exit) => median(runs.map(({ exits }) => exits[exit])) / whole);
+  }
+  await Promise.all([backbone, ...stages].map((session) => session.release()));
+  return shares;
+}
+
+async function cpuOf(run) {
+  const before = process.cpuUsage();
+  const outputs = await run();
+  const { user, system } = process.cpuUsage(before);
+  return { outputs, ms: (user + system) / 1000 };
+}
+
+function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[sorted.length >> 1];
 }
 
 /** Probabilities and agreement of every branch on every picture. */
@@ -244,7 +321,7 @@ async function curveOf({ branches }, { seed, fit, read }, costs, { criterion, re
   const fitted = [];
   const applied = [];
   for (const [i, { probabilities, agrees }] of branches.entries()) {
-    const previous = reuse && i > 0 ? branches[i - 1].probabilities : null;
+    const previous = reuse !== 'none' && i > 0 ? branches[i - 1].probabilities : null;
     const part = (rows) => [selectRows(probabilities, rows), previous && selectRows(previous, rows)];
     const { head, confidence } = await fitConfidence(
       criterion,

@@ -14,9 +14,10 @@ let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 const within = (...names: string[]) => join(folder.path, ...names);
 const training = (out: string, ...rest: string[]) => [
   ...['augment', backbonePath, '--data', within('data'), '--split', 'test', '--out', out],
-  ...['--branches', '2', '--grid', '2', '--hold-out', '100', '--mean', '0.286'],
+  ...['--branches', '2', '--placement', 'linear', '--grid', '2', '--hold-out', '100', '--mean', '0.286'],
   ...(rest.includes('--std') ? rest : ['--std', '0.353', ...rest]),
 ];
+const pooled = ['--body', 'pool', '--reuse', 'none'];
 const convolution = ['--body', 'conv1', '--batch-size', '32', '--flip'];
 
 beforeAll(async () => {
@@ -79,7 +80,7 @@ describe('offramp augment, when it cannot succeed', () => {
     await cp(bundlePath, out, { recursive: true });
     const { digest } = await Bundle.open(out);
     // Files of at most so many blocks of 512 bytes: the last stages do not fit.
-    const ended = await limited(400, ...training(out, '--epochs', '1'));
+    const ended = await limited(400, ...training(out, ...pooled, '--epochs', '1'));
     expectError(ended, 'OUTPUT_FAILED', `cannot write the bundle ${out}: EFBIG`);
     expect(ended.stderr).toContain('as it was');
     expect((await Bundle.open(out)).digest).toBe(digest);

@@ -20,8 +20,8 @@ const options: AugmentOptions = {
   holdOut: 100,
   checkpoint: { everyMinutes: 0, resume: false },
 };
-const { body, reuse, trainer } = pooledOptions;
-const pooled: Partial<AugmentOptions> = { body, reuse, trainer };
+const { bodies, reuse, trainer } = pooledOptions;
+const pooled: Partial<AugmentOptions> = { bodies, reuse, trainer };
 
 /** Gives the signal when a step has come so far. */
 function interruptAt(title: RegExp, count: number) {
@@ -77,6 +77,30 @@ describe('an interrupted augmentBackbone', () => {
     });
     expect(bundle.digest).toBe(whole.bundle.digest);
     expect(await readdir(folder)).toEqual(['graph']);
+  }, 60_000);
+
+  it('goes on with the branches that a trial chose, without a second trial', async () => {
+    const out = join(folder, 'auto');
+    const auto = { ...options, placement: 'auto', epochs: 1, branches: 2 } as const;
+    const whole = await augmentBackbone(model, pictures, out, auto);
+    await rm(out, { recursive: true });
+    const first = interruptAt(/^training the branches/, 2);
+    await expect(augmentBackbone(model, pictures, out, { ...auto, ...first })).rejects.toThrow(
+      /training so far/,
+    );
+    expect(first.titles[0]).toMatch(/^trial: /);
+
+    const resumed = { ...auto, checkpoint: { everyMinutes: 0, resume: true } };
+    await expect(augmentBackbone(model, pictures, out, { ...resumed, agreement: 0.7 })).rejects.toMatchObject(
+      {
+        code: 'CONFIG_INVALID',
+        message: expect.stringMatching(/placement auto.*agreement 0.8 .*now auto.*agreement 0.7 /),
+      },
+    );
+    const second = interruptAt(/never/, 0);
+    const { bundle } = await augmentBackbone(model, pictures, out, { ...resumed, progress: second.progress });
+    expect(second.titles.filter((title) => title.startsWith('trial'))).toEqual([]);
+    expect(bundle.digest).toBe(whole.bundle.digest);
   }, 60_000);
 
   it('refuses a checkpoint of other options or pictures, naming them', async () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Bundle, type Dataset, subsetOf, withoutLabels } from '@offramp/shared';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type AugmentOptions, augmentBackbone, distinctCutPoints } from './augment-backbone.js';
+import { type AugmentOptions, augmentBackbone } from './augment-backbone.js';
 import { noAugmentation } from './augmentation.js';
 import { trainGraphBranches } from './branches/train-graph-branches.js';
 import { evaluateBundle } from './evaluate.js';
@@ -75,6 +75,56 @@ describe('augmentBackbone', () => {
   });
 });
 
+describe('the placement auto', () => {
+  it('tries branches all over the backbone, and keeps apart what judged them', async () => {
+    const titles: string[] = [];
+    const { bundle } = await augmentBackbone(model, pictures, join(folder, 'auto'), {
+      ...options,
+      ...{ placement: 'auto', branches: 3 },
+      bodies: [
+        { kind: 'pool', grid: 2, reduce: 'none' },
+        { kind: 'pool', grid: 4, reduce: 'none' },
+      ],
+      progress: { step: (title) => titles.push(title), advance: () => undefined },
+    });
+    expect(titles).toContain('trial: training branch 24 of 24');
+    const { stages, provenance } = bundle.manifest;
+    expect(bundle.branches).toBeGreaterThanOrEqual(1);
+    expect(bundle.branches).toBeLessThanOrEqual(3);
+    expect(new Set(stages.map(({ branch }) => branch?.cutPoint)).size).toBe(stages.length);
+    expect(provenance).toMatchObject({
+      ...{ trainingSamples: 600, calibrationSamples: 160 },
+      options: { placement: 'auto', branches: 3 },
+    });
+  }, 60_000);
+
+  it('says that a model has no place for a branch', async () => {
+    const path = join(folder, 'one-layer.onnx');
+    const build = (editor: GraphEditor) => {
+      editor.addNode('Flatten', ['x'], ['flat'], { axis: { i: 1 } });
+      editor.addNode('MatMul', ['flat', addWeight(editor, 'a', [784, 10])], ['y']);
+    };
+    await writeFile(path, smallModelBytes(build, { inputShape: [1, 28, 28], outputShape: [10] }));
+    const attempt = augmentBackbone(path, pictures, join(folder, 'none'), { ...options, placement: 'auto' });
+    await expect(attempt).rejects.toMatchObject({ code: 'MODEL_UNSUPPORTED' });
+  });
+});
+
+describe('thresholds for a cost', () => {
+  it('keep to it, and record the agreement that they prove', async () => {
+    const { bundle, outcome, provenAgreement } = await augmentBackbone(
+      model,
+      pictures,
+      join(folder, 'cost'),
+      { ...options, cost: 0.7 },
+    );
+    expect(outcome.cost).toBeLessThan(0.7);
+    expect(bundle.manifest.policy.targetAgreement).toBe(provenAgreement);
+    expect(provenAgreement).toBeLessThan(outcome.agreement);
+    expect(bundle.manifest.provenance.options).toMatchObject({ cost: 0.7, delta: 0.1 });
+  });
+});
+
 describe('a model that no pictures fit', () => {
   it.each([
     [[32, 32, 3], /1 or 3 channels.*found 32 channels/, /channels first/],
@@ -104,7 +154,7 @@ describe('augmentBackbone on data that teach nothing', () => {
       Array.from({ length: count }, (_, i) => i),
     );
   const graph: Partial<AugmentOptions> = {
-    body: { kind: 'conv1', grid: 2, reduce: 'pool' },
+    bodies: [{ kind: 'conv1', grid: 2, reduce: 'pool' }],
     trainer: trainGraphBranches({
       loss: { kind: 'separate', lambda: 0.5, distillation: 0.5, temperature: 2, reachFloor: 1 },
       batchSize: 32,
@@ -189,26 +239,5 @@ describe('augmentBackbone on data that teach nothing', () => {
       code: 'DATA_INVALID',
       message: expect.stringMatching(/expected classes named a, b.*found cat, dog/),
     });
-  });
-});
-
-describe('distinctCutPoints', () => {
-  const at = (tensor: string, cumulativeMacs: number, activationBytes: number) => ({
-    tensor,
-    shape: [activationBytes / 4],
-    cumulativeMacs,
-    cumulativeParameters: 0,
-    activationBytes,
-  });
-
-  it('keeps the smallest, and the last of equally small ones', () => {
-    const distinct = distinctCutPoints([
-      at('conv', 10, 64),
-      at('relu', 10, 64),
-      at('conv2', 20, 64),
-      at('pool', 20, 16),
-      at('upsampled', 20, 64),
-    ]);
-    expect(distinct.map(({ tensor }) => tensor)).toEqual(['relu', 'pool']);
   });
 });

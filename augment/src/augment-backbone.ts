@@ -22,39 +22,34 @@ import {
   type ThresholdOutcome,
   writeBundle,
 } from '@offramp/shared';
-import type { BranchBody } from './branches/body.js';
 import type {
   BranchDesign,
   BranchTrainer,
   ProgressListener,
-  TrainingResult,
   TrainingTask,
 } from './branches/branch-trainer.js';
-import { type Placement, placeBranches } from './branches/placement.js';
+import { chooseByTrial, splitForTrial } from './branches/choose-by-trial.js';
 import { buildStages, type PlacedBranch } from './build-stages.js';
-import { chooseThresholds } from './calibrate/choose-thresholds.js';
+import { calibrationTable } from './calibrate/calibration-table.js';
+import { chooseThresholds, type ThresholdGoal } from './calibrate/choose-thresholds.js';
+import type { TrainingFacts } from './checkpoint/checkpoint-file.js';
+import { readChoice } from './checkpoint/read-choice.js';
 import {
   type CheckpointOptions,
   checkpointPathOf,
   TrainingCheckpoint,
 } from './checkpoint/training-checkpoint.js';
 import { trainingFacts } from './checkpoint/training-facts.js';
-import { evaluateBundle, roundConfidence } from './evaluate.js';
+import { type DesignOptions, designBranches, withReuse } from './design-branches.js';
+import { evaluateBundle } from './evaluate.js';
 import { splitHoldOut } from './hold-out.js';
 import { throwIfInterrupted } from './interruption.js';
-import { type BackboneProfile, type CutPoint, profileBackbone } from './onnx/profile.js';
+import { type BackboneProfile, profileBackbone } from './onnx/profile.js';
 import { readModelFile } from './onnx/read-model.js';
 import { onnxruntimeVersion } from './onnxruntime-version.js';
 
-export interface AugmentOptions {
+export interface AugmentOptions extends DesignOptions {
   name: string;
-  /** How many, and where; or where, by the names of cut points. */
-  branches: number;
-  placement: Placement;
-  cutPoints: readonly string[] | null;
-  body: BranchBody;
-  /** Whether a branch sees what the exit before answered. */
-  reuse: boolean;
   criterion: ExitCriterion;
   /** What branches learn to answer: what the backbone does, or the true label. */
   targets: 'backbone' | 'labels';
@@ -66,13 +61,20 @@ export interface AugmentOptions {
   preprocessing: Preprocessing;
   /** One per class; `null`: the data's class names, else the class numbers. */
   labels: readonly string[] | null;
-  /** Agreement with the backbone that the thresholds are chosen for, and how sure to be of it. */
+  /** Agreement with the backbone that the thresholds, and with the placement `auto` the branches, are chosen for. */
   agreement: number;
+  /** Expected cost, as a share of the backbone's, that the thresholds are chosen for instead. */
+  cost?: number | undefined;
+  /** How sure to be of either: the probability of missing it. */
   delta: number;
   /** A device runs as many stages as stay within this share of the backbone's cost. At least one. */
   deviceCost: number;
   seed: number;
   trainer: BranchTrainer;
+  /** For the placement `auto`: trains the branches that are tried. Default: as `trainer`. */
+  trialTrainer?: BranchTrainer;
+  /** What the trainer was told, for the record. */
+  trainerOptions?: Readonly<Record<string, string | number | boolean>>;
   progress: ProgressListener;
   /** Ends the work where it stands: with `INTERRUPTED`, and whatever stands at `out` as it was. */
   signal?: AbortSignal;
@@ -86,6 +88,8 @@ export interface AugmentResult {
   outcome: ThresholdOutcome;
   /** Of the backbone on the held-out pictures; `null` without labels. */
   backboneAccuracy: number | null;
+  /** The agreement that the held-out pictures prove for as many new ones, with certainty 1 − `delta`. */
+  provenAgreement: number;
   /** How many different answers the backbone gives for the held-out pictures. */
   differentAnswers: number;
 }
@@ -113,24 +117,55 @@ export async function augmentBackbone(
   const backbone = await profileBackbone(model);
   const input = inputOf(backbone, options.preprocessing);
   const labels = labelsOf(backbone, dataset, options.labels);
-  const designs = designBranches(backbone, options);
-  const { training, heldOut } = splitData(dataset, options);
+  const planned = designBranches(backbone, options);
+  const { training, heldOut, judged } = splitData(dataset, options, planned.choose);
 
   // Labels are looked at before the training, which takes long.
   const trueLabels = heldOut.labelled ? trueLabelsOf(heldOut, labels) : null;
   const targets = targetsOf(training, labels, options.targets);
   const { criterion, epochs, seed, progress, signal } = options;
-  const task = {
-    ...{ backbone, designs, input, training, heldOut, targets, criterion, epochs, seed, progress },
+  const plan = {
+    ...{
+      backbone,
+      designs: planned.designs,
+      input,
+      training,
+      heldOut,
+      targets,
+      criterion,
+      epochs,
+      seed,
+      progress,
+    },
     ...(signal ? { signal } : {}),
   };
   const file = { file: basename(modelPath), sha256: sha256Hex(await readFile(modelPath)) };
   const data = { description: dataset.description, labels, trueLabels };
   throwIfInterrupted(signal);
+  const choice = judged ? await chooseDesigns({ ...plan, heldOut: judged }, out, options) : null;
+  const task = choice ? { ...plan, designs: choice.designs } : plan;
   if (!options.checkpoint) return trainAndWrite(task, file, data, out, options);
-  const facts = trainingFacts(task, file.sha256);
+  const facts = { ...trainingFacts(task, file.sha256), ...choice?.facts };
   const checkpoint = new TrainingCheckpoint(checkpointPathOf(out), facts, options.checkpoint, systemClock);
   return checkpoint.protect(() => trainAndWrite({ ...task, checkpoint }, file, data, out, options));
+}
+
+/** Chooses among the task's designs by a trial, or as the training did that is gone on with. */
+async function chooseDesigns(
+  task: TrainingTask,
+  out: string,
+  options: AugmentOptions,
+): Promise<{ designs: BranchDesign[]; facts: TrainingFacts }> {
+  const { agreement, branches: most, reuse, bodies } = options;
+  const kinds = bodies
+    .map(({ kind, grid, reduce }) => `${kind} (${grid}×${grid}, reduce ${reduce})`)
+    .join(', ');
+  const placement = `auto: at most ${most} for agreement ${agreement} of ${kinds}, judged on ${task.heldOut.size} pictures`;
+  const chosen = options.checkpoint?.resume
+    ? await readChoice(checkpointPathOf(out), placement)
+    : await chooseByTrial(task, options.trialTrainer ?? options.trainer, { agreement, most });
+  const designs = chosen.map((i) => task.designs[i]).filter((design) => design !== undefined);
+  return { designs: withReuse(designs, reuse), facts: { placement, chosen: chosen.join(' ') } };
 }
 
 interface LabelledData {
@@ -165,12 +200,14 @@ async function trainAndWrite(
   };
   const costs = exitCosts(manifestSoFar);
   options.progress.step('choosing thresholds', 1);
-  const { thresholds, outcome } = chooseThresholds(calibration, costs, options);
+  const { cost, agreement, delta } = options;
+  const goal: ThresholdGoal = cost === undefined ? { agreement, delta } : { cost, delta };
+  const { thresholds, outcome, agreement: provenAgreement } = chooseThresholds(calibration, costs, goal);
   options.progress.advance(1);
 
   const contents: BundleContents = {
     ...manifestSoFar,
-    policy: { thresholds, targetAgreement: options.agreement },
+    policy: { thresholds, targetAgreement: provenAgreement },
     deviceStages: Math.max(1, costs.filter((cost) => cost <= options.deviceCost).length),
     provenance: {
       offrampVersion,
@@ -183,15 +220,13 @@ async function trainAndWrite(
         ...(options.cutPoints
           ? { cutPoints: options.cutPoints.join(' ') }
           : { branches: options.branches, placement: options.placement }),
-        body: options.body.kind,
-        grid: options.body.grid,
-        reduce: options.body.reduce,
         reuse: options.reuse,
+        ...options.trainerOptions,
         criterion: options.criterion,
         targets: options.targets,
         epochs: options.epochs,
         holdOut: options.holdOut,
-        agreement: options.agreement,
+        ...(cost === undefined ? { agreement } : { cost }),
         delta: options.delta,
         deviceCost: options.deviceCost,
       },
@@ -203,7 +238,13 @@ async function trainAndWrite(
   });
   const final = calibration.correct?.at(-1);
   const differentAnswers = new Set(trained.heldOutLabels).size;
-  return { bundle, outcome, backboneAccuracy: final ? shareOfOnes(final) : null, differentAnswers };
+  return {
+    bundle,
+    outcome,
+    backboneAccuracy: final ? shareOfOnes(final) : null,
+    provenAgreement,
+    differentAnswers,
+  };
 }
 
 function inputOf(backbone: BackboneProfile, preprocessing: Preprocessing): InputSpecification {
@@ -247,47 +288,24 @@ function labelsOf(
   return labels;
 }
 
-function designBranches(backbone: BackboneProfile, options: AugmentOptions): BranchDesign[] {
-  const cutPoints = options.cutPoints
-    ? namedCutPoints(backbone, options.cutPoints)
-    : placedCutPoints(backbone, options);
-  return cutPoints.map((cutPoint, i) => ({
-    cutPoint,
-    // Tokens and vectors have nothing to convolve over.
-    body: cutPoint.shape.length === 3 ? options.body : { kind: 'pool', grid: 1, reduce: 'none' },
-    reuse: options.reuse && i > 0,
-  }));
+interface SplitData {
+  training: Dataset;
+  heldOut: Dataset;
+  /** Held-out pictures that a trial is judged by; `null` without one. */
+  judged: Dataset | null;
 }
 
-function placedCutPoints(backbone: BackboneProfile, options: AugmentOptions): CutPoint[] {
-  const candidates = distinctCutPoints(backbone.cutPoints.filter(({ shape }) => shape.length <= 3));
-  const costs = candidates.map((cutPoint) => cutPoint.cumulativeMacs / backbone.macs);
-  return placeBranches(options.placement, options.branches, costs).map(
-    (index) => candidates[index] as CutPoint,
-  );
+function splitData(dataset: Dataset, options: AugmentOptions, withTrial: boolean): SplitData {
+  const { training, heldOut } = options.calibration
+    ? { training: dataset, heldOut: options.calibration }
+    : heldOutOf(dataset, options.holdOut);
+  if (!withTrial) return { training, heldOut, judged: null };
+  const { judged, rest } = splitForTrial(heldOut.size);
+  return { training, heldOut: subsetOf(heldOut, rest), judged: subsetOf(heldOut, judged) };
 }
 
-/** @throws OfframpError `CONFIG_INVALID` for a name that is no cut point's, or is named twice */
-function namedCutPoints(backbone: BackboneProfile, names: readonly string[]): CutPoint[] {
-  const unknown = names.find((name, i) => {
-    const known = backbone.cutPoints.some(({ tensor }) => tensor === name);
-    return !known || names.indexOf(name) !== i;
-  });
-  if (unknown !== undefined) {
-    throw new OfframpError(
-      'CONFIG_INVALID',
-      `cut points: expected different cut points of the model, found ${unknown}`,
-      {
-        hint: '`offramp inspect MODEL --all` lists them.',
-      },
-    );
-  }
-  return backbone.cutPoints.filter(({ tensor }) => names.includes(tensor));
-}
-
-function splitData(dataset: Dataset, options: AugmentOptions): { training: Dataset; heldOut: Dataset } {
-  if (options.calibration) return { training: dataset, heldOut: options.calibration };
-  const { training, heldOut } = splitHoldOut(dataset, options.holdOut);
+function heldOutOf(dataset: Dataset, holdOut: number): { training: Dataset; heldOut: Dataset } {
+  const { training, heldOut } = splitHoldOut(dataset, holdOut);
   return { training: subsetOf(dataset, training), heldOut: subsetOf(dataset, heldOut) };
 }
 
@@ -320,38 +338,6 @@ function trueLabelsOf(dataset: Dataset, labels: readonly string[]): number[] {
     }
     return label;
   });
-}
-
-/**
- * One cut point for each cost: of those that no multiply-accumulate separates, the smallest activation,
- * and of equally small ones the last, which stands behind the non-linearity.
- */
-export function distinctCutPoints(cutPoints: readonly CutPoint[]): CutPoint[] {
-  const distinct: CutPoint[] = [];
-  for (const cutPoint of cutPoints) {
-    const last = distinct.at(-1);
-    if (last?.cumulativeMacs !== cutPoint.cumulativeMacs) distinct.push(cutPoint);
-    else if (cutPoint.activationBytes <= last.activationBytes) distinct[distinct.length - 1] = cutPoint;
-  }
-  return distinct;
-}
-
-function calibrationTable(trained: TrainingResult, trueLabels: (number | null)[] | null): CalibrationTable {
-  const reference = trained.heldOutLabels;
-  const bits = (values: ArrayLike<number>, expected: ArrayLike<number | null>) =>
-    Array.from(values, (value, i) => (value === expected[i] ? '1' : '0')).join('');
-  return {
-    samples: reference.length,
-    branches: trained.branches.map(({ heldOut }) => ({
-      confidence: Array.from(heldOut.confidence, roundConfidence),
-      agrees: bits(heldOut.label, reference),
-    })),
-    correct: trueLabels
-      ? [...trained.branches.map(({ heldOut }) => heldOut.label), reference].map((labels) =>
-          bits(labels, trueLabels),
-        )
-      : null,
-  };
 }
 
 /** @throws OfframpError `INTERNAL` when the stages do not answer what the heads did in training */

@@ -34,8 +34,8 @@ export const pooledOptions: AugmentOptions = {
   branches: 2,
   placement: 'linear',
   cutPoints: null,
-  body: { kind: 'pool', grid: 2, reduce: 'none' },
-  reuse: false,
+  bodies: [{ kind: 'pool', grid: 2, reduce: 'none' }],
+  reuse: 'none',
   criterion: 'confidence',
   targets: 'backbone',
   epochs: 4,
@@ -54,8 +54,8 @@ export const pooledOptions: AugmentOptions = {
 /** Two branches of convolution that know of each other. */
 export const convolutionOptions: AugmentOptions = {
   ...pooledOptions,
-  body: { kind: 'conv1', grid: 2, reduce: 'pool' },
-  reuse: true,
+  bodies: [{ kind: 'conv1', grid: 2, reduce: 'pool' }],
+  reuse: 'linear',
   epochs: 3,
   trainer: trainGraphBranches(graphTraining),
 };

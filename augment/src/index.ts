@@ -5,6 +5,7 @@ export * from './branches/placement.js';
 export * from './branches/train-graph-branches.js';
 export * from './branches/train-pool-branches.js';
 export { type CheckpointOptions, checkpointPathOf } from './checkpoint/training-checkpoint.js';
+export * from './design-branches.js';
 export * from './evaluate.js';
 export * from './inspect-config.js';
 export { findCutPoints } from './onnx/cut-points.js';

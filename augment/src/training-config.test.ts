@@ -3,7 +3,7 @@ import { type Dataset, OfframpError } from '@offramp/shared';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { augmentBackbone } from './augment-backbone.js';
-import { trainerFor, trainingOptions } from './training-config.js';
+import { bodiesOf, trainerFor, trainingOptions } from './training-config.js';
 
 const model = fileURLToPath(
   new URL('../../examples/fashion-mnist/model/fashion-resnet56.onnx', import.meta.url),
@@ -22,12 +22,12 @@ const unreadable = (size: number): Dataset => ({
 
 describe('trainerFor', () => {
   it('keeps pooled activations as long as they fit into memory, and else goes by gradients', async () => {
-    const options = z.object(trainingOptions).parse({});
+    const options = z.object(trainingOptions).parse({ body: 'pool', reuse: 'none', placement: 'linear' });
     const begunWith = async (size: number) => {
       const titles: string[] = [];
       const attempt = augmentBackbone(model, unreadable(size), 'never-written', {
         ...options,
-        ...{ name: 'test', body: { kind: 'pool', grid: 4, reduce: 'none' }, cutPoints: null, holdOut: 0.1 },
+        ...{ name: 'test', bodies: bodiesOf(options), cutPoints: null, holdOut: 0.1 },
         ...{ calibration: null, preprocessing: { mean: [0], std: [1] }, labels: null },
         ...{ agreement: 0.9, delta: 0.05, deviceCost: 0.5 },
         trainer: trainerFor(options),

@@ -1,6 +1,7 @@
 import { bodyKinds, bodyReductions, exitCriteria, OfframpError } from '@offramp/shared';
 import { z } from 'zod';
-import type { BranchTrainer } from './branches/branch-trainer.js';
+import type { BranchBody } from './branches/body.js';
+import { type BranchTrainer, reuseKinds } from './branches/branch-trainer.js';
 import { lossKinds } from './branches/losses.js';
 import { placements } from './branches/placement.js';
 import { trainGraphBranches } from './branches/train-graph-branches.js';
@@ -10,31 +11,43 @@ const unit = z.number().min(0).max(1);
 
 /** The options of `offramp augment` that say what branches are and how they learn. */
 export const trainingOptions = {
-  branches: z.number().int().min(1).max(64).default(3).describe('Branches to attach'),
+  branches: z
+    .number()
+    .int()
+    .min(1)
+    .max(64)
+    .default(6)
+    .describe('Branches to attach; with --placement auto, at most'),
   placement: z
-    .enum(placements)
-    .default('linear')
-    .describe("How the branches spread over the backbone's cost"),
+    .enum(['auto', ...placements])
+    .default('auto')
+    .describe(
+      "Where branches go: auto tries them all over the backbone and keeps those that pay; the others spread them over its cost by PTEENet's rules",
+    ),
   cutPoints: z.array(z.string().min(1)).optional().meta({
     description: 'Where the branches go, instead of --branches and --placement',
     fallback: 'by placement',
   }),
   body: z
-    .enum(bodyKinds)
-    .default('pool')
-    .describe('What stands before the heads: pooling alone, or that many blocks of convolution before it'),
+    .enum(['auto', ...bodyKinds])
+    .default('auto')
+    .describe(
+      'What stands before the heads: pooling alone, or that many blocks of convolution before it; auto is whichever pays with --placement auto, else conv2',
+    ),
   reduce: z
     .enum(bodyReductions)
     .default('pool')
     .describe('How the first block of convolution halves the sides, to cost less'),
-  grid: z
-    .number()
-    .int()
-    .min(1)
-    .max(16)
-    .default(4)
-    .describe('Positions per side that are left before the heads'),
-  reuse: z.boolean().default(false).describe('Whether a branch sees what the exit before answered'),
+  grid: z.number().int().min(1).max(16).optional().meta({
+    description: 'Positions per side that are left before the heads',
+    fallback: '4 for pooling alone, else 2',
+  }),
+  reuse: z
+    .enum(reuseKinds)
+    .default('linear')
+    .describe(
+      'What a branch makes of what the exit before answered: nothing, a further input, or the geometric mean with its own answer',
+    ),
   criterion: z
     .enum(exitCriteria)
     .default('confidence')
@@ -80,6 +93,39 @@ export const trainingOptions = {
 
 export type TrainingOptions = z.infer<z.ZodObject<typeof trainingOptions>>;
 
+/** What branches may be made of: the first, or with the placement `auto` whichever pays. */
+export function bodiesOf({ body, placement, grid, reduce }: TrainingOptions): BranchBody[] {
+  const kinds =
+    body !== 'auto'
+      ? [body]
+      : placement === 'auto'
+        ? (['conv2', 'conv3', 'pool'] as const)
+        : (['conv2'] as const);
+  return kinds.map((kind) => ({
+    kind,
+    grid: grid ?? (kind === 'pool' ? 4 : 2),
+    reduce: kind === 'pool' ? 'none' : reduce,
+  }));
+}
+
+/**
+ * What trains the branches that `auto` tries: candidates do not know of each other, so each learns for itself.
+ */
+export function trialTrainerFor(options: TrainingOptions): BranchTrainer {
+  return trainerFor({ ...options, loss: 'separate', confidence: 'held-out', reuse: 'none', reachFloor: 1 });
+}
+
+/** How branches learn, for the record: what {@link trainerFor} makes use of. */
+export function trainerFacts(options: TrainingOptions): Record<string, string | number | boolean> {
+  const { body, reduce, grid, confidence, loss, lambda, distillation, temperature, reachFloor } = options;
+  const { batchSize, learningRate, weightDecay, flip, crop } = options;
+  return {
+    ...{ body, reduce, ...(grid === undefined ? {} : { grid }), confidence, loss },
+    ...(loss === 'separate' ? { distillation, temperature, reachFloor } : { lambda }),
+    ...{ batchSize, learningRate, weightDecay, flip, crop },
+  };
+}
+
 /** Pooled activations may take so much memory; what would take more is trained by gradients, which keeps none. */
 const maxPooledBytes = 2 ** 30;
 
@@ -96,7 +142,7 @@ export function trainerFor(options: TrainingOptions): BranchTrainer {
       hint: 'The joint losses train class and confidence heads together.',
     });
   }
-  const pooledOnly = body === 'pool' && !reuse && !flip && crop === 0 && confidence === 'held-out';
+  const pooledOnly = body === 'pool' && reuse === 'none' && !flip && crop === 0 && confidence === 'held-out';
   const byGradients = trainGraphBranches({
     loss: { kind, lambda, distillation, temperature, reachFloor },
     batchSize: options.batchSize,

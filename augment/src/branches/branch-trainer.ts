@@ -5,12 +5,20 @@ import type { BackboneProfile, CutPoint } from '../onnx/profile.js';
 import type { BranchBody } from './body.js';
 import type { ExitOutputs } from './heads.js';
 
+/**
+ * What a branch makes of what the exit before answered (Zero Time Waste, arXiv 2106.05409):
+ * - `linear`: its class head sees the logarithms of those probabilities beside its own features.
+ * - `geometric`: the answer is the geometric mean of both, weighted by a trained exponent.
+ */
+export const reuseKinds = ['none', 'linear', 'geometric'] as const;
+export type Reuse = (typeof reuseKinds)[number];
+
 /** Where a branch goes and what it is made of. */
 export interface BranchDesign {
   cutPoint: CutPoint;
   body: BranchBody;
-  /** Whether it sees what the exit before answered. The first branch cannot. */
-  reuse: boolean;
+  /** The first branch has `none`. */
+  reuse: Reuse;
 }
 
 /** What a trainer gets to work with. */

@@ -35,7 +35,7 @@ export async function finishBranches(
   task.progress.step('fitting confidence heads', branches.length * (confidenceFolds + 1));
   const finished: TrainedBranch[] = [];
   for (const [i, branch] of branches.entries()) {
-    const { reuse } = branch.design;
+    const reuse = branch.design.reuse !== 'none';
     const previous = reuse ? (branches[i - 1]?.heldOut ?? null) : null;
     const label = Uint16Array.from({ length: branch.heldOut.rows }, (_, row) =>
       argMax(rowOf(branch.heldOut, row)),

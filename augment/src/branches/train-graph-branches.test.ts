@@ -37,6 +37,20 @@ describe('trainGraphBranches', () => {
     expect(agreementOf(branches[1]?.agrees ?? '')).toBeGreaterThan(0.7);
   }, 60_000);
 
+  it('lets a branch answer the geometric mean of its own answer and the one before', async () => {
+    const geometric = { ...options, reuse: 'geometric', epochs: 1 } as const;
+    const { bundle } = await augmentBackbone(model, pictures, join(folder, 'geometric'), geometric);
+    const none = await augmentBackbone(model, pictures, join(folder, 'alone'), {
+      ...geometric,
+      reuse: 'none',
+    });
+    const parameters = (of: typeof bundle) => of.manifest.stages.map(({ branch }) => branch?.parameters ?? 0);
+    expect(bundle.manifest.stages[1]?.branch?.reuse).toBe(true);
+    expect(bundle.manifest.stages[0]?.activationShape).toEqual([17, 28, 28]);
+    // An exponent, and what the confidence head makes of ten probabilities and their agreement.
+    expect((parameters(bundle)[1] as number) - (parameters(none.bundle)[1] as number)).toBe(1 + 12);
+  }, 60_000);
+
   it('gives the same bundle for the same seed', async () => {
     const digests = [];
     for (const name of ['a', 'b']) {

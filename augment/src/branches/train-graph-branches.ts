@@ -4,12 +4,13 @@ import type { Augmentation } from '../augmentation.js';
 import { exportForward } from '../autodiff/export-forward.js';
 import { ForwardSession } from '../autodiff/forward-session.js';
 import { GraphBuilder } from '../autodiff/graph-builder.js';
-import { lecunNormal } from '../autodiff/initialise.js';
+import { lecunNormal, ones } from '../autodiff/initialise.js';
 import type { Tensor } from '../autodiff/tensor.js';
 import { TrainingStep } from '../autodiff/training-step.js';
 import type { TrainingFacts } from '../checkpoint/checkpoint-file.js';
 import { FittedPictures } from '../fitted-pictures.js';
 import { throwIfInterrupted } from '../interruption.js';
+import type { GraphEditor } from '../onnx/graph-editor.js';
 import { epochBatches } from '../picture-batches.js';
 import { type Matrix, matrixOf } from '../training/matrix.js';
 import { type BackboneRunner, openBackbone } from './backbone-runner.js';
@@ -44,12 +45,7 @@ const reusedScale = 0.2;
 export function trainGraphBranches(options: GraphTrainingOptions): BranchTrainer {
   return async (task) => {
     const branches = buildBranches(task, options.batchSize, 'apart');
-    const backbone = await openBackbone(task.backbone, (editor) =>
-      task.designs.map(({ cutPoint }) => {
-        editor.addOutput(cutPoint.tensor, cutPoint.shape);
-        return cutPoint.tensor;
-      }),
-    );
+    const backbone = await openBackbone(task.backbone, (editor) => watchCutPoints(editor, task.designs));
     try {
       const values = await train(task, options, backbone);
       const { answers, scores, labels } = await runHeldOut(task, branches, backbone, values);
@@ -125,16 +121,23 @@ function buildBranches(task: TrainingTask, batch: number, connection: 'inside' |
     const previous =
       connection === 'inside' && before
         ? before
-        : design.reuse
+        : design.reuse !== 'none'
           ? g.input(previousInput(i), [batch, classes])
           : null;
-    const seen = design.reuse && previous ? g.concat([body.features, reused(g, previous)], 1) : body.features;
+    const seen =
+      design.reuse === 'linear' && previous
+        ? g.concat([body.features, g.mul(logarithm(g, previous), reusedScale)], 1)
+        : body.features;
     const width = seen.shape[1] as number;
-    const logits = g.linear(
+    const own = g.linear(
       seen,
       g.parameter(`${name}.class.weights`, [width, classes], lecunNormal),
       g.parameter(`${name}.class.bias`, [classes]),
     );
+    const logits =
+      design.reuse === 'geometric' && previous
+        ? g.add(own, g.mul(logarithm(g, previous), g.parameter(`${name}.exponent`, [1], ones)))
+        : own;
     const confidence = g.linear(
       seen,
       g.parameter(`${name}.confidence.weights`, [width, 1], lecunNormal),
@@ -155,8 +158,14 @@ function buildBranches(task: TrainingTask, batch: number, connection: 'inside' |
   return { graph: g, parts };
 }
 
-function reused(g: GraphBuilder, probabilities: Tensor): Tensor {
-  return g.mul(g.log(g.clip(probabilities, reusedFloor, 1)), reusedScale);
+function logarithm(g: GraphBuilder, probabilities: Tensor): Tensor {
+  return g.log(g.clip(probabilities, reusedFloor, 1));
+}
+
+function watchCutPoints(editor: GraphEditor, designs: readonly BranchDesign[]): string[] {
+  const cutPoints = new Map(designs.map(({ cutPoint }) => [cutPoint.tensor, cutPoint.shape]));
+  for (const [tensor, shape] of cutPoints) editor.addOutput(tensor, shape);
+  return designs.map(({ cutPoint }) => cutPoint.tensor);
 }
 
 /** @returns the trained parameters and running statistics */

@@ -21,7 +21,7 @@ const classHead = { batchSize: 128, learningRate: 2e-3, l2: 1e-4 };
  * @throws OfframpError `CONFIG_INVALID` for designs that need more than that
  */
 export const trainPoolBranches: BranchTrainer = async (task) => {
-  if (task.designs.some(({ body, reuse }) => body.kind !== 'pool' || reuse)) {
+  if (task.designs.some(({ body, reuse }) => body.kind !== 'pool' || reuse !== 'none')) {
     throw new OfframpError('CONFIG_INVALID', 'expected branches with the body pool and without reuse');
   }
   // Fast enough to do without one: another trainer's is refused.

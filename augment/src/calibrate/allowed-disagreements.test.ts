@@ -1,8 +1,20 @@
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { describe, expect, it } from 'vitest';
-import { allowedDisagreements } from './allowed-disagreements.js';
+import { allowedDisagreements, provenAgreement } from './allowed-disagreements.js';
 import { binomialCdf } from './binomial.js';
+
+describe('provenAgreement', () => {
+  it.each([0, 1, 20, 78, 79, 2_500, 5_000])(
+    'is the highest that %d disagreements are allowed for',
+    (count) => {
+      const agreement = provenAgreement(5_000, count, 0.05);
+      expect(allowedDisagreements(5_000, agreement, 0.05)).toBeGreaterThanOrEqual(count);
+      const higher = Math.min(1, agreement + 1 / 5_000);
+      if (higher > agreement) expect(allowedDisagreements(5_000, higher, 0.05)).toBeLessThan(count);
+    },
+  );
+});
 
 describe('allowedDisagreements', () => {
   it('agrees with what can be counted by hand', () => {

@@ -21,6 +21,21 @@ export function allowedDisagreements(n: number, agreement: number, delta: number
   return low;
 }
 
+/**
+ * The highest agreement that `disagreements` among `n` samples prove for as many new ones, with probability
+ * 1 − `delta`; the inverse of {@link allowedDisagreements}.
+ */
+export function provenAgreement(n: number, disagreements: number, delta: number): number {
+  let low = 0;
+  let high = n;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (allowedDisagreements(n, 1 - middle / n, delta) >= disagreements) high = middle;
+    else low = middle + 1;
+  }
+  return 1 - low / n;
+}
+
 /** Probability that at most `count` of `total` marked ones among 2·n fall into a random half. */
 function tail(count: number, n: number, total: number): number {
   // From one term to the next: C(total, i) · C(2n − total, n − i) / C(2n, n).

@@ -1,23 +1,35 @@
 import { type CalibrationTable, evaluateThresholds, neverExit, type ThresholdOutcome } from '@offramp/shared';
-import { allowedDisagreements } from './allowed-disagreements.js';
+import { highestAffordableThreshold } from './affordable-threshold.js';
+import { allowedDisagreements, provenAgreement } from './allowed-disagreements.js';
 import { searchJointly } from './search-jointly.js';
 import { lowestSharedThreshold } from './shared-threshold.js';
 
-export interface ThresholdGoal {
-  /** Agreement with the backbone to keep, in [0, 1]. */
-  agreement: number;
-  /** Probability with which as many new samples as the table has may agree less. */
+/** What thresholds are chosen for, and how sure to be of it. */
+export type ThresholdGoal = {
+  /** Probability with which the promise may be broken. */
   delta: number;
-}
+} & (
+  | {
+      /** Agreement with the backbone to keep on as many new samples as the table has, in [0, 1]. */
+      agreement: number;
+    }
+  | {
+      /** Expected cost to stay within, as a share of the backbone's. */
+      cost: number;
+    }
+);
 
 export interface ChosenThresholds {
   /** One per branch. */
   thresholds: number[];
   outcome: ThresholdOutcome;
+  /** The agreement that the table proves for as many new samples, with the goal's certainty. */
+  agreement: number;
 }
 
 export interface ChooseOptions {
   /**
+   * For an agreement:
    * - `shared`: one threshold for all branches, for which `delta` holds, as far as disagreements grow when the
    *   threshold falls. Confidences estimate agreement, so they are on one scale.
    * - `joint`: lowered branch by branch from there while that saves cost. Picking the best of so many on the same
@@ -27,24 +39,48 @@ export interface ChooseOptions {
 }
 
 /**
- * The cheapest thresholds whose agreement on the table leaves enough room for the goal.
+ * The cheapest thresholds whose agreement on the table leaves enough room for the goal; or, where the goal is a cost,
+ * the most careful ones that it allows.
  * @param exitCosts what leaving at each exit costs; the final exit last
  */
 export function chooseThresholds(
   table: CalibrationTable,
   exitCosts: readonly number[],
   goal: ThresholdGoal,
-  { search = 'shared' }: ChooseOptions = {},
+  options: ChooseOptions = {},
 ): ChosenThresholds {
-  const allowed = allowedDisagreements(table.samples, goal.agreement, goal.delta);
-  const branches = table.branches.length;
+  const thresholds = (
+    'cost' in goal ? forCost(table, exitCosts, goal) : forAgreement(table, exitCosts, goal, options)
+  ).map(roundThreshold);
+  const outcome = evaluateThresholds(table, thresholds, exitCosts);
+  const disagreements = Math.round((1 - outcome.agreement) * table.samples);
+  const agreement =
+    'cost' in goal ? provenAgreement(table.samples, disagreements, goal.delta) : goal.agreement;
+  return { thresholds, outcome, agreement };
+}
+
+function forAgreement(
+  table: CalibrationTable,
+  exitCosts: readonly number[],
+  { agreement, delta }: { agreement: number; delta: number },
+  { search = 'shared' }: ChooseOptions,
+): number[] {
+  const allowed = allowedDisagreements(table.samples, agreement, delta);
   const lowest = lowestSharedThreshold(table, allowed);
-  const shared = lowest === null ? neverExit(branches) : new Array<number>(branches).fill(lowest);
-  const thresholds = (search === 'joint' ? searchJointly(table, exitCosts, allowed, shared) : shared).map(
-    roundThreshold,
-  );
-  return { thresholds, outcome: evaluateThresholds(table, thresholds, exitCosts) };
+  const branches = table.branches.length;
+  const start = lowest === null ? neverExit(branches) : new Array<number>(branches).fill(lowest);
+  return search === 'joint' ? searchJointly(table, exitCosts, allowed, start) : start;
+}
+
+/** Where even the cheapest is too dear, everybody leaves at the first exit. */
+function forCost(
+  table: CalibrationTable,
+  exitCosts: readonly number[],
+  { cost, delta }: { cost: number; delta: number },
+): number[] {
+  const threshold = highestAffordableThreshold(table, exitCosts, cost, delta);
+  return table.branches.map(() => threshold ?? 0);
 }
 
 /** Confidences are kept with six decimals; so are thresholds, rounded up so that nobody more leaves. */
-const roundThreshold = (threshold: number) => Math.ceil(threshold * 1e6 - 1e-6) / 1e6;
+const roundThreshold = (threshold: number) => Math.max(0, Math.ceil(threshold * 1e6 - 1e-6) / 1e6);

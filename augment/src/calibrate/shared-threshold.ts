@@ -1,11 +1,5 @@
 import type { CalibrationTable } from '@offramp/shared';
-
-/** A sample that leaves earlier, at `exit`, as soon as the threshold falls to `confidence`. */
-interface Move {
-  confidence: number;
-  sample: number;
-  exit: number;
-}
+import { type Move, movesOf } from './moves.js';
 
 /**
  * The lowest threshold for all branches that fixed-sequence testing reaches: from the safest on, the threshold falls
@@ -31,19 +25,4 @@ export function lowestSharedThreshold(table: CalibrationTable, allowed: number):
     lowest = confidence;
   }
   return lowest;
-}
-
-/** Falling; at equal confidence a sample's later exit first, so that its earliest one stays. */
-function movesOf({ samples, branches }: CalibrationTable): Move[] {
-  const moves: Move[] = [];
-  for (let sample = 0; sample < samples; sample++) {
-    let highest = Number.NEGATIVE_INFINITY;
-    branches.forEach((branch, exit) => {
-      const confidence = branch.confidence[sample] as number;
-      if (!(confidence > highest)) return;
-      highest = confidence;
-      moves.push({ confidence, sample, exit });
-    });
-  }
-  return moves.sort((a, b) => b.confidence - a.confidence || b.exit - a.exit);
 }

@@ -21,6 +21,17 @@ export function checkpointPathOf(out: string): string {
   return `${resolve(out)}.checkpoint`;
 }
 
+/** @throws OfframpError `CONFIG_INVALID` for a checkpoint of a training that depended on something else */
+export function refuseOther(path: string, before: TrainingFacts, now: TrainingFacts): void {
+  const differing = differingFacts(before, now);
+  if (differing.length === 0) return;
+  throw new OfframpError(
+    'CONFIG_INVALID',
+    `--resume: ${path} is of another training: ${differing.join('; ')}`,
+    { hint: 'Go on with what that training was begun with, or start anew without --resume.' },
+  );
+}
+
 /** The checkpoint of one run: what it started from, and what it leaves for another one to start from. */
 export class TrainingCheckpoint {
   private facts: TrainingFacts;
@@ -51,14 +62,7 @@ export class TrainingCheckpoint {
     this.lastMs = this.clock.now();
     if (!this.options.resume) return null;
     const found: CheckpointContents = await readCheckpointFile(this.path);
-    const differing = differingFacts(found.facts, this.facts);
-    if (differing.length > 0) {
-      throw new OfframpError(
-        'CONFIG_INVALID',
-        `--resume: ${this.path} is of another training: ${differing.join('; ')}`,
-        { hint: 'Go on with what that training was begun with, or start anew without --resume.' },
-      );
-    }
+    refuseOther(this.path, found.facts, this.facts);
     this.isOurs = true;
     return found.state;
   }

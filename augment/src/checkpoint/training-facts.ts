@@ -17,7 +17,8 @@ export function trainingFacts(task: TrainingTask, backboneSha256: string): Train
     preprocessing: JSON.stringify(preprocessing),
     branches: task.designs
       .map(
-        ({ cutPoint, body, reuse }) => `${cutPoint.tensor} ${JSON.stringify(body)}${reuse ? ' reuse' : ''}`,
+        ({ cutPoint, body, reuse }) =>
+          `${cutPoint.tensor} ${JSON.stringify(body)}${reuse === 'none' ? '' : ` reuse ${reuse}`}`,
       )
       .join(', '),
     targets: task.targets ? 'labels' : 'backbone',

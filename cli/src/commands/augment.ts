@@ -3,11 +3,14 @@ import { readFile } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import {
   augmentBackbone,
+  bodiesOf,
   checkpointPathOf,
   profileBackbone,
   readModelFile,
+  trainerFacts,
   trainerFor,
   trainingOptions,
+  trialTrainerFor,
 } from '@offramp/augment';
 import { type ConfigOf, defineConfig, exitMacs, messageOf, OfframpError, shortDigest } from '@offramp/shared';
 import type { Command } from 'commander';
@@ -39,9 +42,13 @@ const definition = defineConfig('augment', {
       'Pictures kept from training for confidence heads and thresholds, the last ones (of each class, where sorted by class); below 1: their share',
     ),
   agreement: share.default(0.98).describe('Agreement with the backbone that the thresholds are chosen for'),
+  cost: z.number().positive().optional().meta({
+    description: "Share of the backbone's cost that the thresholds are to keep to, instead of --agreement",
+    fallback: 'by --agreement',
+  }),
   delta: share
     .default(0.05)
-    .describe('Probability with which as many new pictures as were held out may agree less'),
+    .describe('Probability with which as many new pictures as were held out may agree less, or cost more'),
   deviceCost: z
     .number()
     .positive()
@@ -104,10 +111,12 @@ async function augment(
     name: config.name ?? basename(modelPath, extname(modelPath)),
     labels: config.labels === undefined ? null : await readLabels(config.labels),
     preprocessing,
-    body: { kind: config.body, grid: config.grid, reduce: config.body === 'pool' ? 'none' : config.reduce },
+    bodies: bodiesOf(config),
     cutPoints: config.cutPoints ?? null,
     calibration,
     trainer: trainerFor(config),
+    trialTrainer: trialTrainerFor(config),
+    trainerOptions: trainerFacts(config),
     progress,
     signal,
     checkpoint: { everyMinutes: config.checkpointMinutes, resume: config.resume },

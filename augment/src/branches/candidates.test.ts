@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import type { BranchBody } from './body.js';
+import { candidateDesigns } from './candidates.js';
+
+const bodies: BranchBody[] = [
+  { kind: 'conv2', grid: 2, reduce: 'pool' },
+  { kind: 'pool', grid: 4, reduce: 'none' },
+];
+const cutPoint = (cumulativeMacs: number, shape = [8, 4, 4]) => ({
+  tensor: `at ${cumulativeMacs}`,
+  shape,
+  cumulativeMacs,
+  cumulativeParameters: 0,
+  activationBytes: 512,
+});
+const macsOf = (designs: ReturnType<typeof candidateDesigns>) => [
+  ...new Set(designs.map((design) => design.cutPoint.cumulativeMacs)),
+];
+
+describe('candidateDesigns', () => {
+  it('tries every body at every cut point before the end', () => {
+    const designs = candidateDesigns(
+      [0, 30, 60, 100].map((macs) => cutPoint(macs)),
+      100,
+      bodies,
+    );
+    expect(macsOf(designs)).toEqual([0, 30, 60]);
+    expect(designs.map(({ body }) => body.kind)).toEqual(Array(3).fill(['conv2', 'pool']).flat());
+    expect(designs.every(({ reuse }) => reuse === 'none')).toBe(true);
+  });
+
+  it('has one body for tokens and vectors', () => {
+    const designs = candidateDesigns([cutPoint(10, [65, 32]), cutPoint(20, [32])], 100, bodies);
+    expect(designs.map(({ body }) => body.kind)).toEqual(['pool', 'pool']);
+  });
+
+  it('spreads over the cost where there are many, from the first on', () => {
+    const crowded = [...Array.from({ length: 50 }, (_, i) => i), ...[55, 60, 70, 80, 90, 99]];
+    const macs = macsOf(
+      candidateDesigns(
+        crowded.map((at) => cutPoint(at)),
+        100,
+        bodies,
+      ),
+    );
+    expect(macs).toHaveLength(12);
+    expect(macs[0]).toBe(0);
+    expect(macs.filter((at) => at >= 50).length).toBeGreaterThanOrEqual(5);
+  });
+});

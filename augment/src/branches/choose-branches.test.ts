@@ -1,0 +1,73 @@
+import type { CalibrationTable } from '@offramp/shared';
+import { describe, expect, it } from 'vitest';
+import { type Candidate, chooseBranches } from './choose-branches.js';
+
+const samples = 1_000;
+
+/** A branch that is sure of, and right about, the first `easy` samples, and knows nothing of the others. */
+function branchFor(easy: number): CalibrationTable['branches'][number] {
+  const sure = (i: number) => i < easy;
+  return {
+    confidence: Array.from({ length: samples }, (_, i) => (sure(i) ? 0.99 - i * 1e-6 : 0.2)),
+    agrees: Array.from({ length: samples }, (_, i) => (sure(i) ? '1' : '0')).join(''),
+  };
+}
+
+const choose = (candidates: (Candidate & { easy: number })[], most = 6) => {
+  const branches = candidates.map(({ easy }) => branchFor(easy));
+  const table: CalibrationTable = { samples, correct: null, branches };
+  return chooseBranches(table, candidates, 100, { agreement: 0.98, most });
+};
+
+describe('chooseBranches', () => {
+  it('weighs what a branch answers against what it and its place cost', () => {
+    expect(
+      choose([
+        { cumulativeMacs: 10, macs: 1, easy: 500 },
+        { cumulativeMacs: 10, macs: 15, easy: 520 },
+        { cumulativeMacs: 50, macs: 1, easy: 900 },
+      ]),
+    ).toEqual([0, 2]);
+    expect(
+      choose([
+        { cumulativeMacs: 10, macs: 1, easy: 500 },
+        { cumulativeMacs: 10, macs: 15, easy: 1_000 },
+        { cumulativeMacs: 50, macs: 1, easy: 1_000 },
+      ]),
+    ).toEqual([1]);
+  });
+
+  it('leaves out what saves too little to be worth a stage', () => {
+    expect(
+      choose([
+        { cumulativeMacs: 10, macs: 1, easy: 900 },
+        { cumulativeMacs: 90, macs: 1, easy: 930 },
+      ]),
+    ).toEqual([0]);
+  });
+
+  it('gives up an early pick when two others together are cheaper', () => {
+    // Alone the middle one saves most; with the outer two there it only costs.
+    expect(
+      choose(
+        [
+          { cumulativeMacs: 10, macs: 1, easy: 450 },
+          { cumulativeMacs: 40, macs: 4, easy: 760 },
+          { cumulativeMacs: 45, macs: 1, easy: 780 },
+        ],
+        2,
+      ),
+    ).toEqual([0, 2]);
+  });
+
+  it('chooses no more than asked for, and one at least, even if none pays', () => {
+    const many = Array.from({ length: 9 }, (_, i) => ({
+      cumulativeMacs: 10 * i + 5,
+      macs: 0,
+      easy: 110 * (i + 1),
+    }));
+    expect(choose(many, 3)).toHaveLength(3);
+    expect(choose(many).length).toBeGreaterThan(3);
+    expect(choose([{ cumulativeMacs: 50, macs: 60, easy: 10 }])).toEqual([0]);
+  });
+});

@@ -1,0 +1,25 @@
+import type { CalibrationTable } from '@offramp/shared';
+import type { TrainingResult } from '../branches/branch-trainer.js';
+import { roundConfidence } from '../evaluate.js';
+
+/** What the branches said of the held-out pictures. @param trueLabels `null` where there are none */
+export function calibrationTable(
+  trained: TrainingResult,
+  trueLabels: readonly (number | null)[] | null,
+): CalibrationTable {
+  const reference = trained.heldOutLabels;
+  const bits = (values: ArrayLike<number>, expected: ArrayLike<number | null>) =>
+    Array.from(values, (value, i) => (value === expected[i] ? '1' : '0')).join('');
+  return {
+    samples: reference.length,
+    branches: trained.branches.map(({ heldOut }) => ({
+      confidence: Array.from(heldOut.confidence, roundConfidence),
+      agrees: bits(heldOut.label, reference),
+    })),
+    correct: trueLabels
+      ? [...trained.branches.map(({ heldOut }) => heldOut.label), reference].map((labels) =>
+          bits(labels, trueLabels),
+        )
+      : null,
+  };
+}

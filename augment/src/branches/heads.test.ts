@@ -83,7 +83,7 @@ describe.each(opsets)('branches in opset %i', (opset) => {
     const classes = 4;
     const features: Matrix = { values: wave(6 * 5, 3), rows: 6, width: 5 };
     const classHead: LinearClassifier = { weights: wave(5 * classes, 2), bias: wave(classes), classes };
-    const head = { kind: 'learned' as const, weights: wave(classes + 5), bias: 0.2 };
+    const head = { kind: 'learned' as const, weights: wave(3), bias: 0.2 };
     const [probabilities, confidence] = await run(opset, [5], features.values, (editor) => {
       const logits = addClassHead(editor, 'input', classHead);
       addExit(editor, { logits, classes, score: null, previous: null }, head, {
@@ -100,7 +100,7 @@ describe.each(opsets)('branches in opset %i', (opset) => {
   it('know what the exit before answered, where they are told', async () => {
     const classes = 3;
     const [before, now] = [softmaxRows(wave(6 * classes, 2), classes), wave(6 * classes, 3)];
-    const head = { kind: 'learned' as const, weights: wave(2 * classes + 7), bias: -0.1 };
+    const head = { kind: 'learned' as const, weights: wave(4), bias: -0.1 };
     const both = Float32Array.from({ length: 6 * 2 * classes }, (_, i) => {
       const [row, column] = [Math.floor(i / (2 * classes)), i % (2 * classes)];
       return (column < classes ? before : now)[row * classes + (column % classes)] as number;
@@ -134,7 +134,7 @@ describe.each(opsets)('branches in opset %i', (opset) => {
   });
 
   it('stay numbers where a class is all but certain', async () => {
-    const head = { kind: 'learned' as const, weights: wave(8), bias: 0 };
+    const head = { kind: 'learned' as const, weights: wave(3), bias: 0 };
     const logits = Float32Array.of(200, -200, 0, -200, 200, 0, 0, 0, 0);
     const [, confidence] = await run(opset, [3], logits, exitOn(head, 3, 'alone'));
     expect(confidence?.every((value) => value >= 0 && value <= 1)).toBe(true);
@@ -226,16 +226,21 @@ describe.each(opsets)('branches in opset %i', (opset) => {
 });
 
 describe('confidenceFeatures', () => {
-  it('finds the two largest probabilities and the entropy', () => {
+  it('are log-odds, margin and entropy', () => {
     const probabilities = matrixOf(1, 3);
     probabilities.values.set([0.2, 0.7, 0.1]);
-    const [p0, p1, p2, first, second, logFirst, logSecond, entropy] =
-      confidenceFeatures(probabilities).values;
-    expect([p0, p1, p2].map((p) => p?.toFixed(2))).toEqual(['0.20', '0.70', '0.10']);
-    expect(first).toBeCloseTo(0.7, 6);
-    expect(second).toBeCloseTo(0.2, 6);
-    expect(logFirst).toBeCloseTo(Math.log(0.7), 6);
-    expect(logSecond).toBeCloseTo(Math.log(0.2), 6);
+    const before = matrixOf(1, 3);
+    before.values.set([0.5, 0.3, 0.2]);
+    const [odds, margin, entropy, same] = confidenceFeatures(probabilities, before).values;
+    expect(odds).toBeCloseTo(Math.log(0.7 / 0.3), 6);
+    expect(margin).toBeCloseTo(Math.log(0.7 / 0.2), 6);
     expect(entropy).toBeCloseTo(-(0.2 * Math.log(0.2) + 0.7 * Math.log(0.7) + 0.1 * Math.log(0.1)), 6);
+    expect(same).toBeCloseTo(Math.log(0.33 / 0.67), 6);
+  });
+
+  it('stay numbers where nothing is left to tell', () => {
+    const certain = matrixOf(1, 2);
+    certain.values.set([1, 0]);
+    expect([...confidenceFeatures(certain, certain).values].every(Number.isFinite)).toBe(true);
   });
 });

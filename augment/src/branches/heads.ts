@@ -121,7 +121,7 @@ function addLearnedScore(
       addConfidenceFeatures(editor, probabilities, previous, classes),
       editor.addInitializer(
         'confidence_weights',
-        [confidenceFeatureCount(classes, previous !== null), 1],
+        [confidenceFeatureCount(previous !== null), 1],
         head.weights,
       ),
       editor.addInitializer('confidence_bias', [1], Float32Array.of(head.bias)),
@@ -139,14 +139,41 @@ function addConfidenceFeatures(
   classes: number,
 ): string {
   const top = addTop(editor, probabilities, 2);
-  const parts = [probabilities, top, addLogarithm(editor, top), addEntropy(editor, probabilities, classes)];
+  // Of log p₁, log p₂, log(1 − p₁), log(1 − p₂): log-odds and margin.
+  const oddsAndMargin = [1, 1, 0, -1, -1, 0, 0, 0];
+  const parts = [
+    addCombined(editor, addWithComplement(editor, top), [4, 2], oddsAndMargin),
+    addEntropy(editor, probabilities, classes),
+  ];
   if (previous) {
     const same = addRowProduct(editor, probabilities, previous, classes, 1);
-    parts.push(previous, same, addLogarithm(editor, same));
+    parts.push(addCombined(editor, addWithComplement(editor, same), [2, 1], [1, -1]));
   }
   const features = editor.uniqueName('confidence_features');
   editor.addNode('Concat', parts, [features], { axis: { i: 1 } });
   return features;
+}
+
+/** The logarithms of p and of 1 − p, batch × 2·width, for p of batch × width. */
+function addWithComplement(editor: GraphEditor, tensor: string): string {
+  const complement = editor.uniqueName('complement');
+  const both = editor.uniqueName('with_complement');
+  editor.addNode('Sub', [editor.addInitializer('one', [1], Float32Array.of(1)), tensor], [complement]);
+  editor.addNode('Concat', [tensor, complement], [both], { axis: { i: 1 } });
+  return addLogarithm(editor, both);
+}
+
+/** Every row times a matrix of inputs × outputs. */
+function addCombined(
+  editor: GraphEditor,
+  tensor: string,
+  shape: readonly [number, number],
+  matrix: readonly number[],
+): string {
+  const weights = editor.addInitializer('combination', [...shape], Float32Array.from(matrix));
+  const combined = editor.uniqueName('combined');
+  editor.addNode('MatMul', [tensor, weights], [combined]);
+  return combined;
 }
 
 function addEntropy(editor: GraphEditor, probabilities: string, classes: number): string {

@@ -5,7 +5,7 @@ import { startWorker, type Worker, workerConfig } from '@offramp/cloud-worker';
 import { agentConfig, startAgent } from '@offramp/edge-agent';
 import {
   argMax,
-  type Bundle,
+  Bundle,
   createLogger,
   type Dataset,
   openDataset,
@@ -15,10 +15,17 @@ import {
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readAnswerLines } from './support/answers.js';
-import { backbonePath, bundleWithThresholds, picturesPath, temporaryFolder } from './support/example.js';
+import {
+  backbonePath,
+  bundlePath,
+  bundleWithThresholds,
+  picturesPath,
+  temporaryFolder,
+} from './support/example.js';
 
 const agents = 2;
-const stages = [1, 2, 3, 4, 5];
+const { manifest } = await Bundle.open(bundlePath);
+const stages = manifest.stages.map((_, i) => i + 1);
 const logger = createLogger('test', 'silent');
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -40,10 +47,6 @@ afterAll(async () => {
 });
 
 describe('with all thresholds above 1', () => {
-  it('the example has a stage count for every case below', () => {
-    expect(bundle.manifest.stages.length).toBe(stages.length);
-  });
-
   it.each(stages)(
     'a fleet of devices that hold %i stages answers what the whole backbone does, on all 10,000 pictures',
     async (deviceStages) => {

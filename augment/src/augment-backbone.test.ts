@@ -87,7 +87,7 @@ describe('the placement auto', () => {
       ],
       progress: { step: (title) => titles.push(title), advance: () => undefined },
     });
-    expect(titles).toContain('trial: training branch 24 of 24');
+    expect(titles).toContain('trial: training branch 20 of 20');
     const { stages, provenance } = bundle.manifest;
     expect(bundle.branches).toBeGreaterThanOrEqual(1);
     expect(bundle.branches).toBeLessThanOrEqual(3);

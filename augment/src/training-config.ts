@@ -32,7 +32,7 @@ export const trainingOptions = {
     .enum(['auto', ...bodyKinds])
     .default('auto')
     .describe(
-      'What stands before the heads: pooling alone, or that many blocks of convolution before it; auto is whichever pays with --placement auto, else conv2',
+      'What stands before the heads: pooling alone, or that many blocks of convolution before it; auto is conv3, or conv2 where --placement auto finds that it pays',
     ),
   reduce: z
     .enum(bodyReductions)
@@ -75,7 +75,7 @@ export const trainingOptions = {
     .int()
     .min(0)
     .max(1000)
-    .default(15)
+    .default(6)
     .describe('Passes over the training pictures; 0 leaves the class heads untrained'),
   batchSize: z.number().int().min(8).max(4096).default(128).describe('Pictures per step of training'),
   learningRate: z.number().positive().max(1).default(3e-3).describe('At its highest'),
@@ -96,11 +96,7 @@ export type TrainingOptions = z.infer<z.ZodObject<typeof trainingOptions>>;
 /** What branches may be made of: the first, or with the placement `auto` whichever pays. */
 export function bodiesOf({ body, placement, grid, reduce }: TrainingOptions): BranchBody[] {
   const kinds =
-    body !== 'auto'
-      ? [body]
-      : placement === 'auto'
-        ? (['conv2', 'conv3', 'pool'] as const)
-        : (['conv2'] as const);
+    body !== 'auto' ? [body] : placement === 'auto' ? (['conv3', 'conv2'] as const) : (['conv3'] as const);
   return kinds.map((kind) => ({
     kind,
     grid: grid ?? (kind === 'pool' ? 4 : 2),

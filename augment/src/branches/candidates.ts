@@ -3,7 +3,7 @@ import type { BranchBody } from './body.js';
 import type { BranchDesign } from './branch-trainer.js';
 
 /** Cut points that are tried, at most; each with every body. */
-const mostCutPoints = 12;
+const mostCutPoints = 10;
 
 /**
  * Branches to choose from: every body at every cut point, or at some that spread evenly over the backbone's cost

@@ -17,10 +17,16 @@ export interface ChoiceGoal {
 }
 
 /** A further branch has to lower the cost by so much of the backbone's: every stage has its price in calls and memory. */
-const leastGain = 0.005;
+const leastGain = 0.002;
 
 /**
- * Chooses the branches that make the cascade cheapest at an agreement, their own cost counted: one by one, whichever
+ * Choices are compared by their mean cost at so many times the disagreement that is wanted: what half-trained branches
+ * reach there, trained ones reach at what is wanted, more or less.
+ */
+const allowances = [1, 2, 4];
+
+/**
+ * Chooses the branches that make the cascade cheapest about an agreement, their own cost counted: one by one, whichever
  * lowers the cost most; after each, one is exchanged for another, or left out, as long as that lowers it further.
  * Costs are compared at one threshold for all, as thresholds are chosen in the end.
  * @param table what the candidates, in the order of their cut points, said of the trial's pictures
@@ -32,8 +38,13 @@ export function chooseBranches(
   backboneMacs: number,
   { agreement, most }: ChoiceGoal,
 ): number[] {
-  const allowed = Math.floor((1 - agreement) * table.samples + 1e-9);
-  const costOf = (chosen: readonly number[]) => costAt(allowed, table, candidates, backboneMacs, chosen);
+  const costOf = (chosen: readonly number[]) => {
+    const costs = allowances.map((times) => {
+      const allowed = Math.floor(times * (1 - agreement) * table.samples + 1e-9);
+      return costAt(allowed, table, candidates, backboneMacs, chosen);
+    });
+    return costs.reduce((sum, cost) => sum + cost, 0) / costs.length;
+  };
   const free = (chosen: readonly number[]) => {
     const taken = new Set(chosen.map((i) => candidates[i]?.cumulativeMacs));
     return [...candidates.keys()].filter((i) => !taken.has(candidates[i]?.cumulativeMacs));

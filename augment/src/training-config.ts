@@ -105,10 +105,12 @@ export function bodiesOf({ body, placement, grid, reduce }: TrainingOptions): Br
 }
 
 /**
- * What trains the branches that `auto` tries: candidates do not know of each other, so each learns for itself.
+ * What trains the branches that `auto` tries. They do not know of each other, so each learns for itself.
  */
 export function trialTrainerFor(options: TrainingOptions): BranchTrainer {
-  return trainerFor({ ...options, loss: 'separate', confidence: 'held-out', reuse: 'none', reachFloor: 1 });
+  const apart = { loss: 'separate', confidence: 'held-out', reuse: 'none', reachFloor: 1 } as const;
+  // Candidates are many: half the pictures a step make room for twice the steps.
+  return trainerFor({ ...options, ...apart, batchSize: Math.ceil(options.batchSize / 2) });
 }
 
 /** How branches learn, for the record: what {@link trainerFor} makes use of. */

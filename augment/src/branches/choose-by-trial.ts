@@ -6,7 +6,7 @@ import { type ChoiceGoal, chooseBranches } from './choose-branches.js';
 
 /** Training pictures that a trial sees, at most, and how often. */
 const trialPictures = 12_800;
-const trialEpochs = 4;
+const trialEpochs = 2;
 /** Held-out pictures that a trial is judged by: this share, but no more than so many. */
 const judgedShare = 0.2;
 const mostJudged = 2_000;

@@ -48,6 +48,19 @@ export const agentConfig = defineConfig('agent', {
   }),
   threads: count.max(256).default(1).describe('Threads that run stages'),
   intraOpThreads: count.max(256).default(1).describe('Threads inside one run of a stage'),
+  intraOpAffinities: z
+    .string()
+    .regex(/^\d+(-\d+|(,\d+)*)(;\d+(-\d+|(,\d+)*))*$/, 'expected processors like 2;3 or 1-2;3-4')
+    .optional()
+    .meta({
+      description:
+        'Processors, counted from 1, for each thread inside a run but the first: 2;3 for two threads, 2-3 for one on either',
+      fallback: 'any',
+    }),
+  maxBatch: count
+    .max(1024)
+    .default(8)
+    .describe('Samples that run through a stage together, at most; none waits for others'),
   maxInFlight: count.max(100_000).default(64).describe('Samples between arrival and answer, at most'),
   cloud: z
     .string()

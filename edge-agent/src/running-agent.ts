@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { Writable } from 'node:stream';
 import {
   type Bundle,
+  CascadePool,
   type Clock,
-  InferencePool,
   type Logger,
   messageOf,
   OfframpError,
@@ -65,7 +65,7 @@ export class RunningAgent implements Agent {
   private readonly watcher: PolicyWatcher | null;
   private readonly reporter: TelemetryReporter | null;
   private readonly totals: WindowCounts;
-  private pool: InferencePool | null = null;
+  private pool: CascadePool | null = null;
   private pipeline: Pipeline | null = null;
   private writer: AnswerWriter | null = null;
   private http: HttpApi | null = null;
@@ -151,10 +151,12 @@ export class RunningAgent implements Agent {
           void this.stop();
         },
       });
-      const pool = InferencePool.create(bundle, {
+      const pool = CascadePool.create(bundle, {
         stages: deviceStages,
         threads: config.threads,
+        maxBatch: config.maxBatch,
         intraOpThreads: config.intraOpThreads,
+        intraOpAffinities: config.intraOpAffinities,
         onLost: (error) => this.fail(error),
       });
       link?.start();
@@ -163,7 +165,7 @@ export class RunningAgent implements Agent {
         this.bus?.start().then(() => (this.bus?.state === 'up' ? this.watcher?.firstRead() : undefined)),
       ]);
       this.pool = await pool;
-      this.pipeline = new Pipeline({ bundle, deviceStages, runner: this.pool, policy, link, clock });
+      this.pipeline = new Pipeline({ bundle, deviceStages, cascade: this.pool, policy, link, clock });
       await within(outside, startupWaitMs, clock);
       if (config.listen !== undefined) this.http = await this.listen(config.listen);
     } catch (error) {

@@ -10,6 +10,7 @@ export * from './bus/subjects.js';
 export * from './calibration/evaluate.js';
 export * from './calibration/table.js';
 export * from './cascade/cascade.js';
+export * from './cascade/cascade-pool.js';
 export * from './cascade/thresholds.js';
 export * from './clock.js';
 export * from './codec/codec.js';

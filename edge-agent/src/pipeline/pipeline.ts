@@ -1,5 +1,6 @@
 import {
   type Bundle,
+  type CascadePool,
   type CascadeSample,
   type Clock,
   type ExitOutcome,
@@ -8,8 +9,6 @@ import {
   isOfframpError,
   messageOf,
   OfframpError,
-  runStage,
-  type StageRunner,
 } from '@offramp/shared';
 import { type AnswerHeader, answerBase, type SampleResult } from '../answer.js';
 import type { OffloadLink } from '../offload/offload-link.js';
@@ -30,14 +29,12 @@ interface Travelling extends CascadeSample {
   readonly passed: ExitOutcome[];
 }
 
-/** What became of the device's part of the cascade. */
-type LocalEnd = { left: ExitOutcome } | { activation: Float32Array };
-
 export interface PipelineParts {
   bundle: Bundle;
   /** Stages that the device runs, from the first. */
   deviceStages: number;
-  runner: StageRunner;
+  /** Runs those stages. */
+  cascade: Pick<CascadePool, 'run' | 'hurry'>;
   policy: PolicyHolder;
   /** `null` where the device has nowhere to offload to. */
   link: OffloadLink | null;
@@ -69,7 +66,7 @@ export class Pipeline {
       latencyMs: this.parts.clock.now() - arrivedAt,
     });
     try {
-      const end = await this.runOnDevice(sample, await incoming.load());
+      const end = await this.parts.cascade.run(sample, await incoming.load());
       if ('left' in end) return this.answered(header(), sample, end.left, {});
       return await this.offload(header, sample, end.activation);
     } catch (error) {
@@ -86,19 +83,8 @@ export class Pipeline {
   /** From now on every sample that has passed an exit is answered by one, at once. */
   hurry(): void {
     this.hurrying = true;
+    this.parts.cascade.hurry();
     this.parts.link?.close();
-  }
-
-  private async runOnDevice(sample: Travelling, input: Float32Array): Promise<LocalEnd> {
-    let activation = input;
-    for (let stage = 0; stage < this.parts.deviceStages; stage++) {
-      if (this.hurrying && sample.passed.length > 0) break;
-      const step = await runStage(this.parts.runner, stage, [sample], activation);
-      const left = step.answered[0];
-      if (left) return { left: left.outcome };
-      activation = step.activation;
-    }
-    return { activation };
   }
 
   private async offload(

@@ -19,6 +19,7 @@ export interface AnswerWriterOptions {
 export class AnswerWriter {
   private broken = false;
   private full = false;
+  private gathering = false;
   private unwritten = 0;
   private readonly drainWaiters: (() => void)[] = [];
   private readonly flushWaiters: (() => void)[] = [];
@@ -56,6 +57,7 @@ export class AnswerWriter {
   write(answer: Answer | FailedAnswer): Promise<void> {
     if (this.broken || !this.target) return Promise.resolve();
     this.unwritten++;
+    this.gather(this.target);
     const more = this.target.write(`${JSON.stringify(answer)}\n`, () => {
       this.unwritten--;
       if (this.unwritten === 0) wake(this.flushWaiters);
@@ -83,6 +85,17 @@ export class AnswerWriter {
     const closed = once(this.target, 'close');
     this.target.end();
     await closed;
+  }
+
+  /** Answers that come in one turn of the event loop are written together. */
+  private gather(target: Writable): void {
+    if (this.gathering) return;
+    this.gathering = true;
+    target.cork();
+    setImmediate(() => {
+      this.gathering = false;
+      target.uncork();
+    });
   }
 
   private fail(error: Error): void {

@@ -9,8 +9,11 @@ import type {
   CascadeThreadRequest,
 } from './cascade-messages.js';
 
-/** After a stage that took longer, it is told at once which exits the samples passed, even if none left. */
-const slowStageMs = 50;
+/**
+ * What a quicker stage said is told together with the next one's: every message wakes the thread that it goes to, which
+ * costs about as much as a tenth of a millisecond of a stage.
+ */
+const quickStageMs = 1;
 
 const port = parentPort;
 if (!port) throw new Error('this module runs in a worker thread');
@@ -62,7 +65,7 @@ async function runBatch({ id, thresholds, input }: CascadeBatchRequest): Promise
     samples = step.staying;
     activation = step.activation;
     if (samples.length === 0) break;
-    if (step.answered.length > 0 || performance.now() - started > slowStageMs) {
+    if (performance.now() - started > quickStageMs) {
       reply({ id, steps, activation: null });
       steps = [];
     }

@@ -1,0 +1,265 @@
+#!/usr/bin/env node
+// What the agent adds to the model on a device: `npm run build && node bench/data-plane/device.mjs [--samples N] [--rounds N]
+// [--bundle DIR] [--data DIR] > bench/data-plane/device.md`. Prints Markdown.
+// Variants take turns within each round; a ratio is the median over the rounds of the ratio within one. CPU is that of
+// all the process's threads.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { thisMachine } from '@offramp/augment';
+import { agentConfig, startAgent } from '@offramp/edge-agent';
+import { Bundle, createLogger, offloadService, resolveConfig, systemClock } from '@offramp/shared';
+import { GrpcTransport } from '../../edge-agent/dist/offload/grpc-transport.js';
+import { OffloadLink } from '../../edge-agent/dist/offload/offload-link.js';
+import { Pipeline } from '../../edge-agent/dist/pipeline/pipeline.js';
+import { PolicyHolder } from '../../edge-agent/dist/policy/policy-holder.js';
+import { bareCascade, bareSessions, inputsOf } from './bare-cascade.mjs';
+import { median, timed } from './statistics.mjs';
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+const { values: flags } = parseArgs({
+  options: {
+    bundle: { type: 'string', default: here('../../examples/fashion-mnist/bundle') },
+    data: { type: 'string', default: here('../../examples/fashion-mnist/data') },
+    samples: { type: 'string', default: '1000' },
+    rounds: { type: 'string', default: '9' },
+  },
+});
+const samples = Number(flags.samples);
+const rounds = Number(flags.rounds);
+const warmUp = 300;
+const logger = createLogger('bench', 'silent');
+
+const bundle = await Bundle.open(flags.bundle);
+const stages = bundle.manifest.stages.length;
+const thresholds = bundle.manifest.policy.thresholds.map(Math.fround);
+const { cpu, cores, onnxruntimeVersion, nodeVersion } = thisMachine();
+
+console.log(`# What the agent costs on a device
+
+\`${bundle.manifest.name}\`, ${stages} stages, all on the device; ${samples} samples a turn, ${rounds} rounds.
+${cpu}, ${cores} cores, shared; Node.js ${nodeVersion}, ONNX Runtime ${onnxruntimeVersion}.
+`);
+await answeredLocally();
+await offloaded();
+await startUp();
+
+async function answeredLocally() {
+  const inputs = (await inputsOf(bundle, flags.data, warmUp + samples)).slice(warmUp);
+  const sessions = await bareSessions(bundle);
+  const bare = (batch) => () => timed(() => bareCascade(bundle, sessions, thresholds, inputs, batch));
+  const variants = {
+    'bare loop, a sample at a time': bare(1),
+    'bare loop, 8 at a time': bare(8),
+    'agent, 64 in flight': () => agentTurn({ maxInFlight: 64 }),
+    'agent, 64 in flight, no batches': () => agentTurn({ maxInFlight: 64, maxBatch: 1 }),
+    'agent, one sample at a time': () => agentTurn({ maxInFlight: 1 }),
+  };
+  await bare(1)();
+  const turns = await takeTurns(variants);
+  console.log(`## Samples answered locally
+
+| variant | time per sample | CPU per sample | time / bare loop | CPU / bare loop |
+|---|---|---|---|---|`);
+  const base = Object.keys(variants)[0];
+  for (const [name, measured] of Object.entries(turns)) {
+    const ratio = (of) => median(measured.map((turn, round) => turn[of] / turns[base][round][of])).toFixed(2);
+    const each = (of) => `${((median(measured.map((turn) => turn[of])) / samples) * 1000).toFixed(0)} µs`;
+    console.log(
+      `| ${name} | ${each('wallMs')} | ${each('cpuMs')} | ${ratio('wallMs')} | ${ratio('cpuMs')} |`,
+    );
+  }
+  console.log(`
+The bare loop has its inputs ready; the agent reads and preprocesses pictures, and writes answers as JSON. *One sample
+at a time*: the next is read when the last is answered, so that every hand-over between threads is waited for.
+`);
+}
+
+/** Steady state: from the answer after the warm-up to the one \`samples\` later, the source going on. */
+async function agentTurn(config) {
+  let lines = 0;
+  const reached = Array.from({ length: 2 }, () => {
+    let resolve;
+    const at = new Promise((settle) => {
+      resolve = settle;
+    });
+    return { at, resolve };
+  });
+  const output = new Writable({
+    write(_chunk, _encoding, done) {
+      lines++;
+      if (lines === warmUp) reached[0].resolve();
+      if (lines === warmUp + samples) reached[1].resolve();
+      done();
+    },
+  });
+  const agent = await startAgent(
+    await resolveConfig(
+      agentConfig,
+      {
+        bundle: flags.bundle,
+        source: flags.data,
+        nats: 'none',
+        loop: true,
+        deviceStages: stages,
+        device: 'bench',
+        ...config,
+      },
+      {},
+    ),
+    logger,
+    { output },
+  );
+  await reached[0].at;
+  const measured = await timed(() => reached[1].at);
+  await agent.stop();
+  return measured;
+}
+
+/** The agent's way from the last stage on the device to the answer, with a worker that takes no time. */
+async function offloaded() {
+  const stage = bundle.manifest.deviceStages;
+  const shape = bundle.manifest.stages[stage].inputShape;
+  const width = shape.reduce((product, size) => product * size, 1);
+  const activation = Float32Array.from({ length: width }, (_, i) => Math.max(0, Math.sin(i)));
+  const cannedAnswer = { bundleDigest: bundle.digestBytes, exit: stages - 1, label: 1, confidence: 0.5 };
+  const socket = `unix:${join(tmpdir(), `offramp-bench-${process.pid}.sock`)}`;
+  const server = spawn(
+    process.execPath,
+    [here('canned-worker.mjs'), socket, JSON.stringify({ ...cannedAnswer, bundleDigest: bundle.digest })],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  await once(server.stdout, 'data');
+  const links = {
+    'messages written and read, no transport': linkOver({
+      open: (events) => memoryStream(events, cannedAnswer),
+    }),
+    'gRPC, Unix socket, a process that answers at once': linkOver(
+      new GrpcTransport({ address: socket, connectTimeoutMs: 5_000 }, systemClock),
+    ),
+  };
+  const variants = {};
+  for (const [name, link] of Object.entries(links)) {
+    link.start();
+    await link.firstAttempt();
+    const policy = new PolicyHolder(
+      { group: 'bench', branches: bundle.branches, bundleDigest: bundle.digestBytes },
+      thresholds,
+    );
+    const cascade = {
+      run: async (sample) => {
+        for (let exit = 0; exit < stage; exit++) sample.passed.push({ exit, label: 0, confidence: 0.1 });
+        return { activation };
+      },
+      hurry: () => undefined,
+    };
+    const pipeline = new Pipeline({ bundle, deviceStages: stage, cascade, policy, link, clock: systemClock });
+    const incoming = { name: 'a', trueLabelIndex: null, load: async () => activation };
+    variants[name] = () =>
+      timed(async () => {
+        for (let done = 0; done < samples; done += 25) {
+          const results = await Promise.all(Array.from({ length: 25 }, () => pipeline.run(incoming)));
+          if (results.some(({ answer }) => answer.degraded)) throw new Error('a sample was not offloaded');
+        }
+      });
+  }
+  const turns = await takeTurns(variants);
+  console.log(`## Samples offloaded, network and worker left out
+
+The activation after stage ${stage - 1}, ${width} elements.
+
+| what is there | time per sample | CPU per sample, on the device |
+|---|---|---|`);
+  for (const [name, measured] of Object.entries(turns)) {
+    const each = (of) => `${((median(measured.map((turn) => turn[of])) / samples) * 1000).toFixed(0)} µs`;
+    console.log(`| ${name} | ${each('wallMs')} | ${each('cpuMs')} |`);
+  }
+  console.log('');
+  for (const link of Object.values(links)) link.close();
+  server.kill();
+  await once(server, 'exit');
+
+  function linkOver(transport) {
+    return new OffloadLink(
+      {
+        maxInFlight: 32,
+        timeoutMs: 10_000,
+        reconnectFirstMs: 100,
+        reconnectMaxMs: 1_000,
+        unservedPauseMs: 1_000,
+      },
+      {
+        bundleDigest: bundle.digestBytes,
+        labels: bundle.manifest.labels.length,
+        branches: bundle.branches,
+        firstExit: stage,
+      },
+      transport,
+      systemClock,
+      Math.random,
+      logger,
+    );
+  }
+}
+
+function memoryStream(events, answer) {
+  const { requestSerialize, responseSerialize, responseDeserialize } = offloadService.Resume;
+  queueMicrotask(() => events.onOpen());
+  return {
+    send(request) {
+      requestSerialize(request);
+      const bytes = responseSerialize({ sampleId: request.sampleId, answer });
+      queueMicrotask(() => events.onResponse(responseDeserialize(bytes)));
+      return true;
+    },
+    close: () => undefined,
+  };
+}
+
+async function startUp() {
+  const bin = here('../../cli/bin/offramp.js');
+  const firstLine = (args) => async () => {
+    const started = performance.now();
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+    await once(child.stdout, 'data');
+    const wallMs = performance.now() - started;
+    await once(child, 'close');
+    return { wallMs };
+  };
+  const variants = {
+    'Node.js, ONNX Runtime, all stages, one sample': firstLine([
+      here('first-answer.mjs'),
+      flags.bundle,
+      flags.data,
+    ]),
+    'offramp agent --limit 1': firstLine([
+      ...[bin, 'agent', '--bundle', flags.bundle, '--source', flags.data, '--limit', '1', '--nats', 'none'],
+      ...['--device-stages', String(stages)],
+    ]),
+  };
+  const turns = await takeTurns(variants, Math.min(rounds, 5));
+  console.log(`## From start to first answer
+
+| what starts | time | ratio |
+|---|---|---|`);
+  const base = Object.keys(variants)[0];
+  for (const [name, measured] of Object.entries(turns)) {
+    const ratio = median(measured.map(({ wallMs }, round) => wallMs / turns[base][round].wallMs));
+    console.log(
+      `| ${name} | ${median(measured.map(({ wallMs }) => wallMs)).toFixed(0)} ms | ${ratio.toFixed(2)} |`,
+    );
+  }
+}
+
+/** @returns per variant, what it measured in each round */
+async function takeTurns(variants, times = rounds) {
+  const measured = Object.fromEntries(Object.keys(variants).map((name) => [name, []]));
+  for (let round = 0; round < times; round++) {
+    for (const [name, run] of Object.entries(variants)) measured[name].push(await run());
+  }
+  return measured;
+}

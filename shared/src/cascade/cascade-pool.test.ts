@@ -1,0 +1,177 @@
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Bundle } from '../bundle/bundle.js';
+import { writeBundle } from '../bundle/write-bundle.js';
+import { InferencePool } from '../inference/inference-pool.js';
+import { elementsOf } from '../shape.js';
+import { sampleBundle } from '../testing/sample-bundle.js';
+import { temporaryFolder } from '../testing/temporary-folder.js';
+import { type CascadeSample, type ExitOutcome, runStage } from './cascade.js';
+import { type CascadeEnd, CascadePool, type CascadePoolOptions } from './cascade-pool.js';
+import { neverExit } from './thresholds.js';
+
+const directory = fileURLToPath(new URL('../../../examples/fashion-mnist/bundle', import.meta.url));
+
+let bundle: Bundle;
+let reference: InferencePool;
+
+beforeAll(async () => {
+  bundle = await Bundle.open(directory);
+  reference = await InferencePool.create(bundle);
+});
+
+afterAll(() => reference.close());
+
+/** Made-up input, another for each seed. */
+const inputOf = (seed: number) =>
+  Float32Array.from({ length: elementsOf(bundle.manifest.input.shape) }, (_, i) =>
+    Math.sin(i * (0.1 + seed * 0.07) + seed),
+  );
+
+const sampleOf = (thresholds: readonly number[]): CascadeSample => ({ thresholds, passed: [] });
+
+/** Stage by stage, alone. */
+async function expected(thresholds: readonly number[], seed: number, stages: number) {
+  const sample = sampleOf(thresholds);
+  let activation = inputOf(seed);
+  for (let stage = 0; stage < stages; stage++) {
+    const step = await runStage(reference, stage, [sample], activation);
+    if (step.answered[0]) return { passed: sample.passed, end: { left: step.answered[0].outcome } };
+    activation = new Float32Array(step.activation);
+  }
+  return { passed: sample.passed, end: { activation } };
+}
+
+const close = (outcome: ExitOutcome) => ({
+  ...outcome,
+  confidence: expect.closeTo(outcome.confidence, 4) as number,
+});
+
+function expectSame(found: CascadeEnd, end: CascadeEnd): void {
+  if ('left' in end) {
+    expect(found).toEqual({ left: close(end.left) });
+    return;
+  }
+  const values = 'activation' in found ? found.activation : new Float32Array(0);
+  expect(values).toHaveLength(end.activation.length);
+  const difference = end.activation.reduce(
+    (most, value, i) => Math.max(most, Math.abs(value - (values[i] as number))),
+    0,
+  );
+  expect(difference).toBeLessThan(1e-3);
+}
+
+async function withPool(options: CascadePoolOptions, use: (pool: CascadePool) => Promise<void>) {
+  const pool = await CascadePool.create(bundle, options);
+  try {
+    await use(pool);
+  } finally {
+    await pool.close();
+  }
+}
+
+/** What the first branch is of seeds 0 and 1, so that a threshold between them parts them. */
+async function dividingThreshold(): Promise<number> {
+  const confidences = await Promise.all(
+    [0, 1].map(async (seed) => {
+      const { passed } = await expected(neverExit(bundle.branches), seed, 1);
+      return passed[0]?.confidence as number;
+    }),
+  );
+  return Math.max(...confidences) - Math.abs((confidences[0] as number) - (confidences[1] as number)) / 2;
+}
+
+describe('CascadePool', () => {
+  it.each([
+    { maxBatch: 1, threads: 1 },
+    { maxBatch: 8, threads: 1 },
+    { maxBatch: 3, threads: 2 },
+  ])('gives every sample what it gets alone, with %j', async (options) => {
+    const dividing = await dividingThreshold();
+    const all = bundle.manifest.stages.length;
+    const policies = [
+      neverExit(bundle.branches),
+      neverExit(bundle.branches).map((threshold, branch) => (branch === 0 ? dividing : threshold)),
+      neverExit(bundle.branches).map((threshold, branch) => (branch === 1 ? 0 : threshold)),
+    ];
+    for (const stages of [1, 2, all]) {
+      await withPool({ ...options, stages }, async (pool) => {
+        const seeds = Array.from({ length: 20 }, (_, seed) => seed);
+        const policyOf = (seed: number) => policies[seed % policies.length] as number[];
+        const samples = seeds.map((seed) => sampleOf(policyOf(seed)));
+        const ends = await Promise.all(
+          seeds.map((seed) => pool.run(samples[seed] as CascadeSample, inputOf(seed))),
+        );
+        for (const seed of seeds) {
+          const { passed, end } = await expected(policyOf(seed), seed, stages);
+          expectSame(ends[seed] as CascadeEnd, end);
+          expect(samples[seed]?.passed).toEqual(passed.map(close));
+        }
+      });
+    }
+  });
+
+  it('leaves the input to its owner', () =>
+    withPool({ stages: 1 }, async (pool) => {
+      const input = inputOf(1);
+      await pool.run(sampleOf(neverExit(bundle.branches)), input);
+      expect(input).toEqual(inputOf(1));
+    }));
+
+  it('refuses input of another length, alone', () =>
+    withPool({ stages: 1, maxBatch: 2 }, async (pool) => {
+      const [wrong, right] = await Promise.allSettled([
+        pool.run(sampleOf(neverExit(bundle.branches)), new Float32Array(3)),
+        pool.run(sampleOf(neverExit(bundle.branches)), inputOf(0)),
+      ]);
+      expect(wrong).toMatchObject({
+        reason: {
+          code: 'TENSOR_INVALID',
+          message: `input: expected ${inputOf(0).length} elements, found 3`,
+        },
+      });
+      expect(right.status).toBe('fulfilled');
+    }));
+
+  it('in a hurry, ends every sample at the first exit that it passes', () =>
+    withPool({ maxBatch: 2 }, async (pool) => {
+      pool.hurry();
+      const samples = [0, 1, 2].map(() => sampleOf(neverExit(bundle.branches)));
+      await Promise.all(samples.map((sample, seed) => pool.run(sample, inputOf(seed))));
+      expect(samples.map(({ passed }) => passed.length)).toEqual([1, 1, 1]);
+    }));
+
+  it('rejects what runs and what waits when it is closed, and what comes later', async () => {
+    const closing = await CascadePool.create(bundle, { stages: 1 });
+    const run = () => closing.run(sampleOf(neverExit(bundle.branches)), inputOf(0));
+    const outcomes = Promise.allSettled(Array.from({ length: 5 }, run));
+    await closing.close();
+    for (const outcome of await outcomes) {
+      expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'STOPPING' } });
+    }
+    await expect(run()).rejects.toMatchObject({ code: 'STOPPING' });
+    await closing.close();
+  });
+
+  it('does not start on models that are none, nor with affinities that do not fit', async () => {
+    const broken = await writeBundle(`${await temporaryFolder()}/bundle`, sampleBundle());
+    let lost = 0;
+    const onLost = () => {
+      lost++;
+    };
+    await expect(CascadePool.create(broken, { onLost })).rejects.toMatchObject({
+      code: 'INFERENCE_FAILED',
+      message: expect.stringContaining(broken.directory),
+    });
+    await expect(
+      CascadePool.create(bundle, { onLost, intraOpThreads: 3, intraOpAffinities: '1' }),
+    ).rejects.toMatchObject({ code: 'INFERENCE_FAILED' });
+    expect(lost).toBe(0);
+  });
+
+  it('takes affinities for the threads inside a run', () =>
+    withPool({ stages: 1, intraOpThreads: 2, intraOpAffinities: '1' }, async (pool) => {
+      const end = await pool.run(sampleOf(bundle.manifest.stages.map(() => 0)), inputOf(0));
+      expect(end).toMatchObject({ left: { exit: 0 } });
+    }));
+});

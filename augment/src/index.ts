@@ -15,5 +15,6 @@ export * from './onnx/model.js';
 export * from './onnx/profile.js';
 export * from './onnx/read-model.js';
 export * from './onnx/write-model.js';
+export * from './plan/index.js';
 export * from './report/index.js';
 export * from './training-config.js';

@@ -17,8 +17,8 @@ import { GrpcTransport } from '../../edge-agent/dist/offload/grpc-transport.js';
 import { OffloadLink } from '../../edge-agent/dist/offload/offload-link.js';
 import { Pipeline } from '../../edge-agent/dist/pipeline/pipeline.js';
 import { PolicyHolder } from '../../edge-agent/dist/policy/policy-holder.js';
-import { bareCascade, bareSessions, inputsOf } from './bare-cascade.mjs';
-import { median, timed } from './statistics.mjs';
+import { bareCascade, bareSessions, inputsOf } from './support/bare-cascade.mjs';
+import { median, timed } from './support/statistics.mjs';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const { values: flags } = parseArgs({
@@ -130,7 +130,11 @@ async function offloaded() {
   const socket = `unix:${join(tmpdir(), `offramp-bench-${process.pid}.sock`)}`;
   const server = spawn(
     process.execPath,
-    [here('canned-worker.mjs'), socket, JSON.stringify({ ...cannedAnswer, bundleDigest: bundle.digest })],
+    [
+      here('support/canned-worker.mjs'),
+      socket,
+      JSON.stringify({ ...cannedAnswer, bundleDigest: bundle.digest }),
+    ],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
   await once(server.stdout, 'data');
@@ -232,7 +236,7 @@ async function startUp() {
   };
   const variants = {
     'Node.js, ONNX Runtime, all stages, one sample': firstLine([
-      here('first-answer.mjs'),
+      here('support/first-answer.mjs'),
       flags.bundle,
       flags.data,
     ]),

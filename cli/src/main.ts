@@ -8,6 +8,7 @@ const commands: Record<string, () => Promise<Command>> = {
   inspect: async () => (await import('./commands/inspect.js')).inspectCommand(),
   augment: async () => (await import('./commands/augment.js')).augmentCommand(),
   evaluate: async () => (await import('./commands/evaluate.js')).evaluateCommand(),
+  plan: async () => (await import('./commands/plan.js')).planCommand(),
   agent: async () => (await import('./commands/agent.js')).agentCommand(),
   worker: async () => (await import('./commands/worker.js')).workerCommand(),
   controller: async () => (await import('./commands/controller.js')).controllerCommand(),

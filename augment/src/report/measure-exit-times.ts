@@ -25,9 +25,22 @@ const defaultMaxMs = 60_000;
  * programs on the machine matter little.
  * @throws OfframpError `BUNDLE_CORRUPT`, `INFERENCE_FAILED`, `IMAGE_INVALID`, `DATA_INVALID`
  */
-export async function measureExitTimes(
+export function measureExitTimes(
   bundle: Bundle,
   dataset: Dataset,
+  options: MeasureOptions,
+): Promise<ExitTimes[]> {
+  return measureExitTimesOn(bundle, (size) => firstPictures(dataset, size, bundle.manifest.input), options);
+}
+
+/**
+ * {@link measureExitTimes} on any inputs: what a stage takes does not depend on what it sees.
+ * @param inputsOf gives so many samples, one after the other
+ * @throws OfframpError `BUNDLE_CORRUPT`, `INFERENCE_FAILED`, and what `inputsOf` throws
+ */
+export async function measureExitTimesOn(
+  bundle: Bundle,
+  inputsOf: (samples: number) => Promise<Float32Array> | Float32Array,
   options: MeasureOptions,
 ): Promise<ExitTimes[]> {
   const { batchSizes, repetitions } = options;
@@ -46,7 +59,7 @@ export async function measureExitTimes(
         }),
       ),
     );
-    const pictures = await Promise.all(batchSizes.map((size) => firstPictures(dataset, size, input)));
+    const pictures = await Promise.all(batchSizes.map(async (size) => inputsOf(size)));
     const measured = batchSizes.map((): StageTimes[] => []);
     const warmUpRuns = warmUps * batchSizes.length;
     const total = repetitions * batchSizes.length;

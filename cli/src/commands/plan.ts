@@ -1,0 +1,116 @@
+import { type PlanInput, planBundle, planSplits, recommendSplit, type SplitPlan } from '@offramp/augment';
+import { Bundle, type ConfigOf, defineConfig, shortDigest } from '@offramp/shared';
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { configCommand } from '../config-command.js';
+import { ProgressBar } from '../progress-bar.js';
+import { parseBandwidth, parseDuration } from '../quantities.js';
+import { formatTable } from '../table.js';
+import { formatBytes, formatInteger, formatPercent } from '../units.js';
+
+const slowdown = z.number().positive().max(1e6).default(1);
+
+const definition = defineConfig('plan', {
+  bandwidth: z.string().describe('Of the link between device and worker, each way, like 500kbit or 2mbit'),
+  rtt: z.string().describe('Round trip between device and worker, like 40ms'),
+  deviceSlowdown: slowdown.describe('How many times longer a stage takes on the device than on this machine'),
+  workerSlowdown: slowdown.describe('How many times longer a stage takes on the worker than on this machine'),
+  thresholds: z
+    .array(z.number().nonnegative())
+    .optional()
+    .meta({ description: 'Thresholds to plan for, one per branch', fallback: "the bundle's own" }),
+  repetitions: z
+    .number()
+    .int()
+    .min(3)
+    .max(10_000)
+    .default(50)
+    .describe('Runs of all stages to measure their times by; fewer if they take over a minute'),
+  json: z.boolean().default(false).describe('Print the plan, and what it follows from, as JSON'),
+});
+
+export function planCommand(): Command {
+  return configCommand(
+    'plan <bundle>',
+    'Choose how many stages a device runs: latency, bytes and cloud cost over a given link',
+    definition,
+    async (config, directory) => plan(config, directory as string),
+  );
+}
+
+async function plan(config: ConfigOf<typeof definition>, directory: string): Promise<void> {
+  const link = {
+    bytesPerSecond: parseBandwidth('--bandwidth', config.bandwidth),
+    rttMs: parseDuration('--rtt', config.rtt),
+  };
+  const bundle = await Bundle.open(directory);
+  const progress = new ProgressBar();
+  progress.step('measuring stages', config.repetitions);
+  const { deviceSlowdown, workerSlowdown, thresholds, repetitions } = config;
+  const input = await planBundle(bundle, {
+    ...{ link, deviceSlowdown, workerSlowdown, repetitions },
+    ...(thresholds ? { thresholds } : {}),
+    onProgress: () => progress.advance(1),
+  }).finally(() => progress.stop());
+  const plans = planSplits(input);
+  // An agent runs at least one stage; sending the input is there to compare with.
+  const recommended = recommendSplit(plans.slice(1));
+  process.stdout.write(
+    config.json
+      ? `${JSON.stringify({ bundle: { name: bundle.manifest.name, digest: bundle.digest }, deviceSlowdown, workerSlowdown, ...input, plans, recommended: recommended.deviceStages })}\n`
+      : planText(bundle, config, input, plans, recommended),
+  );
+}
+
+function planText(
+  bundle: Bundle,
+  config: ConfigOf<typeof definition>,
+  { deviceStageMs, exitShares }: PlanInput,
+  plans: readonly SplitPlan[],
+  recommended: SplitPlan,
+): string {
+  const { manifest, digest } = bundle;
+  const usual = plans[manifest.deviceStages];
+  const head = ['stages on device', 'p50', 'mean', 'p95', 'sent', 'bytes/offload', 'bytes/sample'];
+  const table = formatTable(
+    [...head, 'cloud cost', 'samples/s at most', ''].map((text, i, all) => ({
+      head: text,
+      align: i === all.length - 1 ? ('left' as const) : ('right' as const),
+    })),
+    plans.map((each) => [
+      each.deviceStages === 0 ? 'none (input sent)' : each.deviceStages,
+      ...[each.p50Ms, each.meanMs, each.p95Ms].map(formatMs),
+      formatPercent(each.offloadShare),
+      each.offloadBytes === 0 ? '–' : formatBytes(Math.round(each.offloadBytes)),
+      formatBytes(Math.round(each.meanBytes)),
+      formatPercent(each.cloudCost),
+      formatInteger(each.maxSamplesPerSecond),
+      each === recommended ? '← recommended' : '',
+    ]),
+  );
+  return [
+    `bundle   ${manifest.name} (${shortDigest(digest)}), ${manifest.stages.length} stages, ${manifest.deviceStages} on the device by default`,
+    `link     ${config.bandwidth}, ${config.rtt} round trip`,
+    `device   ${deviceStageMs.map(formatMs).join(' + ')} for the stages: ${config.deviceSlowdown} × what this machine takes`,
+    `exits    ${exitShares.map((share) => formatPercent(share)).join(', ')} of the samples leave`,
+    '',
+    table,
+    '',
+    `${recommended.deviceStages} of ${manifest.stages.length}: ${reason(recommended, usual)} (offramp agent --device-stages ${recommended.deviceStages})`,
+    ...(plans[0] && recommendSplit(plans) === plans[0]
+      ? [
+          `faster still, ${formatMs(plans[0].meanMs)}, would be to send every input; agents run a stage at least`,
+        ]
+      : []),
+    '',
+  ].join('\n');
+}
+
+function reason(recommended: SplitPlan, usual: SplitPlan | undefined): string {
+  const mean = `${formatMs(recommended.meanMs)} on average, the fastest or within 5 % of it with the least cloud cost`;
+  return !usual || usual === recommended
+    ? mean
+    : `${mean}; the default, ${usual.deviceStages}, takes ${formatMs(usual.meanMs)}`;
+}
+
+const formatMs = (ms: number) => `${Number(ms.toPrecision(3))} ms`;

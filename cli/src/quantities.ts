@@ -1,0 +1,48 @@
+import { OfframpError } from '@offramp/shared';
+
+const bitsPerSecond: Readonly<Record<string, number>> = {
+  bit: 1,
+  kbit: 1e3,
+  mbit: 1e6,
+  gbit: 1e9,
+};
+
+const millisecondsOf: Readonly<Record<string, number>> = { us: 1e-3, ms: 1, s: 1e3 };
+
+/**
+ * Reads a bandwidth, as `tc` writes it: `500kbit`, `2mbit`, `1.5 Mbit/s`.
+ * @returns bytes per second
+ * @throws OfframpError `CONFIG_INVALID`
+ */
+export function parseBandwidth(option: string, text: string): number {
+  const bits = parse(option, text.replace(/\/s$/i, ''), bitsPerSecond, 'a bandwidth like 500kbit or 2mbit');
+  if (bits <= 0) throw wrong(option, text, 'a bandwidth above 0');
+  return bits / 8;
+}
+
+/**
+ * Reads a duration: `40ms`, `0.5s`, `800us`.
+ * @returns milliseconds
+ * @throws OfframpError `CONFIG_INVALID`
+ */
+export function parseDuration(option: string, text: string): number {
+  return parse(option, text, millisecondsOf, 'a time like 40ms or 0.5s');
+}
+
+function parse(
+  option: string,
+  text: string,
+  units: Readonly<Record<string, number>>,
+  expected: string,
+): number {
+  const [, number = '', unit = ''] = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(text) ?? [];
+  const factor = Object.hasOwn(units, unit.toLowerCase()) ? units[unit.toLowerCase()] : undefined;
+  if (number === '' || factor === undefined) {
+    const known = Object.keys(units).join(', ');
+    throw wrong(option, text, `${expected}, with a unit of ${known}`);
+  }
+  return Number(number) * factor;
+}
+
+const wrong = (option: string, text: string, expected: string) =>
+  new OfframpError('CONFIG_INVALID', `${option}: expected ${expected}; found ${JSON.stringify(text)}`);

@@ -1,0 +1,69 @@
+import { fileURLToPath } from 'node:url';
+import { Bundle, neverExit } from '@offramp/shared';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { main } from '../main.js';
+
+const bundlePath = fileURLToPath(new URL('../../../examples/fashion-mnist/bundle', import.meta.url));
+const link = ['--bandwidth', '2mbit', '--rtt', '40ms', '--repetitions', '3'];
+
+describe('offramp plan', () => {
+  let out: string;
+  let err: string;
+
+  beforeEach(() => {
+    out = '';
+    err = '';
+    vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+      out += String(text);
+      return true;
+    });
+    vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+      err += String(text);
+      return true;
+    });
+  });
+
+  afterEach(() => {
+    vi.restoreAllMocks();
+    process.exitCode = 0;
+  });
+
+  it('shows every number of stages on the device, and recommends one', async () => {
+    await main(['plan', bundlePath, ...link, '--device-slowdown', '8']);
+    const { stages } = (await Bundle.open(bundlePath)).manifest;
+    expect(out).toMatch(/^ *none \(input sent\) +[\d.]+ ms/m);
+    for (const deviceStages of stages.keys()) {
+      expect(out).toMatch(new RegExp(`^ *${deviceStages + 1} +[\\d.]+ ms`, 'm'));
+    }
+    const [, recommended] = /^(\d+) of \d+: .*\(offramp agent --device-stages \1\)$/m.exec(out) ?? [];
+    expect(out).toMatch(new RegExp(`^ *${recommended} .*← recommended$`, 'm'));
+  });
+
+  it('tells machines the same, and what it follows from', async () => {
+    const { manifest, digest, branches } = await Bundle.open(bundlePath);
+    const never = neverExit(branches).join(',');
+    await main(['plan', bundlePath, ...link, '--json', '--worker-slowdown', '2', '--thresholds', never]);
+    const found = JSON.parse(out);
+    expect(found).toMatchObject({
+      bundle: { digest },
+      link: { bytesPerSecond: 250_000, rttMs: 40 },
+      workerSlowdown: 2,
+    });
+    expect(found.plans).toHaveLength(manifest.stages.length + 1);
+    expect(found.exitShares.at(-1)).toBe(1);
+    expect(found.plans[1]).toMatchObject({ deviceStages: 1, offloadShare: 1 });
+    expect(found.recommended).toBeGreaterThan(0);
+  });
+
+  it.each([
+    [['--bandwidth', '2', '--rtt', '40ms'], /--bandwidth: expected a bandwidth like 500kbit or 2mbit/],
+    [['--bandwidth', '2mbit', '--rtt', '40'], /--rtt: expected a time like 40ms/],
+    [['--rtt', '40ms'], /--bandwidth: expected a value/],
+    [[...link, '--device-slowdown', '0'], /--device-slowdown: .*; found 0/],
+  ])('refuses %j', async (args, message) => {
+    await main(['plan', bundlePath, ...args]);
+    expect(process.exitCode).toBe(2);
+    expect(err).toMatch(message);
+    expect(out).toBe('');
+  });
+});

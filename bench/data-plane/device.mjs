@@ -171,6 +171,7 @@ async function offloaded() {
         }
       });
   }
+  for (const run of Object.values(variants)) await run();
   const turns = await takeTurns(variants);
   console.log(`## Samples offloaded, network and worker left out
 

@@ -14,8 +14,19 @@ export type InputSpecification = Manifest['input'];
 export async function preprocess(picture: Picture, input: InputSpecification): Promise<Float32Array> {
   const fitted = await fitPicture(picture, input);
   const values = new Float32Array(fitted.pixels.length);
-  pixelNormaliser(input)(fitted.pixels, values, 0);
+  normaliserOf(input)(fitted.pixels, values, 0);
   return values;
+}
+
+const normalisers = new WeakMap<InputSpecification, PixelNormaliser>();
+
+/** Its tables take as long to make as a small picture to normalise. */
+function normaliserOf(input: InputSpecification): PixelNormaliser {
+  const known = normalisers.get(input);
+  if (known) return known;
+  const made = pixelNormaliser(input);
+  normalisers.set(input, made);
+  return made;
 }
 
 /**

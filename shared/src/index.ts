@@ -16,7 +16,7 @@ export * from './codec/codec.js';
 export * from './codec/codec-choice.js';
 export * from './codec/encodings-header.js';
 export * from './codec/float32.js';
-export { uint8Deflated } from './codec/uint8.js';
+export { uint8, uint8Deflated } from './codec/uint8.js';
 export * from './config/address.js';
 export * from './config/common.js';
 export * from './config/options.js';

@@ -13,13 +13,10 @@ export const float16 = fixedSizeCodec({
   name: 'float16',
   bytesOf: (elements) => elements * 2,
   encode(values) {
-    const bits = new Uint32Array(1);
-    const value = new Float32Array(bits.buffer);
+    const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
     const bytes = new Uint8Array(values.length * 2);
     for (let i = 0; i < values.length; i++) {
-      const element = values[i] as number;
-      value[0] = element;
-      const half = halfOf(bits[0] as number, element);
+      const half = halfOf(bits[i] as number, values[i] as number);
       if (half < 0) return null;
       bytes[2 * i] = half & 0xff;
       bytes[2 * i + 1] = half >>> 8;

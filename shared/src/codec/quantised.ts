@@ -1,6 +1,14 @@
 import { Encoding } from '../wire/messages.js';
 import { type FixedSizeCodec, fixedSizeCodec, type Quantiser } from './fixed-size-codec.js';
 import { type GroupLayout, groupLayout } from './groups.js';
+import {
+  type CodeRange,
+  extentOf,
+  readBytes,
+  readNibbles,
+  writeBytes,
+  writeNibbles,
+} from './integer-codes.js';
 
 const maxZeroPoint = 2 ** 15 - 1;
 /** Keeps scale × (code − zero point) within binary32. */
@@ -18,6 +26,7 @@ export const int4 = quantisedCodec(Encoding.ENCODING_INT4, 4);
  */
 function quantisedCodec(encoding: Encoding, bits: 4 | 8): FixedSizeCodec {
   const highest = 2 ** bits - 1;
+  const [write, read] = bits === 8 ? [writeBytes, readBytes] : [writeNibbles, readNibbles];
   const codeBytes = (elements: number) => Math.ceil((elements * bits) / 8);
   return fixedSizeCodec({
     encoding,
@@ -37,38 +46,30 @@ function quantisedCodec(encoding: Encoding, bits: 4 | 8): FixedSizeCodec {
       const codes = bytes.subarray(groups * headerBytesPerGroup);
       for (let group = 0; group < groups; group++) {
         const scale = scaleOf(scaleBits[group] as number);
-        const inverse = scale === 0 ? 0 : 1 / scale;
-        // Truncation rounds what is not negative, and what is gets clipped to 0.
-        const offset = (zeroPoints[group] as number) + 0.5;
-        const end = Math.min(layout.elements, (group + 1) * layout.length);
-        for (let i = group * layout.length; i < end; i++) {
-          let code = (values[i] as number) * inverse + offset;
-          code = code < 0 ? 0 : code > highest ? highest : code;
-          if (bits === 8) codes[i] = code;
-          else codes[i >> 1] = (codes[i >> 1] as number) | ((code | 0) << ((i & 1) << 2));
-        }
+        write(values, codes, rangeOf(layout, group, scale, zeroPoints[group] as number));
       }
       return bytes;
     },
     decode(data, into, { shape }) {
-      const { groups, length, elements } = groupLayout(shape);
+      const layout = groupLayout(shape);
+      const { groups } = layout;
       const codes = data.subarray(groups * headerBytesPerGroup);
-      const values = new Float32Array(highest + 1);
       for (let group = 0; group < groups; group++) {
         const scale = scaleOf(readUint16(data, 2 * group));
         const zeroPoint = (readUint16(data, 2 * (groups + group)) << 16) >> 16;
-        const end = Math.min(elements, (group + 1) * length);
-        if (bits === 8) {
-          for (let i = group * length; i < end; i++) into[i] = scale * ((codes[i] as number) - zeroPoint);
-        } else {
-          for (let code = 0; code <= highest; code++) values[code] = scale * (code - zeroPoint);
-          for (let i = group * length; i < end; i++) {
-            into[i] = values[((codes[i >> 1] as number) >> ((i & 1) << 2)) & 0xf] as number;
-          }
-        }
+        read(codes, into, rangeOf(layout, group, scale, zeroPoint));
       }
     },
   });
+}
+
+function rangeOf(
+  { elements, length }: GroupLayout,
+  group: number,
+  scale: number,
+  zeroPoint: number,
+): CodeRange {
+  return { start: group * length, end: Math.min(elements, (group + 1) * length), scale, zeroPoint };
 }
 
 interface ChosenScales {
@@ -90,15 +91,7 @@ function chooseScales(
   let squares = 0;
   for (let group = 0; group < groups; group++) {
     const end = Math.min(elements, (group + 1) * length);
-    let low = Number.POSITIVE_INFINITY;
-    let high = Number.NEGATIVE_INFINITY;
-    let sum = 0;
-    for (let i = group * length; i < end; i++) {
-      const value = values[i] as number;
-      if (value < low) low = value;
-      if (value > high) high = value;
-      sum += value * value;
-    }
+    const { low, high, squares: sum } = extentOf(values, group * length, end);
     // NaN passes every comparison, but not through a sum.
     if (!(sum < Number.POSITIVE_INFINITY && low >= -maxMagnitude && high <= maxMagnitude)) return null;
     lows[group] = low;

@@ -29,6 +29,7 @@ describe('augmentBackbone', () => {
     expect(outcome.agreement).toBeGreaterThanOrEqual(options.agreement);
     expect(outcome.exitShares.at(-1)).toBeLessThan(1);
     const { backbone, stages, provenance } = bundle.manifest;
+    expect(stages.slice(0, -1).map(({ codec }) => codec?.encoding)).not.toContain(undefined);
     const segments = stages.reduce((sum, stage) => sum + stage.segmentMacs, 0);
     expect(segments).toBe(backbone.macs);
     expect(provenance).toMatchObject({ trainingSamples: 600, calibrationSamples: 200, seed: 3 });

@@ -31,7 +31,9 @@ import type {
 import { chooseByTrial, splitForTrial } from './branches/choose-by-trial.js';
 import { buildStages, type PlacedBranch } from './build-stages.js';
 import { calibrationTable } from './calibrate/calibration-table.js';
+import { chooseCodecs } from './calibrate/choose-codecs.js';
 import { chooseThresholds, type ThresholdGoal } from './calibrate/choose-thresholds.js';
+import { withCodecs } from './calibrate-bundle.js';
 import type { TrainingFacts } from './checkpoint/checkpoint-file.js';
 import { readChoice } from './checkpoint/read-choice.js';
 import {
@@ -99,7 +101,7 @@ const checkedPictures = 500;
 
 /**
  * Attaches branches to a backbone and writes the bundle: cut, train on the frozen backbone, calibrate on
- * held-out pictures, build, check that the bundle answers what the training saw.
+ * held-out pictures, build, check that the bundle answers what the training saw, choose the codecs.
  * @param modelPath an ONNX classifier
  * @param out where the bundle goes; an older bundle there is replaced
  * @throws OfframpError `MODEL_INVALID`, `MODEL_UNSUPPORTED`, `DATA_INVALID`, `CONFIG_INVALID`,
@@ -235,6 +237,7 @@ async function trainAndWrite(
   };
   const bundle = await writeBundle(out, contents, {
     check: (written) => checkBundle(written, heldOut, calibration, options),
+    complete: async (written) => withCodecs(contents, await chooseCodecs(written, heldOut, options)),
   });
   const final = calibration.correct?.at(-1);
   const differentAnswers = new Set(trained.heldOutLabels).size;

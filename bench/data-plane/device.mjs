@@ -12,9 +12,10 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { thisMachine } from '@offramp/augment';
 import { agentConfig, startAgent } from '@offramp/edge-agent';
-import { Bundle, createLogger, offloadService, resolveConfig, systemClock } from '@offramp/shared';
+import { Bundle, codecs, createLogger, offloadService, resolveConfig, systemClock } from '@offramp/shared';
 import { GrpcTransport } from '../../edge-agent/dist/offload/grpc-transport.js';
 import { OffloadLink } from '../../edge-agent/dist/offload/offload-link.js';
+import { SampleWriter } from '../../edge-agent/dist/offload/sample-writer.js';
 import { Pipeline } from '../../edge-agent/dist/pipeline/pipeline.js';
 import { PolicyHolder } from '../../edge-agent/dist/policy/policy-holder.js';
 import { bareCascade, bareSessions, inputsOf } from './support/bare-cascade.mjs';
@@ -25,13 +26,13 @@ const { values: flags } = parseArgs({
   options: {
     bundle: { type: 'string', default: here('../../examples/fashion-mnist/bundle') },
     data: { type: 'string', default: here('../../examples/fashion-mnist/data') },
-    samples: { type: 'string', default: '1000' },
-    rounds: { type: 'string', default: '9' },
+    samples: { type: 'string', default: '500' },
+    rounds: { type: 'string', default: '21' },
   },
 });
 const samples = Number(flags.samples);
 const rounds = Number(flags.rounds);
-const warmUp = 300;
+const warmUp = 150;
 const logger = createLogger('bench', 'silent');
 
 const bundle = await Bundle.open(flags.bundle);
@@ -51,16 +52,21 @@ await startUp();
 async function answeredLocally() {
   const inputs = (await inputsOf(bundle, flags.data, warmUp + samples)).slice(warmUp);
   const sessions = await bareSessions(bundle);
+  const agents = [];
+  for (const config of [{ maxInFlight: 64 }, { maxInFlight: 64, maxBatch: 1 }, { maxInFlight: 1 }]) {
+    agents.push(await pausedAgent(config));
+  }
   const bare = (batch) => () => timed(() => bareCascade(bundle, sessions, thresholds, inputs, batch));
   const variants = {
     'bare loop, a sample at a time': bare(1),
     'bare loop, 8 at a time': bare(8),
-    'agent, 64 in flight': () => agentTurn({ maxInFlight: 64 }),
-    'agent, 64 in flight, no batches': () => agentTurn({ maxInFlight: 64, maxBatch: 1 }),
-    'agent, one sample at a time': () => agentTurn({ maxInFlight: 1 }),
+    'agent, 64 in flight': agents[0].turn,
+    'agent, 64 in flight, no batches': agents[1].turn,
+    'agent, one sample at a time': agents[2].turn,
   };
   await bare(1)();
   const turns = await takeTurns(variants);
+  for (const agent of agents) await agent.stop();
   console.log(`## Samples answered locally
 
 | variant | time per sample | CPU per sample | time / bare loop | CPU / bare loop |
@@ -79,45 +85,53 @@ at a time*: the next is read when the last is answered, so that every hand-over 
 `);
 }
 
-/** Steady state: from the answer after the warm-up to the one \`samples\` later, the source going on. */
-async function agentTurn(config) {
-  let lines = 0;
-  const reached = Array.from({ length: 2 }, () => {
-    let resolve;
-    const at = new Promise((settle) => {
-      resolve = settle;
-    });
-    return { at, resolve };
-  });
+/**
+ * An agent that works only in its turns: in between nobody reads its answers, which holds back its source. A turn is
+ * measured from the answer after the warm-up, when those that were held are out, to the one `samples` later.
+ */
+async function pausedAgent(config) {
+  let left = 0;
+  let onLeft = () => undefined;
+  let release = null;
   const output = new Writable({
     write(_chunk, _encoding, done) {
-      lines++;
-      if (lines === warmUp) reached[0].resolve();
-      if (lines === warmUp + samples) reached[1].resolve();
-      done();
+      left--;
+      if (left > 0) {
+        done();
+        return;
+      }
+      release = done;
+      onLeft();
     },
   });
+  const defaults = { bundle: flags.bundle, source: flags.data, nats: 'none', device: 'bench' };
   const agent = await startAgent(
     await resolveConfig(
       agentConfig,
-      {
-        bundle: flags.bundle,
-        source: flags.data,
-        nats: 'none',
-        loop: true,
-        deviceStages: stages,
-        device: 'bench',
-        ...config,
-      },
+      { ...defaults, loop: true, deviceStages: stages, drainMs: 0, ...config },
       {},
     ),
     logger,
     { output },
   );
-  await reached[0].at;
-  const measured = await timed(() => reached[1].at);
-  await agent.stop();
-  return measured;
+  const read = (answers) =>
+    new Promise((resolve) => {
+      left = answers;
+      onLeft = resolve;
+      release?.();
+    });
+  await read(warmUp);
+  return {
+    turn: async () => {
+      await read(warmUp);
+      return timed(() => read(samples));
+    },
+    stop: () => {
+      left = Number.POSITIVE_INFINITY;
+      release?.();
+      return agent.stop();
+    },
+  };
 }
 
 /** The agent's way from the last stage on the device to the answer, with a worker that takes no time. */
@@ -143,10 +157,11 @@ async function offloaded() {
       open: (events) => memoryStream(events, cannedAnswer),
     }),
     'gRPC, Unix socket, a process that answers at once': linkOver(
-      new GrpcTransport({ address: socket, connectTimeoutMs: 5_000 }, systemClock),
+      new GrpcTransport({ address: socket, connectTimeoutMs: 5_000, greetingTimeoutMs: 1_000 }, systemClock),
     ),
   };
   const variants = {};
+  const writer = new SampleWriter(bundle.manifest, stage, false);
   for (const [name, link] of Object.entries(links)) {
     link.start();
     await link.firstAttempt();
@@ -161,7 +176,15 @@ async function offloaded() {
       },
       hurry: () => undefined,
     };
-    const pipeline = new Pipeline({ bundle, deviceStages: stage, cascade, policy, link, clock: systemClock });
+    const pipeline = new Pipeline({
+      bundle,
+      deviceStages: stage,
+      cascade,
+      policy,
+      link,
+      writer,
+      clock: systemClock,
+    });
     const incoming = { name: 'a', trueLabelIndex: null, load: async () => activation };
     variants[name] = () =>
       timed(async () => {
@@ -175,7 +198,7 @@ async function offloaded() {
   const turns = await takeTurns(variants);
   console.log(`## Samples offloaded, network and worker left out
 
-The activation after stage ${stage - 1}, ${width} elements.
+The activation after stage ${stage - 1}, ${width} elements as ${bundle.manifest.stages[stage - 1].codec?.encoding ?? 'float32'}.
 
 | what is there | time per sample | CPU per sample, on the device |
 |---|---|---|`);
@@ -213,7 +236,7 @@ The activation after stage ${stage - 1}, ${width} elements.
 
 function memoryStream(events, answer) {
   const { requestSerialize, responseSerialize, responseDeserialize } = offloadService.Resume;
-  queueMicrotask(() => events.onOpen());
+  queueMicrotask(() => events.onOpen(new Set(codecs.map(({ encoding }) => encoding))));
   return {
     send(request) {
       requestSerialize(request);

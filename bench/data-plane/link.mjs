@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // Where a model is best run, over links of any kind: `npm run build && node bench/data-plane/link.mjs [--full]
-// [--device-slowdown X] [--bandwidths 1,8,50] [--rtts 5,30,100] [--plot FILE] > bench/data-plane/link.md`. Prints Markdown.
+// [--keep-inputs] [--device-slowdown X] [--bandwidths 1,8,50] [--rtts 5,30,100] [--plot FILE] > bench/data-plane/link.md`. Prints Markdown.
 // A real worker, real agents in a process whose inference is slowed down by a factor, and a proxy with delay and
-// bandwidth between them. Variants take turns in each cell.
+// bandwidth between them. Since one alternative sends every input, Offramp may send inputs, too, unless --keep-inputs. Variants take turns in each cell.
 import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -27,11 +27,13 @@ const { values: flags } = parseArgs({
     rtts: { type: 'string' },
     plot: { type: 'string' },
     full: { type: 'boolean', default: false },
+    'keep-inputs': { type: 'boolean', default: false },
   },
 });
 const numbers = (text) => text.split(',').map(Number);
 const bandwidths = numbers(flags.bandwidths ?? (flags.full ? '1,2,5,10,20,50' : '1,8,50'));
 const rtts = numbers(flags.rtts ?? (flags.full ? '5,10,20,50,100' : '5,30,100'));
+const sendInput = !flags['keep-inputs'];
 const deviceSlowdown = Number(flags['device-slowdown']);
 const latencySpan = flags.full
   ? { warmUpMs: 500, measureMs: 8_000, fewest: 100, longestMs: 30_000 }
@@ -73,9 +75,14 @@ const times = await planBundle(bundle, {
   link: { bytesPerSecond: 1, rttMs: 0 },
   deviceSlowdown,
   workerSlowdown: 1,
+  sendInput,
   repetitions: 50,
 });
-const withoutExits = { ...times, exitShares: stages.map((_, exit) => (exit === stages.length - 1 ? 1 : 0)) };
+const withoutExits = {
+  ...times,
+  sendInput: false,
+  exitShares: stages.map((_, exit) => (exit === stages.length - 1 ? 1 : 0)),
+};
 
 const names = {
   device: 'all on device',
@@ -98,10 +105,10 @@ async function measureCell(mbit, rttMs) {
   const link = { bytesPerSecond: (mbit * 1e6) / 8, rttMs };
   const planned = recommendSplit(planSplits({ ...times, link }).slice(1)).deviceStages;
   const split = recommendSplit(planSplits({ ...withoutExits, link }).slice(1, stages.length)).deviceStages;
-  const agent = (directory, deviceStages) => (address, inFlight, span) => ({
+  const agent = (directory, deviceStages, options) => (address, inFlight, span) => ({
     kind: 'agent',
     config: {
-      ...{ bundle: directory, source: flags.data, deviceStages, maxInFlight: inFlight },
+      ...{ bundle: directory, source: flags.data, deviceStages, maxInFlight: inFlight, ...options },
       ...(deviceStages < stages.length ? { cloud: address } : {}),
     },
     ...span,
@@ -113,7 +120,7 @@ async function measureCell(mbit, rttMs) {
       ...span,
     }),
     split: agent(neverPath, split),
-    offramp: agent(flags.bundle, planned),
+    offramp: agent(flags.bundle, planned, { sendInput }),
   };
   const cell = { mbit, rttMs, planned, split, variants: {} };
   for (const [name, job] of Object.entries(jobs)) {
@@ -154,8 +161,8 @@ function report() {
   console.log(`# End to end over a shaped link
 
 \`${bundle.manifest.name}\`, ${stages.length} stages; ${times.exitShares.map((share) => `${(share * 100).toFixed(1)} %`).join(', ')} of the samples leave at the exits.
-A stage takes ${deviceSlowdown} times as long on the device as on this machine: ${times.deviceStageMs.map(ms).join(' + ')} ms. Activations travel as the agent
-writes them. Milliseconds from arrival to answer with one sample at a time; samples per second with up to 64 in flight.
+A stage takes ${deviceSlowdown} times as long on the device as on this machine: ${times.deviceStageMs.map(ms).join(' + ')} ms. Activations travel in the
+bundle's codec, inputs as deflated 8-bit samples${sendInput ? '' : '; Offramp sends none'}. Milliseconds from arrival to answer with one sample at a time; samples per second with up to 64 in flight.
 ${cpu}, ${cores} cores, shared; Node.js ${nodeVersion}, ONNX Runtime ${onnxruntimeVersion}; ${((performance.now() - started) / 1000).toFixed(0)} s.
 
 | Mbit/s | RTT, ms | variant | stages on device | p50 | p95 | p99 | mean | samples/s | samples |

@@ -7,6 +7,7 @@ import { reportError } from './report-error.js';
 const commands: Record<string, () => Promise<Command>> = {
   inspect: async () => (await import('./commands/inspect.js')).inspectCommand(),
   augment: async () => (await import('./commands/augment.js')).augmentCommand(),
+  calibrate: async () => (await import('./commands/calibrate.js')).calibrateCommand(),
   evaluate: async () => (await import('./commands/evaluate.js')).evaluateCommand(),
   plan: async () => (await import('./commands/plan.js')).planCommand(),
   agent: async () => (await import('./commands/agent.js')).agentCommand(),

@@ -1,7 +1,9 @@
-import { Server, ServerCredentials, type sendUnaryData, setLogger } from '@grpc/grpc-js';
+import { Metadata, Server, ServerCredentials, type sendUnaryData, setLogger } from '@grpc/grpc-js';
 import {
   type ClassifyResponse,
   type Clock,
+  encodingsHeader,
+  formatEncodings,
   type ListenAddress,
   type Logger,
   listenError,
@@ -115,6 +117,9 @@ export class GrpcServer {
       );
       return;
     }
+    const greeting = new Metadata();
+    greeting.set(encodingsHeader, formatEncodings());
+    call.sendMetadata(greeting);
     const peer = call.getPeer();
     this.logger.debug({ peer }, 'stream opened');
     this.streams.add(stream);

@@ -86,7 +86,8 @@ export class Intake {
     const arrivedMs = this.clock.now();
     let input: Float32Array;
     try {
-      input = decodeTensor(`input of stage ${submission.stage}`, shape, submission.tensor);
+      const made = submission.stage === 0 ? served.bundle.manifest.input : undefined;
+      input = decodeTensor(`input of stage ${submission.stage}`, shape, submission.tensor, made);
     } catch (error) {
       this.admission.leave(0);
       throw error;

@@ -2,8 +2,22 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect as connectSocket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { status } from '@grpc/grpc-js';
-import { Bundle, neverExit, type ResumeRequest } from '@offramp/shared';
+import { deflateRawSync } from 'node:zlib';
+import { type Metadata, status } from '@grpc/grpc-js';
+import {
+  Bundle,
+  codecs,
+  decodeTensor,
+  Encoding,
+  elementsOf,
+  encodeTensor,
+  encodingsHeader,
+  neverExit,
+  parseEncodings,
+  type ResumeRequest,
+  type TensorMessage,
+  uint8Deflated,
+} from '@offramp/shared';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import {
   bundlePath,
@@ -314,5 +328,62 @@ describe('several bundles', () => {
     await expect(startTestWorker({ bundle: [bundlePath, bundlePath] })).rejects.toMatchObject({
       code: 'CONFIG_INVALID',
     });
+  });
+});
+
+describe('encodings', () => {
+  test('are told before the first answer', async () => {
+    const stream = new TestStream(connect(await startTestWorker()));
+    const metadata = await new Promise<Metadata>((resolve) => stream.call.once('metadata', resolve));
+    const told = parseEncodings(metadata.get(encodingsHeader)[0]?.toString());
+    expect([...told].sort()).toEqual(codecs.map(({ encoding }) => encoding).sort());
+  });
+
+  test('are all taken: what loses nothing is answered the same, and inputs are so as 8-bit samples', async () => {
+    const worker = await startTestWorker();
+    const client = connect(worker);
+    const stream = new TestStream(client);
+    const { stages, input } = bundle.manifest;
+    const [sample] = samples as [ReferenceSample];
+    let sampleId = 0;
+    for (const codec of codecs) {
+      for (const [stage, { inputShape }] of stages.entries()) {
+        const given = sample.inputs[stage] as TensorMessage;
+        const values = decodeTensor('input', inputShape, given);
+        const tensor = encodeTensor(codec, inputShape, values, stage === 0 ? { input } : {});
+        const { answer, refusal } = await stream.ask(request(sampleId++, { stage, tensor }));
+        expect(refusal).toBeFalsy();
+        if (/float32|uint8/.test(codec.name)) {
+          const final = sample.outcomes[branches];
+          expect(answer).toMatchObject({
+            exit: branches,
+            confidence: expect.closeTo(final?.confidence ?? 0, 4),
+          });
+          expect(answer?.label ?? 0).toBe(final?.label);
+        }
+      }
+    }
+    const values = decodeTensor('input', input.shape, sample.inputs[0]);
+    const tensor = encodeTensor(uint8Deflated, input.shape, values, { input });
+    expect(tensor.encoding).toBe(uint8Deflated.encoding);
+    const { answer } = await classifyCall(client, { bundleDigest: bundle.digestBytes, tensor });
+    expect(answer?.label ?? 0).toBe(sample.outcomes[branches]?.label);
+  });
+
+  test('samples are refused where activations are expected, and bytes that are not what they say', async () => {
+    const stream = new TestStream(connect(await startTestWorker()));
+    const shape = [...(bundle.manifest.stages[1]?.inputShape ?? [])];
+    const refusalOf = async (sampleId: number, encoding: Encoding, data: Uint8Array) => {
+      const tensor = { shape, encoding, data };
+      return (await stream.ask(request(sampleId, { stage: 1, tensor }))).refusal;
+    };
+    const samplesRefused = await refusalOf(1, Encoding.ENCODING_UINT8, new Uint8Array(elementsOf(shape)));
+    expect(samplesRefused?.code).toBe(status.INVALID_ARGUMENT);
+    expect(samplesRefused?.message).toContain('which is for the input of stage 0');
+    const bomb = deflateRawSync(new Uint8Array(2 ** 20));
+    const bombRefused = await refusalOf(2, Encoding.ENCODING_INT4_DEFLATE, bomb);
+    expect(bombRefused?.code).toBe(status.INVALID_ARGUMENT);
+    // The stream goes on.
+    expect((await stream.ask(request(3))).answer).toBeTruthy();
   });
 });

@@ -1,4 +1,5 @@
 import type { ErrorCode, ExitOutcome, Manifest } from '@offramp/shared';
+import type { SentTensor } from './offload/offload-link.js';
 import type { ActivePolicy } from './policy/policy-holder.js';
 
 interface AnswerBase {
@@ -25,7 +26,7 @@ export interface Answer extends AnswerBase {
   confidence: number;
   /** The exit that answered; the number of branches means the final exit. */
   exit: number;
-  /** Whether the sample's activation was sent to a worker. */
+  /** Whether the sample was sent to a worker: its activation or its input. */
   offloaded: boolean;
   /** Whether a local exit below its threshold answered, because the cloud did not. */
   degraded: boolean;
@@ -48,8 +49,8 @@ export interface AnsweredResult {
   stagesRun: number;
   /** Whether a worker answered. */
   byWorker: boolean;
-  /** Activation bytes sent to a worker. */
-  offloadBytes: number;
+  /** What was sent of it to a worker; `null` if it never left. */
+  sent: SentTensor | null;
   /** The exits it passed without leaving, here and on the worker. */
   passed: readonly ExitOutcome[];
 }

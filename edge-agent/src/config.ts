@@ -74,6 +74,12 @@ export const agentConfig = defineConfig('agent', {
     .min(1)
     .default(500)
     .describe('How long a sample waits for the worker before a local exit answers, in milliseconds'),
+  sendInput: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Send the preprocessed input instead of the activation where that is fewer bytes; without, no input leaves the device',
+    ),
   reconnectMaxMs: milliseconds
     .min(100)
     .default(2_000)

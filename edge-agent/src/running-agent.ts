@@ -15,6 +15,7 @@ import { BusLink } from './bus/bus-link.js';
 import type { HttpApi } from './http/http-api.js';
 import { GrpcTransport } from './offload/grpc-transport.js';
 import { OffloadLink } from './offload/offload-link.js';
+import { SampleWriter } from './offload/sample-writer.js';
 import { AnswerWriter } from './output/answer-writer.js';
 import { type IncomingSample, Pipeline } from './pipeline/pipeline.js';
 import { PolicyHolder } from './policy/policy-holder.js';
@@ -44,6 +45,8 @@ export interface AgentParts {
 /** How long the start waits for NATS and the worker before it goes on without. */
 const startupWaitMs = 2_000;
 const connectTimeoutMs = 2_000;
+/** Longer than a round trip; only a worker that says nothing of encodings takes so long. */
+const greetingTimeoutMs = 1_000;
 const reconnectFirstMs = 100;
 const unservedPauseMs = 30_000;
 /** Share of the places that a source leaves to the HTTP API, where there is one. */
@@ -165,7 +168,8 @@ export class RunningAgent implements Agent {
         this.bus?.start().then(() => (this.bus?.state === 'up' ? this.watcher?.firstRead() : undefined)),
       ]);
       this.pool = await pool;
-      this.pipeline = new Pipeline({ bundle, deviceStages, cascade: this.pool, policy, link, clock });
+      const writer = new SampleWriter(bundle.manifest, deviceStages, config.sendInput && link !== null);
+      this.pipeline = new Pipeline({ bundle, deviceStages, cascade: this.pool, policy, link, writer, clock });
       await within(outside, startupWaitMs, clock);
       if (config.listen !== undefined) this.http = await this.listen(config.listen);
     } catch (error) {
@@ -348,7 +352,7 @@ function createLink({ config, bundle, deviceStages, clock, random, logger }: Age
       branches: bundle.branches,
       firstExit: deviceStages,
     },
-    new GrpcTransport({ address: config.cloud, connectTimeoutMs }, clock),
+    new GrpcTransport({ address: config.cloud, connectTimeoutMs, greetingTimeoutMs }, clock),
     clock,
     random,
     logger,

@@ -1,3 +1,4 @@
+import { encodingName } from '@offramp/shared';
 import type { WindowCounts } from './telemetry/window-counts.js';
 
 /** Totals since the start, for people. */
@@ -14,7 +15,10 @@ export interface Summary {
   /** Milliseconds from arrival to answer; `null` while nothing was answered. */
   latencyP50Ms: number | null;
   latencyP99Ms: number | null;
+  /** Bytes of tensors sent to workers. */
   offloadBytes: number;
+  /** The same by encoding; `uint8` and `uint8+deflate` are inputs, the others activations. */
+  encodings: Readonly<Record<string, { samples: number; bytes: number }>>;
 }
 
 export function summarise(counts: WindowCounts): Summary {
@@ -30,6 +34,9 @@ export function summarise(counts: WindowCounts): Summary {
     latencyP50Ms: quantile(0.5),
     latencyP99Ms: quantile(0.99),
     offloadBytes: counts.offloadBytes,
+    encodings: Object.fromEntries(
+      [...counts.encodings].map(([encoding, sent]) => [encodingName(encoding), { ...sent }]),
+    ),
   };
 }
 

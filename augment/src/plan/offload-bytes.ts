@@ -49,9 +49,11 @@ export function offloadBytes(manifest: Manifest): OffloadBytes {
   };
 }
 
-/** Of the tensor alone, as a device writes it that stops before this stage. */
+/** Of the tensor alone, as a device writes it that stops before this stage; the input as 8-bit samples. */
 function payloadBytes(manifest: Manifest, stage: number): number {
-  return elementsOf(manifest.stages[stage]?.inputShape ?? []) * bytesPerFloat32;
+  const elements = elementsOf(manifest.stages[stage]?.inputShape ?? []);
+  if (stage === 0) return elements;
+  return manifest.stages[stage - 1]?.codec?.meanBytes ?? elements * bytesPerFloat32;
 }
 
 const framed = (bytes: number) => bytes + framingBytes + 9 * Math.floor(bytes / frameBytes);

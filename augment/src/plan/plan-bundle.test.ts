@@ -5,7 +5,7 @@ import { planBundle } from './plan-bundle.js';
 
 const bundlePath = fileURLToPath(new URL('../../../examples/fashion-mnist/bundle', import.meta.url));
 const link = { bytesPerSecond: 250_000, rttMs: 40 };
-const options = { link, deviceSlowdown: 8, workerSlowdown: 1, repetitions: 3 };
+const options = { link, deviceSlowdown: 8, workerSlowdown: 1, sendInput: false, repetitions: 3 };
 
 test('shares, times, sizes and costs of the example', async () => {
   const bundle = await Bundle.open(bundlePath);
@@ -18,7 +18,13 @@ test('shares, times, sizes and costs of the example', async () => {
     expect(ms).toBeCloseTo((input.cloudStageMs[stage] ?? 0) * 8);
   });
   expect(input.requestBytes).toHaveLength(stages.length);
-  expect(input.requestBytes[0]).toBeGreaterThan(elementsOf(bundle.manifest.input.shape) * 4);
+  const activations = stages.slice(0, -1).map(({ codec, activationShape }) => {
+    return codec?.meanBytes ?? elementsOf(activationShape ?? []) * 4;
+  });
+  [elementsOf(bundle.manifest.input.shape), ...activations].forEach((payload, stage) => {
+    expect(input.requestBytes[stage]).toBeGreaterThan(payload);
+    expect(input.requestBytes[stage]).toBeLessThan(payload * 1.01 + 200);
+  });
   expect(input.stageCosts.reduce((sum, cost) => sum + cost)).toBeGreaterThan(1);
   expect(input.answerBytes).toBeLessThan(300);
 });

@@ -16,6 +16,8 @@ export interface PlanOptions {
   deviceSlowdown: number;
   /** The same of the worker. */
   workerSlowdown: number;
+  /** Whether devices may send the input. */
+  sendInput: boolean;
   /** One per branch; default: the bundle's own. */
   thresholds?: readonly number[];
   /** Runs of the whole chain to measure stage times by. */
@@ -50,6 +52,7 @@ export async function planBundle(bundle: Bundle, options: PlanOptions): Promise<
     stageCosts: manifest.stages.map((_, stage) => stageMacs(manifest, stage) / manifest.backbone.macs),
     requestBytes: request,
     answerBytes: answer,
+    sendInput: options.sendInput,
     link: options.link,
   };
 }

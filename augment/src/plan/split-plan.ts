@@ -17,6 +17,8 @@ export interface PlanInput {
   /** On the wire, for a sample that the device sends before this stage: of stage 0 that is the input. */
   requestBytes: readonly number[];
   answerBytes: number;
+  /** Whether a device may send the input instead of an activation that is larger; the worker then starts over. */
+  sendInput: boolean;
   link: Link;
 }
 
@@ -68,15 +70,18 @@ export function recommendSplit(plans: readonly SplitPlan[]): SplitPlan {
 
 function planSplit(input: PlanInput, deviceStages: number): SplitPlan {
   const { exitShares, deviceStageMs, cloudStageMs, stageCosts, answerBytes, link } = input;
-  const requestBytes = input.requestBytes[deviceStages] ?? 0;
+  const activationBytes = input.requestBytes[deviceStages] ?? 0;
+  const inputBytes = input.sendInput ? (input.requestBytes[0] ?? 0) : Number.POSITIVE_INFINITY;
+  const requestBytes = Math.min(activationBytes, inputBytes);
+  const firstInCloud = inputBytes < activationBytes ? 0 : deviceStages;
   const transferMs = (bytes: number) => (bytes / link.bytesPerSecond) * 1_000;
   const roundTripMs = transferMs(requestBytes) + link.rttMs + transferMs(answerBytes);
   const exits = exitShares.map((share, exit) => {
     const onDevice = Math.min(exit + 1, deviceStages);
     const sent = exit >= deviceStages;
     const deviceMs = sum(deviceStageMs.slice(0, onDevice));
-    const cloudMs = sent ? roundTripMs + sum(cloudStageMs.slice(deviceStages, exit + 1)) : 0;
-    const cloudCost = sent ? sum(stageCosts.slice(deviceStages, exit + 1)) : 0;
+    const cloudMs = sent ? roundTripMs + sum(cloudStageMs.slice(firstInCloud, exit + 1)) : 0;
+    const cloudCost = sent ? sum(stageCosts.slice(firstInCloud, exit + 1)) : 0;
     return { share, sent, deviceMs, latencyMs: deviceMs + cloudMs, cloudCost };
   });
   const mean = (of: (exit: (typeof exits)[number]) => number) =>

@@ -1,6 +1,6 @@
 // `node canned-worker.mjs ADDRESS ANSWER`: a worker that answers every sample the same, at once.
-import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { offloadService } from '@offramp/shared';
+import { Metadata, Server, ServerCredentials } from '@grpc/grpc-js';
+import { encodingsHeader, formatEncodings, offloadService } from '@offramp/shared';
 
 const [, , address, text] = process.argv;
 const answer = JSON.parse(text);
@@ -8,6 +8,9 @@ answer.bundleDigest = Buffer.from(answer.bundleDigest, 'hex');
 const server = new Server();
 server.addService(offloadService, {
   Resume: (stream) => {
+    const greeting = new Metadata();
+    greeting.set(encodingsHeader, formatEncodings());
+    stream.sendMetadata(greeting);
     stream.on('data', ({ sampleId }) => stream.write({ sampleId, answer }));
     stream.on('error', () => undefined);
     stream.on('end', () => stream.end());

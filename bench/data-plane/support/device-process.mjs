@@ -2,15 +2,7 @@
 import { Writable } from 'node:stream';
 import { Client, credentials } from '@grpc/grpc-js';
 import { agentConfig, startAgent } from '@offramp/edge-agent';
-import {
-  Bundle,
-  createLogger,
-  elementsOf,
-  encodeTensor,
-  float32,
-  offloadService,
-  resolveConfig,
-} from '@offramp/shared';
+import { Bundle, createLogger, offloadService, resolveConfig, uint8Deflated } from '@offramp/shared';
 import { inputsOf } from './bare-cascade.mjs';
 
 const logger = createLogger('bench', 'silent');
@@ -52,10 +44,10 @@ async function cloud({ bundle: directory, data, address, inFlight, ...span }) {
   const client = new Client(address, credentials.createInsecure());
   const { path, requestSerialize, responseDeserialize } = offloadService.Classify;
   const shape = bundle.manifest.input.shape;
-  if (elementsOf(shape) !== inputs[0].length) throw new Error('an input of another length');
-  const classify = (input) =>
+  const classify = (values) =>
     new Promise((resolve, reject) => {
-      const request = { bundleDigest: bundle.digestBytes, tensor: encodeTensor(float32, shape, input) };
+      const tensor = { shape, ...uint8Deflated.encode(values, { shape, input: bundle.manifest.input }) };
+      const request = { bundleDigest: bundle.digestBytes, tensor };
       client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, (error, response) =>
         error ? reject(error) : resolve(response),
       );

@@ -12,7 +12,15 @@ import {
   trainingOptions,
   trialTrainerFor,
 } from '@offramp/augment';
-import { type ConfigOf, defineConfig, exitMacs, messageOf, OfframpError, shortDigest } from '@offramp/shared';
+import {
+  type ConfigOf,
+  defineConfig,
+  exitMacs,
+  type Manifest,
+  messageOf,
+  OfframpError,
+  shortDigest,
+} from '@offramp/shared';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { configCommand } from '../config-command.js';
@@ -133,7 +141,7 @@ async function augment(
       const cost = formatPercent((macs[i] as number) / manifest.backbone.macs);
       return `  exit ${i}   ${cost} of the cost, ${formatPercent(outcome.exitShares[i] as number)} leave${condition(manifest.policy.thresholds[i])}; ${where}`;
     }),
-    `device     runs ${manifest.deviceStages} of them by default`,
+    `device     runs ${manifest.deviceStages} of them by default${sending(manifest)}`,
     `held out   ${formatInteger(manifest.calibration.samples)} pictures: agreement ${formatPercent(outcome.agreement)}${
       outcome.accuracy === null || backboneAccuracy === null
         ? ''
@@ -151,6 +159,14 @@ async function augment(
       `warning: no thresholds reach agreement ${config.agreement} with certainty ${1 - config.delta} on ${manifest.calibration.samples} held-out pictures, so none exits early; hold out more, or lower --agreement\n`,
     );
   }
+}
+
+/** What a device sends of a sample that none of its exits is sure of. */
+function sending({ stages, deviceStages }: Manifest): string {
+  const { codec } = stages[deviceStages - 1] ?? {};
+  return codec
+    ? `, and sends ${formatInteger(codec.meanBytes)} bytes (${codec.encoding}) of what they leave`
+    : '';
 }
 
 /** When a sample leaves at an exit with this threshold. */

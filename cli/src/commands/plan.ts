@@ -15,6 +15,10 @@ const definition = defineConfig('plan', {
   rtt: z.string().describe('Round trip between device and worker, like 40ms'),
   deviceSlowdown: slowdown.describe('How many times longer a stage takes on the device than on this machine'),
   workerSlowdown: slowdown.describe('How many times longer a stage takes on the worker than on this machine'),
+  sendInput: z
+    .boolean()
+    .default(false)
+    .describe('Plan for devices that may send the input where that is fewer bytes'),
   thresholds: z
     .array(z.number().nonnegative())
     .optional()
@@ -46,9 +50,9 @@ async function plan(config: ConfigOf<typeof definition>, directory: string): Pro
   const bundle = await Bundle.open(directory);
   const progress = new ProgressBar();
   progress.step('measuring stages', config.repetitions);
-  const { deviceSlowdown, workerSlowdown, thresholds, repetitions } = config;
+  const { deviceSlowdown, workerSlowdown, sendInput, thresholds, repetitions } = config;
   const input = await planBundle(bundle, {
-    ...{ link, deviceSlowdown, workerSlowdown, repetitions },
+    ...{ link, deviceSlowdown, workerSlowdown, sendInput, repetitions },
     ...(thresholds ? { thresholds } : {}),
     onProgress: () => progress.advance(1),
   }).finally(() => progress.stop());

@@ -81,6 +81,7 @@ export function readReport(subject: string, bytes: Uint8Array): Report {
   for (const [name, list] of Object.entries({
     exits: window.exits,
     agreement: window.agreement,
+    encodings: window.encodings,
     thresholds: state.thresholds,
   })) {
     if (list.length > maxExits) fail(`${name}: expected at most ${maxExits} entries, found ${list.length}`);

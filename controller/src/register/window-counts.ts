@@ -16,6 +16,8 @@ export interface WindowCounts {
   cloudMacs: number;
   /** One entry a branch. */
   agreement: { compared: number; agreed: number }[];
+  /** What was sent to workers, one entry an encoding. */
+  encodings: { encoding: number; samples: number; bytes: number }[];
 }
 
 /** Fills in what proto3 leaves out. */
@@ -35,6 +37,11 @@ export function readWindow(message: WindowMessage | null | undefined): WindowCou
     agreement: (message?.agreement ?? []).map(({ compared, agreed }) => ({
       compared: compared ?? 0,
       agreed: agreed ?? 0,
+    })),
+    encodings: (message?.encodings ?? []).map(({ encoding, samples, bytes }) => ({
+      encoding: encoding ?? 0,
+      samples: samples ?? 0,
+      bytes: bytes ?? 0,
     })),
   };
 }
@@ -65,6 +72,11 @@ export function addWindow(into: WindowCounts, window: WindowCounts): void {
       agreed: add(sum?.agreed ?? 0, agreed),
     };
   });
+  for (const { encoding, samples, bytes } of window.encodings) {
+    const sum = into.encodings.find((entry) => entry.encoding === encoding);
+    if (sum) Object.assign(sum, { samples: add(sum.samples, samples), bytes: add(sum.bytes, bytes) });
+    else into.encodings.push({ encoding, samples, bytes });
+  }
 }
 
 const add = (a: number, b: number) => Math.min(a + b, Number.MAX_SAFE_INTEGER);

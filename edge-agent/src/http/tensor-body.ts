@@ -15,7 +15,7 @@ export function readTensorBody(body: Uint8Array, shape: readonly number[]): Floa
       `expected ${values.byteLength} bytes of float32 for ${formatShape(shape)}, found ${body.byteLength}`,
     );
   }
-  float32.decode(body, values);
+  float32.decode('body', body, values, { shape });
   if (!values.every(Number.isFinite)) {
     throw new OfframpError('TENSOR_INVALID', 'expected finite numbers, found one that is not');
   }

@@ -25,6 +25,14 @@ test('a good answer comes with the exits it passed', () => {
   });
 });
 
+test('of a sample that was sent as input, the exits that the device passed itself count once', () => {
+  const early = { exit: 0, label: 2, confidence: 0.1 };
+  const resumed = answer({ passed: [early, { exit: 2, label: 1, confidence: 0.2 }] });
+  expect(checkAnswer(resumed, scope, 0)).toMatchObject({ passed: [{ exit: 2 }] });
+  expect(checkAnswer(resumed, scope)).toEqual(expect.any(String));
+  expect(checkAnswer(answer({ exit: 1, passed: [early] }), scope, 0)).toEqual(expect.any(String));
+});
+
 const bad: [string, AnswerMessage][] = [
   ['another bundle', { bundleDigest: new Uint8Array(32) }],
   ['no bundle', { bundleDigest: null }],

@@ -6,18 +6,25 @@ export interface AnswerScope {
   bundleDigest: Uint8Array;
   labels: number;
   branches: number;
-  /** The first exit that a worker runs. */
+  /** The first exit that the device does not run. */
   firstExit: number;
 }
 
 export interface WorkerAnswer {
   outcome: ExitOutcome;
-  /** The worker's exits that the sample passed, in order. */
+  /** The exits that the sample passed on the worker and not on the device, in order. */
   passed: ExitOutcome[];
 }
 
-/** @returns the answer, or in words what is wrong with it */
-export function checkAnswer(answer: AnswerMessage, scope: AnswerScope): WorkerAnswer | string {
+/**
+ * @param firstStage the stage at which the worker resumed
+ * @returns the answer, or in words what is wrong with it
+ */
+export function checkAnswer(
+  answer: AnswerMessage,
+  scope: AnswerScope,
+  firstStage = scope.firstExit,
+): WorkerAnswer | string {
   const exit = answer.exit ?? 0;
   const outcome = { exit, label: answer.label ?? 0, confidence: answer.confidence ?? 0 };
   if (!Buffer.from(answer.bundleDigest ?? []).equals(scope.bundleDigest)) return 'it is for another bundle';
@@ -27,7 +34,7 @@ export function checkAnswer(answer: AnswerMessage, scope: AnswerScope): WorkerAn
   const wrong = checkOutcome(outcome, scope);
   if (wrong) return wrong;
   const passed: ExitOutcome[] = [];
-  let before = scope.firstExit - 1;
+  let before = firstStage - 1;
   for (const message of answer.passed ?? []) {
     const step = { exit: message.exit ?? 0, label: message.label ?? 0, confidence: message.confidence ?? 0 };
     if (step.exit <= before || step.exit >= exit) {
@@ -36,7 +43,7 @@ export function checkAnswer(answer: AnswerMessage, scope: AnswerScope): WorkerAn
     const wrongStep = checkOutcome(step, scope);
     if (wrongStep) return wrongStep;
     before = step.exit;
-    passed.push(step);
+    if (step.exit >= scope.firstExit) passed.push(step);
   }
   return { outcome, passed };
 }

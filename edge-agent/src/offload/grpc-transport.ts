@@ -1,8 +1,11 @@
 import { Client, type ClientDuplexStream, connectivityState, credentials, Metadata } from '@grpc/grpc-js';
 import {
   type Clock,
+  encodingsHeader,
   messageOf,
   offloadService,
+  oldestEncodings,
+  parseEncodings,
   type ResumeRequest,
   type ResumeResponse,
 } from '@offramp/shared';
@@ -13,6 +16,8 @@ export interface GrpcTransportOptions {
   address: string;
   /** How long an attempt to connect may take. */
   connectTimeoutMs: number;
+  /** How long a worker may take to say which encodings it takes; one that says nothing by then gets float32. */
+  greetingTimeoutMs: number;
 }
 
 const channelOptions = {
@@ -42,11 +47,12 @@ class GrpcStream implements OffloadStream {
   private readonly client: Client;
   private call: Call | null = null;
   private closed = false;
-  private readonly cancelTimeout: () => void;
+  private opened = false;
+  private cancelTimeout: () => void;
 
   constructor(
-    options: GrpcTransportOptions,
-    clock: Clock,
+    private readonly options: GrpcTransportOptions,
+    private readonly clock: Clock,
     private readonly events: StreamEvents,
   ) {
     this.client = new Client(options.address, credentials.createInsecure(), channelOptions);
@@ -90,6 +96,10 @@ class GrpcStream implements OffloadStream {
     const { path, requestSerialize } = offloadService.Resume;
     const call: Call = this.client.makeBidiStreamRequest(path, requestSerialize, deserialize, new Metadata());
     this.call = call;
+    this.cancelTimeout = this.clock.after(this.options.greetingTimeoutMs, () => this.open(oldestEncodings));
+    call.on('metadata', (metadata) => {
+      this.open(parseEncodings(metadata.get(encodingsHeader)[0]?.toString()));
+    });
     call.on('data', (response: ResumeResponse) => {
       if (!this.closed) this.events.onResponse(response);
     });
@@ -98,7 +108,13 @@ class GrpcStream implements OffloadStream {
     });
     call.on('error', (error) => this.fail(messageOf(error)));
     call.on('end', () => this.fail('the worker ended the stream'));
-    this.events.onOpen();
+  }
+
+  private open(encodings: ReadonlySet<number>): void {
+    if (this.closed || this.opened) return;
+    this.opened = true;
+    this.cancelTimeout();
+    this.events.onOpen(encodings);
   }
 
   private fail(reason: string): void {

@@ -2,6 +2,7 @@ import {
   type AnswerMessage,
   createLogger,
   Encoding,
+  oldestEncodings,
   type ResumeRequest,
   type ResumeResponse,
 } from '@offramp/shared';
@@ -20,11 +21,14 @@ const options = {
 };
 const sample: OffloadSample = {
   bundleDigest: scope.bundleDigest,
-  stage: 2,
-  tensor: { shape: [4], encoding: Encoding.ENCODING_FLOAT32, data: new Uint8Array(16) },
-  thresholds: [],
   policyVersion: 1,
+  write: () => ({
+    stage: 2,
+    tensor: { shape: [4], encoding: Encoding.ENCODING_FLOAT32, data: new Uint8Array(16) },
+    thresholds: [],
+  }),
 };
+const sent = { encoding: Encoding.ENCODING_FLOAT32, bytes: 16, stage: 2 };
 const goodAnswer: AnswerMessage = { bundleDigest: scope.bundleDigest, exit: 4, label: 3, confidence: 0.5 };
 
 /** The streams that the link opened, newest last, with the test in the worker's place. */
@@ -68,7 +72,7 @@ beforeEach(() => {
 
 function connect() {
   link.start();
-  streams.newest.events.onOpen();
+  streams.newest.events.onOpen(oldestEncodings);
 }
 
 /** Offloads and notes the outcome when there is one. */
@@ -81,6 +85,23 @@ function offload() {
   return noted;
 }
 
+test('a sample is written when it is sent, in what the worker of that stream takes', async () => {
+  const asked: ReadonlySet<number>[] = [];
+  const write = (encodings: ReadonlySet<number>) => {
+    asked.push(encodings);
+    return sample.write(encodings);
+  };
+  connect();
+  for (let i = 0; i <= options.maxInFlight; i++) void link.offload({ ...sample, write });
+  expect(asked).toEqual(new Array(options.maxInFlight).fill(oldestEncodings));
+  streams.newest.events.onClose('gone');
+  clock.advance(options.reconnectFirstMs);
+  const more = new Set([1, 3]);
+  streams.newest.events.onOpen(more);
+  void link.offload({ ...sample, write });
+  expect(asked.at(-1)).toBe(more);
+});
+
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 const idOf = (request: ResumeRequest | undefined) => request?.sampleId as number;
 
@@ -88,12 +109,13 @@ test('an answer finds its sample, in any order', async () => {
   connect();
   const [a, b] = [offload(), offload()];
   const [first, second] = streams.newest.sent;
-  expect(first).toMatchObject({ ...sample, deadlineMs: 500 });
+  const { bundleDigest, policyVersion } = sample;
+  expect(first).toMatchObject({ bundleDigest, policyVersion, stage: 2, thresholds: [], deadlineMs: 500 });
   streams.respond({ sampleId: idOf(second), answer: { ...goodAnswer, label: 2 } });
   streams.respond({ sampleId: idOf(first), answer: { ...goodAnswer, label: 1 } });
   await settle();
-  expect(a.outcome).toMatchObject({ sentBytes: 16, answer: { outcome: { label: 1, exit: 4 } } });
-  expect(b.outcome).toMatchObject({ sentBytes: 16, answer: { outcome: { label: 2 } } });
+  expect(a.outcome).toMatchObject({ sent, answer: { outcome: { label: 1, exit: 4 } } });
+  expect(b.outcome).toMatchObject({ sent, answer: { outcome: { label: 2 } } });
   expect(clock.pending).toBe(0);
 });
 
@@ -109,7 +131,7 @@ test('no more are on the stream than the bound; the next goes when one is answer
   expect(streams.newest.sent[2]).toMatchObject({ deadlineMs: 300 });
   clock.advance(300);
   await settle();
-  expect(third.outcome).toEqual({ fallback: 'timeout', sentBytes: 16 });
+  expect(third.outcome).toEqual({ fallback: 'timeout', sent });
 });
 
 test('a sample that never got on the stream times out as well, unsent', async () => {
@@ -120,7 +142,7 @@ test('a sample that never got on the stream times out as well, unsent', async ()
   expect(streams.newest.sent.length).toBe(1);
   clock.advance(500);
   await settle();
-  expect(second.outcome).toEqual({ fallback: 'timeout', sentBytes: 0 });
+  expect(second.outcome).toEqual({ fallback: 'timeout', sent: null });
 });
 
 test('a full stream is written to again when it has drained', () => {
@@ -139,7 +161,7 @@ test('an answer after the timeout, or a second one, is counted and dropped', asy
   const id = idOf(streams.newest.sent[0]);
   clock.advance(500);
   await settle();
-  expect(late.outcome).toEqual({ fallback: 'timeout', sentBytes: 16 });
+  expect(late.outcome).toEqual({ fallback: 'timeout', sent });
   streams.respond({ sampleId: id, answer: goodAnswer });
   streams.respond({ sampleId: id, answer: goodAnswer });
   await settle();
@@ -168,20 +190,20 @@ test('a break ends everything at once, and new samples do not wait for the next 
   streams.newest.events.onClose('gone');
   await settle();
   expect(before.map(({ outcome }) => outcome)).toEqual([
-    { fallback: 'broken', sentBytes: 16 },
-    { fallback: 'broken', sentBytes: 16 },
-    { fallback: 'broken', sentBytes: 0 },
+    { fallback: 'broken', sent },
+    { fallback: 'broken', sent },
+    { fallback: 'broken', sent: null },
   ]);
   expect(link.state).toBe('waiting');
   const after = offload();
   await settle();
-  expect(after.outcome).toEqual({ fallback: 'down', sentBytes: 0 });
+  expect(after.outcome).toEqual({ fallback: 'down', sent: null });
   clock.advance(100);
   expect(link.state).toBe('connecting');
   const connecting = offload();
   await settle();
-  expect(connecting.outcome).toEqual({ fallback: 'down', sentBytes: 0 });
-  streams.newest.events.onOpen();
+  expect(connecting.outcome).toEqual({ fallback: 'down', sent: null });
+  streams.newest.events.onOpen(oldestEncodings);
   const again = offload();
   streams.respond({ sampleId: idOf(streams.newest.sent[0]), answer: goodAnswer });
   await settle();
@@ -192,14 +214,14 @@ test('waits grow while attempts fail, and start over only once a worker has answ
   link.start();
   const waits = [100, 200, 400, 800, 1_000, 1_000];
   for (const [failures, waitMs] of waits.entries()) {
-    streams.newest.events.onOpen();
+    streams.newest.events.onOpen(oldestEncodings);
     streams.newest.events.onClose('refused');
     clock.advance(waitMs - 1);
     expect(streams.opened.length).toBe(failures + 1);
     clock.advance(1);
     expect(streams.opened.length).toBe(failures + 2);
   }
-  streams.newest.events.onOpen();
+  streams.newest.events.onOpen(oldestEncodings);
   offload();
   streams.respond({ sampleId: idOf(streams.newest.sent[0]), answer: goodAnswer });
   streams.newest.events.onClose('gone');
@@ -216,8 +238,8 @@ test.each([
   const queued = offload();
   streams.respond({ sampleId: idOf(streams.newest.sent[0]), refusal: { code, retryAfterMs: 250 } });
   await settle();
-  expect(refused.outcome).toEqual({ fallback: 'refused', sentBytes: 16 });
-  expect(queued.outcome).toEqual({ fallback: 'down', sentBytes: 0 });
+  expect(refused.outcome).toEqual({ fallback: 'refused', sent });
+  expect(queued.outcome).toEqual({ fallback: 'down', sent: null });
   expect(other.outcome).toBeNull();
   expect(link.state).toBe('paused');
   clock.advance(249);
@@ -243,7 +265,7 @@ test('a worker without the bundle is asked again after a longer pause', async ()
   const refused = offload();
   streams.respond({ sampleId: idOf(streams.newest.sent[0]), refusal: { code: 5, message: 'unknown' } });
   await settle();
-  expect(refused.outcome).toEqual({ fallback: 'refused', sentBytes: 16 });
+  expect(refused.outcome).toEqual({ fallback: 'refused', sent });
   expect(link.state).toBe('unserved');
   clock.advance(30_000);
   expect(link.state).toBe('ready');
@@ -255,7 +277,7 @@ test('other refusals end only their sample', async () => {
   streams.respond({ sampleId: idOf(streams.newest.sent[0]), refusal: { code: 3, message: 'wrong shape' } });
   streams.respond({ sampleId: idOf(streams.newest.sent[1]), answer: goodAnswer });
   await settle();
-  expect(refused.outcome).toEqual({ fallback: 'refused', sentBytes: 16 });
+  expect(refused.outcome).toEqual({ fallback: 'refused', sent });
   expect(other.outcome).toHaveProperty('answer');
   expect(link.state).toBe('ready');
 });
@@ -274,7 +296,7 @@ test('what an old stream still says is not heard', async () => {
   const old = streams.newest;
   old.events.onClose('gone');
   clock.advance(100);
-  streams.newest.events.onOpen();
+  streams.newest.events.onOpen(oldestEncodings);
   const noted = offload();
   old.events.onResponse({ sampleId: idOf(streams.newest.sent[0]), answer: goodAnswer });
   old.events.onClose('again');
@@ -289,8 +311,8 @@ test('closing ends everything at once and for good', async () => {
   link.close();
   const after = offload();
   await settle();
-  expect(before.outcome).toEqual({ fallback: 'stopping', sentBytes: 16 });
-  expect(after.outcome).toEqual({ fallback: 'stopping', sentBytes: 0 });
+  expect(before.outcome).toEqual({ fallback: 'stopping', sent });
+  expect(after.outcome).toEqual({ fallback: 'stopping', sent: null });
   expect(streams.newest.closed).toBe(true);
   clock.advance(100_000);
   expect(streams.opened.length).toBe(1);

@@ -1,4 +1,12 @@
-import type { Clock, Logger, RefusalMessage, ResumeRequest, ResumeResponse } from '@offramp/shared';
+import {
+  type Clock,
+  type EncodedTensor,
+  type Logger,
+  oldestEncodings,
+  type RefusalMessage,
+  type ResumeResponse,
+  type TensorMessage,
+} from '@offramp/shared';
 import { Backoff } from '../backoff.js';
 import { type AnswerScope, checkAnswer, type WorkerAnswer } from './check-answer.js';
 import type { OffloadStream, OffloadTransport } from './transport.js';
@@ -29,15 +37,38 @@ export interface OffloadLinkOptions {
   unservedPauseMs: number;
 }
 
+/** What of a request depends on how the sample is written. */
+export interface WrittenSample {
+  stage: number;
+  tensor: TensorMessage & EncodedTensor;
+  thresholds: number[];
+}
+
 /** A sample at the stage where the device stops. */
-export type OffloadSample = Omit<ResumeRequest, 'sampleId' | 'deadlineMs'>;
+export interface OffloadSample {
+  bundleDigest: Uint8Array;
+  policyVersion: number;
+  /**
+   * Called when it is sent, so that what never leaves is not encoded.
+   * @param encodings that the worker takes
+   */
+  write(encodings: ReadonlySet<number>): WrittenSample;
+}
+
+/** What was sent of a sample. */
+export interface SentTensor {
+  encoding: number;
+  bytes: number;
+  /** The stage at which the worker resumes: 0 for the model's input. */
+  stage: number;
+}
 
 /** Why a local exit has to answer. */
 export type FallbackReason = 'down' | 'broken' | 'timeout' | 'refused' | 'stopping';
 
 export type OffloadOutcome = {
-  /** Activation bytes that were sent; 0 if the sample never left. */
-  sentBytes: number;
+  /** `null` if the sample never left. */
+  sent: SentTensor | null;
 } & ({ answer: WorkerAnswer } | { fallback: FallbackReason });
 
 export interface LinkCounters {
@@ -57,7 +88,7 @@ interface Pending {
   id: number;
   sample: OffloadSample;
   expiresAt: number;
-  sentBytes: number;
+  sent: SentTensor | null;
   cancelTimer: () => void;
   settle(outcome: OffloadOutcome): void;
 }
@@ -87,6 +118,7 @@ export class OffloadLink {
   private current: LinkState = 'closed';
   private stream: OffloadStream | null = null;
   private writable = false;
+  private encodings: ReadonlySet<number> = oldestEncodings;
   private readonly queued = new Map<number, Pending>();
   private readonly sent = new Map<number, Pending>();
   private lastId = 0;
@@ -130,7 +162,7 @@ export class OffloadLink {
   offload(sample: OffloadSample): Promise<OffloadOutcome> {
     if (this.current !== 'ready') {
       const fallback = this.current === 'closed' ? 'stopping' : 'down';
-      return Promise.resolve({ fallback, sentBytes: 0 });
+      return Promise.resolve({ fallback, sent: null });
     }
     return new Promise((resolve) => {
       const id = ++this.lastId;
@@ -138,7 +170,7 @@ export class OffloadLink {
         id,
         sample,
         expiresAt: this.clock.now() + this.options.timeoutMs,
-        sentBytes: 0,
+        sent: null,
         cancelTimer: this.clock.after(this.options.timeoutMs, () => {
           this.counters.timeouts++;
           this.fallBack(pending, 'timeout');
@@ -168,7 +200,7 @@ export class OffloadLink {
       };
     };
     const stream = this.transport.open({
-      onOpen: mine(() => this.opened()),
+      onOpen: mine((encodings) => this.opened(encodings)),
       onResponse: mine((response) => this.respond(response)),
       onDrain: mine(() => {
         this.writable = true;
@@ -179,8 +211,9 @@ export class OffloadLink {
     this.stream = stream;
   }
 
-  private opened(): void {
+  private opened(encodings: ReadonlySet<number>): void {
     this.writable = true;
+    this.encodings = encodings;
     this.logOnce('info', 'connected', {}, 'connected to the worker');
     this.enter('ready');
     this.noteAttempt();
@@ -206,14 +239,14 @@ export class OffloadLink {
     } else if (!pending) {
       this.counters.late++;
     } else if (response.answer) {
-      const checked = checkAnswer(response.answer, this.scope);
+      const checked = checkAnswer(response.answer, this.scope, pending.sent?.stage);
       if (typeof checked === 'string') {
         this.drop(checked);
       } else {
         this.counters.answered++;
         this.backoff.reset();
         this.logged.clear();
-        this.finish(pending, { answer: checked, sentBytes: pending.sentBytes });
+        this.finish(pending, { answer: checked, sent: pending.sent });
       }
     } else if (response.refusal) {
       this.refused(pending, response.refusal);
@@ -251,9 +284,12 @@ export class OffloadLink {
       if (!this.stream || !this.writable || this.sent.size >= this.options.maxInFlight) return;
       this.queued.delete(pending.id);
       this.sent.set(pending.id, pending);
-      pending.sentBytes = pending.sample.tensor?.data?.byteLength ?? 0;
+      const { bundleDigest, policyVersion } = pending.sample;
+      const written = pending.sample.write(this.encodings);
+      const { encoding, data } = written.tensor;
+      pending.sent = { encoding, bytes: data.byteLength, stage: written.stage };
       this.writable = this.stream.send({
-        ...pending.sample,
+        ...{ bundleDigest, policyVersion, ...written },
         sampleId: pending.id,
         deadlineMs: Math.max(1, Math.floor(pending.expiresAt - this.clock.now())),
       });
@@ -272,7 +308,7 @@ export class OffloadLink {
   }
 
   private fallBack(pending: Pending, reason: FallbackReason): void {
-    this.finish(pending, { fallback: reason, sentBytes: pending.sentBytes });
+    this.finish(pending, { fallback: reason, sent: pending.sent });
   }
 
   private finish(pending: Pending, outcome: OffloadOutcome): void {

@@ -2,8 +2,11 @@ import type { ResumeRequest, ResumeResponse } from '@offramp/shared';
 
 /** What happens on a stream. Nothing comes before `open` has returned, and nothing after `onClose`. */
 export interface StreamEvents {
-  /** A worker is there; the stream takes samples. */
-  onOpen(): void;
+  /**
+   * A worker is there; the stream takes samples.
+   * @param encodings that the worker takes
+   */
+  onOpen(encodings: ReadonlySet<number>): void;
   onResponse(response: ResumeResponse): void;
   /** The stream takes samples again after {@link OffloadStream.send} gave `false`. */
   onDrain(): void;

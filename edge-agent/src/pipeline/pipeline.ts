@@ -4,14 +4,13 @@ import {
   type CascadeSample,
   type Clock,
   type ExitOutcome,
-  encodeTensor,
-  float32,
   isOfframpError,
   messageOf,
   OfframpError,
 } from '@offramp/shared';
 import { type AnswerHeader, answerBase, type SampleResult } from '../answer.js';
-import type { OffloadLink } from '../offload/offload-link.js';
+import type { OffloadLink, SentTensor } from '../offload/offload-link.js';
+import type { SampleTensors, SampleWriter } from '../offload/sample-writer.js';
 import type { ActivePolicy, PolicyHolder } from '../policy/policy-holder.js';
 
 /** A sample as a source hands it over. */
@@ -38,6 +37,7 @@ export interface PipelineParts {
   policy: PolicyHolder;
   /** `null` where the device has nowhere to offload to. */
   link: OffloadLink | null;
+  writer: SampleWriter;
   clock: Clock;
 }
 
@@ -66,14 +66,19 @@ export class Pipeline {
       latencyMs: this.parts.clock.now() - arrivedAt,
     });
     try {
-      const end = await this.parts.cascade.run(sample, await incoming.load());
+      const input = await incoming.load();
+      const end = await this.parts.cascade.run(sample, input);
       if ('left' in end) return this.answered(header(), sample, end.left, {});
-      return await this.offload(header, sample, end.activation);
+      const { sendsInput } = this.parts.writer;
+      return await this.offload(header, sample, {
+        activation: end.activation,
+        input: sendsInput ? input : null,
+      });
     } catch (error) {
       const problem = isOfframpError(error)
         ? error
         : new OfframpError('INTERNAL', messageOf(error), { cause: error });
-      if (this.hurrying && sample.passed.length > 0) return this.fallBack(header(), sample, 0);
+      if (this.hurrying && sample.passed.length > 0) return this.fallBack(header(), sample, null);
       const { labels } = this.parts.bundle.manifest;
       const { code, message } = problem;
       return { kind: 'failed', answer: { ...answerBase(header(), labels), error: { code, message } } };
@@ -90,40 +95,37 @@ export class Pipeline {
   private async offload(
     header: () => AnswerHeader,
     sample: Travelling,
-    activation: Float32Array,
+    tensors: SampleTensors,
   ): Promise<SampleResult> {
-    const { link, bundle, deviceStages } = this.parts;
-    const stage = bundle.manifest.stages[deviceStages];
-    if (!link || !stage || this.hurrying) return this.fallBack(header(), sample, 0);
+    const { link, bundle, writer } = this.parts;
+    if (!link || this.hurrying) return this.fallBack(header(), sample, null);
     const outcome = await link.offload({
       bundleDigest: bundle.digestBytes,
-      stage: deviceStages,
-      tensor: encodeTensor(float32, stage.inputShape, activation),
-      thresholds: [...sample.thresholds],
       policyVersion: sample.policy.version,
+      write: (encodings) => writer.write(tensors, sample.thresholds, encodings),
     });
-    if ('fallback' in outcome) return this.fallBack(header(), sample, outcome.sentBytes);
-    const { answer, sentBytes } = outcome;
-    return this.answered(header(), sample, answer.outcome, { sentBytes, passedOnWorker: answer.passed });
+    if ('fallback' in outcome) return this.fallBack(header(), sample, outcome.sent);
+    const { answer, sent } = outcome;
+    return this.answered(header(), sample, answer.outcome, { sent, passedOnWorker: answer.passed });
   }
 
   /** The surest of the exits that the sample passed answers; the deepest of several that are equally sure. */
-  private fallBack(header: AnswerHeader, sample: Travelling, sentBytes: number): SampleResult {
+  private fallBack(header: AnswerHeader, sample: Travelling, sent: SentTensor | null): SampleResult {
     const best = sample.passed.reduce((a, b) => (a.confidence > b.confidence ? a : b));
-    return this.answered(header, sample, best, { sentBytes, degraded: true });
+    return this.answered(header, sample, best, { sent, degraded: true });
   }
 
   private answered(
     header: AnswerHeader,
     sample: Travelling,
     outcome: ExitOutcome,
-    how: { sentBytes?: number; degraded?: boolean; passedOnWorker?: ExitOutcome[] },
+    how: { sent?: SentTensor | null; degraded?: boolean; passedOnWorker?: ExitOutcome[] },
   ): SampleResult {
     const { labels } = this.parts.bundle.manifest;
     const { trueLabelIndex } = header;
     const byWorker = how.passedOnWorker !== undefined;
     const degraded = how.degraded ?? false;
-    const sentBytes = how.sentBytes ?? 0;
+    const sent = how.sent ?? null;
     return {
       kind: 'answered',
       answer: {
@@ -132,14 +134,14 @@ export class Pipeline {
         labelIndex: outcome.label,
         confidence: outcome.confidence,
         exit: outcome.exit,
-        offloaded: sentBytes > 0,
+        offloaded: sent !== null,
         degraded,
         ...(trueLabelIndex === null ? {} : { correct: outcome.label === trueLabelIndex }),
       },
       trueLabelIndex,
       stagesRun: byWorker || degraded ? sample.passed.length : sample.passed.length + 1,
       byWorker,
-      offloadBytes: sentBytes,
+      sent,
       passed: [...sample.passed, ...(how.passedOnWorker ?? [])],
     };
   }

@@ -1,5 +1,6 @@
 import { Bundle, exitMacs, LatencySketch, v1 } from '@offramp/shared';
 import { beforeAll, expect, test } from 'vitest';
+import { summarise } from '../summary.js';
 import { exampleBundleDirectory } from '../testing/example.js';
 import { answeredResult } from '../testing/results.js';
 import { WindowCounts } from './window-counts.js';
@@ -33,7 +34,7 @@ test('an offloaded sample is split between device and worker, and shows how the 
     answeredResult(final, {
       stagesRun: 1,
       byWorker: true,
-      offloadBytes: 100,
+      sent: { encoding: 1, bytes: 100, stage: 1 },
       passed,
       trueLabelIndex: 4,
       answer: { labelIndex: 4, offloaded: true },
@@ -41,7 +42,27 @@ test('an offloaded sample is split between device and worker, and shows how the 
   );
   expect(counts).toMatchObject({ offloaded: 1, offloadBytes: 100, labelled: 1, correct: 1 });
   expect(counts).toMatchObject({ deviceMacs: at(0), cloudMacs: at(final) - at(0) });
+  expect(counts.toMessage().encodings).toEqual([{ encoding: 1, samples: 1, bytes: 100 }]);
   expect(counts.agreement).toEqual(passed.map((_, exit) => ({ compared: 1, agreed: exit === 0 ? 0 : 1 })));
+});
+
+test('a sample sent as input costs the worker everything, and its bytes are told apart', () => {
+  const counts = new WindowCounts(bundle.manifest);
+  const sent = (encoding: number, bytes: number, stage: number) =>
+    counts.countResult(
+      answeredResult(final, { stagesRun: 1, byWorker: true, sent: { encoding, bytes, stage } }),
+    );
+  sent(21, 10, 0);
+  sent(20, 30, 1);
+  sent(21, 12, 0);
+  expect(counts).toMatchObject({ deviceMacs: 3 * at(0), cloudMacs: 3 * at(final) - at(0) });
+  expect(summarise(counts)).toMatchObject({
+    offloadBytes: 52,
+    encodings: {
+      'uint8+deflate': { samples: 2, bytes: 22 },
+      'int4+deflate': { samples: 1, bytes: 30 },
+    },
+  });
 });
 
 test('a sample that left before the final exit tells nothing of agreement', () => {
@@ -53,7 +74,11 @@ test('a sample that left before the final exit tells nothing of agreement', () =
 test('a degraded sample that was sent counts as both, and costs only the device', () => {
   const counts = new WindowCounts(bundle.manifest);
   counts.countResult(
-    answeredResult(0, { stagesRun: 1, offloadBytes: 9, answer: { offloaded: true, degraded: true } }),
+    answeredResult(0, {
+      stagesRun: 1,
+      sent: { encoding: 1, bytes: 9, stage: 1 },
+      answer: { offloaded: true, degraded: true },
+    }),
   );
   expect(counts).toMatchObject({ samples: 1, offloaded: 1, degraded: 1, deviceMacs: at(0), cloudMacs: 0 });
 });
@@ -69,7 +94,11 @@ test('failed and refused samples are no samples', () => {
 
 test('two windows merged are the window that covers both', () => {
   const results = [0, final].map((exit) =>
-    answeredResult(exit, { trueLabelIndex: 0, offloadBytes: 3, answer: { latencyMs: 1 + exit } }),
+    answeredResult(exit, {
+      trueLabelIndex: 0,
+      sent: { encoding: 1, bytes: 3, stage: 1 },
+      answer: { latencyMs: 1 + exit },
+    }),
   );
   const both = new WindowCounts(bundle.manifest);
   const merged = new WindowCounts(bundle.manifest);

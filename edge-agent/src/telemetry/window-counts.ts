@@ -15,6 +15,8 @@ export class WindowCounts {
   cloudMacs = 0;
   /** Answers per exit; the final exit last. */
   readonly exits: number[];
+  /** What was sent to workers, by encoding. */
+  readonly encodings = new Map<number, { samples: number; bytes: number }>();
   /** Per branch. */
   readonly agreement: { compared: number; agreed: number }[];
   /** Milliseconds from arrival to answer. */
@@ -54,6 +56,7 @@ export class WindowCounts {
       mine.compared += other.agreement[branch]?.compared ?? 0;
       mine.agreed += other.agreement[branch]?.agreed ?? 0;
     });
+    for (const [encoding, { samples, bytes }] of other.encodings) this.countSent(encoding, samples, bytes);
     this.latency.merge(other.latency);
   }
 
@@ -72,10 +75,13 @@ export class WindowCounts {
       cloudMacs: this.cloudMacs,
       agreement: this.agreement,
       latencySketch: this.latency.encode(),
+      encodings: [...this.encodings]
+        .sort(([a], [b]) => a - b)
+        .map(([encoding, counts]) => ({ encoding, ...counts })),
     };
   }
 
-  private countAnswer({ answer, passed, stagesRun, byWorker, offloadBytes, trueLabelIndex }: AnsweredResult) {
+  private countAnswer({ answer, passed, stagesRun, byWorker, sent, trueLabelIndex }: AnsweredResult) {
     const { exit } = answer;
     this.samples++;
     this.exits[exit] = (this.exits[exit] ?? 0) + 1;
@@ -85,10 +91,14 @@ export class WindowCounts {
       this.labelled++;
       if (answer.labelIndex === trueLabelIndex) this.correct++;
     }
-    this.offloadBytes += offloadBytes;
+    if (sent) {
+      this.offloadBytes += sent.bytes;
+      this.countSent(sent.encoding, 1, sent.bytes);
+    }
     const onDevice = this.exitMacs[stagesRun - 1] ?? 0;
     this.deviceMacs += onDevice;
-    if (byWorker) this.cloudMacs += (this.exitMacs[exit] ?? 0) - onDevice;
+    // A worker that got the input has run everything again.
+    if (byWorker) this.cloudMacs += (this.exitMacs[exit] ?? 0) - (sent?.stage === 0 ? 0 : onDevice);
     if (exit === this.manifest.stages.length - 1) {
       for (const outcome of passed) {
         const branch = this.agreement[outcome.exit];
@@ -98,5 +108,12 @@ export class WindowCounts {
       }
     }
     this.latency.add(answer.latencyMs);
+  }
+
+  private countSent(encoding: number, samples: number, bytes: number): void {
+    const counts = this.encodings.get(encoding) ?? { samples: 0, bytes: 0 };
+    counts.samples += samples;
+    counts.bytes += bytes;
+    this.encodings.set(encoding, counts);
   }
 }

@@ -1,18 +1,38 @@
+import { cp, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
-  type Bundle,
+  type ActivationCodecManifest,
+  Bundle,
   type ExitOutcome,
   InferencePool,
+  manifestFileName,
   openDataset,
   pictureChannels,
   preprocess,
   runStage,
 } from '@offramp/shared';
+import { temporaryFolder } from '@offramp/shared/testing';
 
 const example = new URL('../../../examples/fashion-mnist/', import.meta.url);
 
 export const exampleBundleDirectory = fileURLToPath(new URL('bundle', example));
 export const exampleData = fileURLToPath(new URL('data', example));
+
+/** The example's bundle as if calibration had chosen this codec for every activation, until the running test has ended. */
+export async function bundleWithCodec(
+  codec: Pick<ActivationCodecManifest, 'encoding' | 'step'>,
+): Promise<Bundle> {
+  const folder = await temporaryFolder();
+  await cp(exampleBundleDirectory, folder, { recursive: true });
+  const path = join(folder, manifestFileName);
+  const manifest = JSON.parse(await readFile(path, 'utf8'));
+  for (const stage of manifest.stages.slice(0, -1)) {
+    stage.codec = { ...codec, meanBytes: 0, agreement: 1, agreementLost: 0 };
+  }
+  await writeFile(path, JSON.stringify(manifest));
+  return Bundle.open(folder);
+}
 
 /** The first `count` test pictures as inputs of the model. */
 export async function exampleInputs(bundle: Bundle, count: number): Promise<Float32Array[]> {

@@ -19,7 +19,7 @@ export function answeredResult(
     trueLabelIndex: null,
     stagesRun: exit + 1,
     byWorker: false,
-    offloadBytes: 0,
+    sent: null,
     passed,
     ...rest,
     answer: {

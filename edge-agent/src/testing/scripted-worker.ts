@@ -1,8 +1,10 @@
-import { Server, ServerCredentials, type ServerDuplexStream, status } from '@grpc/grpc-js';
+import { Metadata, Server, ServerCredentials, type ServerDuplexStream, status } from '@grpc/grpc-js';
 import {
   type Bundle,
   decodeTensor,
   type ExitOutcome,
+  encodingsHeader,
+  formatEncodings,
   InferencePool,
   MalformedMessage,
   offloadService,
@@ -28,6 +30,8 @@ export interface ScriptedWorker {
   readonly streams: number;
   /** May be changed at any time. */
   respond: Respond;
+  /** What it says of the encodings it takes; `null`: nothing, as workers of old. */
+  encodings: string | null;
   /** Ends every stream that is open, with an error. */
   breakStreams(): void;
   stop(): void;
@@ -46,6 +50,11 @@ export async function startScriptedWorker(respond: Respond, port = 0): Promise<S
     {
       Resume: (stream: ResumeStream) => {
         streams++;
+        if (worker.encodings !== null) {
+          const greeting = new Metadata();
+          greeting.set(encodingsHeader, worker.encodings);
+          stream.sendMetadata(greeting);
+        }
         open.add(stream);
         stream.on('data', (request: ResumeRequest | MalformedMessage) => {
           if (request instanceof MalformedMessage) throw new Error(request.reason);
@@ -72,6 +81,7 @@ export async function startScriptedWorker(respond: Respond, port = 0): Promise<S
       return streams;
     },
     respond,
+    encodings: formatEncodings(),
     breakStreams() {
       for (const stream of open)
         stream.emit('error', { code: status.ABORTED, details: 'broken by the test' });
@@ -93,7 +103,12 @@ export async function cascadeResponder(bundle: Bundle): Promise<CascadeResponder
     const first = request.stage ?? 0;
     const inputShape = bundle.manifest.stages[first]?.inputShape ?? [];
     const sample = { thresholds: request.thresholds ?? [], passed: [] as ExitOutcome[] };
-    let activation = decodeTensor('tensor', inputShape, request.tensor);
+    let activation = decodeTensor(
+      'tensor',
+      inputShape,
+      request.tensor,
+      first === 0 ? bundle.manifest.input : undefined,
+    );
     for (let stage = first; ; stage++) {
       const step = await runStage(pool, stage, [sample], activation);
       const answered = step.answered[0];

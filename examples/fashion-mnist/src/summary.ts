@@ -1,5 +1,5 @@
 import type { DeviceView } from '@offramp/controller';
-import { elementsOf, type Manifest } from '@offramp/shared';
+import { elementsOf, encodingName, type Manifest } from '@offramp/shared';
 import type { AnswerLine } from './answers.js';
 import type { BackboneAnswer } from './backbone-answers.js';
 import type { PolicyChange } from './script.js';
@@ -37,8 +37,9 @@ export interface DemoSummary {
   deviceMacs: number;
   cloudMacs: number;
   backboneMacs: number;
-  /** Bytes per picture that crossed the network as activations, and that a preprocessed input has. */
+  /** Bytes per picture that crossed the network, in which encodings, and what a preprocessed input has as 8-bit samples. */
   sentBytes: number;
+  encodings: string[];
   inputBytes: number;
   /** Whether the controller counted what the devices answered. */
   countsReconcile: boolean;
@@ -82,7 +83,8 @@ export function summarise(
     cloudMacs: total(({ total }) => total.cloudMacs) / answers.length,
     backboneMacs: manifest.backbone.macs,
     sentBytes: total(({ total }) => total.offloadBytes) / answers.length,
-    inputBytes: 4 * elementsOf(manifest.input.shape),
+    encodings: encodingsOf(devices),
+    inputBytes: elementsOf(manifest.input.shape),
     countsReconcile: total(({ total }) => total.samples + total.failed) === answers.length,
     policies: [{ version: 0, reachedAllS: null }, ...changes].map((change) => {
       const under = answers.filter(({ policyVersion }) => policyVersion === change.version);
@@ -94,6 +96,11 @@ export function summarise(
       };
     }),
   };
+}
+
+function encodingsOf(devices: readonly DeviceView[]): string[] {
+  const used = new Set(devices.flatMap(({ total }) => total.encodings.map(({ encoding }) => encoding)));
+  return [...used].sort((a, b) => a - b).map(encodingName);
 }
 
 /** Whether the demo showed what it promises: every picture answered exactly once. */
@@ -128,8 +135,8 @@ export function renderSummary(summary: DemoSummary): string {
     `  MACs per picture        ${millions(summary.deviceMacs)} on the device + ${millions(summary.cloudMacs)} in the cloud`,
     `    all on the device     ${whole}: the device does ${against(summary.deviceMacs, summary.backboneMacs)}`,
     `    all in the cloud      ${whole}: the cloud does ${against(summary.cloudMacs, summary.backboneMacs)}`,
-    `  sent per picture        ${kilobytes(summary.sentBytes)} of activations (float32)`,
-    `    all in the cloud      ${kilobytes(summary.inputBytes)} of input (float32): ${against(summary.sentBytes, summary.inputBytes)}`,
+    `  sent per picture        ${kilobytes(summary.sentBytes)} of activations (${summary.encodings.join(', ') || 'none'})`,
+    `    all in the cloud      ${kilobytes(summary.inputBytes)} of input (8-bit samples): ${against(summary.sentBytes, summary.inputBytes)}`,
     `    all on the device     nothing`,
     '',
   ].join('\n');

@@ -45,12 +45,41 @@ const branchSchema = z.strictObject({
   parameters: count,
 });
 
+/** How an activation may be written for the wire; see `shared/src/codec`. */
+export const activationEncodings = [
+  'float32',
+  'float16',
+  'int8',
+  'int4',
+  'float32+deflate',
+  'float16+deflate',
+  'int8+deflate',
+  'int4+deflate',
+] as const;
+
+const activationCodecSchema = z.strictObject({
+  encoding: z.enum(activationEncodings),
+  /**
+   * With integers: the scale of all channels, in units of the root mean square of the sample's elements. Where left out,
+   * each channel's range is spread over all codes.
+   */
+  step: z.number().positive().max(1e6).optional(),
+  /** Bytes per offloaded sample, on average over the held-out samples. */
+  meanBytes: z.number().nonnegative(),
+  /** Of the cascade on the held-out samples, under the bundle's thresholds, with samples offloaded here, written so. */
+  agreement: z.number().min(0).max(1),
+  /** Share of the held-out samples whose answer agrees without this encoding, and with it no longer. */
+  agreementLost: z.number().min(0).max(1),
+});
+
 const stageSchema = z.strictObject({
   model: fileSchema,
   /** One sample of the stage's input, batch dimension left out. */
   inputShape: shape,
   /** One sample of the stage's `activation` output; `null` for the last stage. */
   activationShape: shape.nullable(),
+  /** How a device that stops after this stage writes the activation for the wire; float32 where left out. */
+  codec: activationCodecSchema.optional(),
   /** Multiply-accumulates of the backbone's segment for one sample. */
   segmentMacs: count,
   segmentParameters: count,
@@ -109,6 +138,9 @@ export const manifestSchema = z
       if ((stage.activationShape === null) !== (i === last)) {
         fail(['stages', i, 'activationShape'], 'expected an activation from every stage but the last');
       }
+      if (stage.codec && i === last) {
+        fail(['stages', i, 'codec'], 'expected none on the last stage, which has no activation');
+      }
       const before = i === 0 ? manifest.input.shape : manifest.stages[i - 1]?.activationShape;
       if (before && before.join() !== stage.inputShape.join()) {
         fail(['stages', i, 'inputShape'], `expected what comes before it, ${before.join('×')}`);
@@ -129,6 +161,8 @@ export const manifestSchema = z
 export type Manifest = z.infer<typeof manifestSchema>;
 export type StageManifest = Manifest['stages'][number];
 export type BranchManifest = NonNullable<StageManifest['branch']>;
+export type ActivationCodecManifest = z.infer<typeof activationCodecSchema>;
+export type ActivationEncoding = (typeof activationEncodings)[number];
 export type BundleFile = z.infer<typeof fileSchema>;
 export type ExitCriterion = (typeof exitCriteria)[number];
 

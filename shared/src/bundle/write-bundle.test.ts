@@ -5,7 +5,7 @@ import { sha256Hex } from '../digest.js';
 import { sampleBundle } from '../testing/sample-bundle.js';
 import { temporaryFolder } from '../testing/temporary-folder.js';
 import { Bundle } from './bundle.js';
-import { writeBundle } from './write-bundle.js';
+import { readBundleContents, writeBundle } from './write-bundle.js';
 
 describe('writeBundle', () => {
   it('writes every file with its size and digest, and nothing beside the bundle', async () => {
@@ -28,6 +28,22 @@ describe('writeBundle', () => {
     expect(second.digest).not.toBe(first.digest);
     expect(second.manifest.name).toBe('other');
     expect((await readdir(join(directory, 'stages'))).sort()).toEqual(['0.onnx', '1.onnx', '2.onnx']);
+  });
+
+  it('is completed by what is only known once it has been looked at', async () => {
+    const directory = join(await temporaryFolder(), 'bundle');
+    const seen: string[] = [];
+    const bundle = await writeBundle(directory, sampleBundle(), {
+      check: async ({ manifest }) => void seen.push(`checked ${manifest.name}`),
+      complete: async (written) => {
+        seen.push(`completed ${written.manifest.name}`);
+        return { ...(await readBundleContents(written)), name: 'completed' };
+      },
+    });
+    expect(seen).toEqual(['checked sample', 'completed sample']);
+    expect(bundle.manifest.name).toBe('completed');
+    expect(await readBundleContents(bundle)).toEqual({ ...sampleBundle(), name: 'completed' });
+    await bundle.readStages();
   });
 
   it('takes an empty folder, and a name that ends in a slash', async () => {

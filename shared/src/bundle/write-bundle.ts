@@ -16,6 +16,8 @@ export type BundleContents = Omit<Manifest, 'format' | 'formatVersion' | 'stages
 export interface WriteBundleOptions {
   /** Looks at the bundle while it is still beside its place; where this throws, nothing is replaced. */
   check?: (bundle: Bundle) => Promise<void>;
+  /** After the check: what to write in its place, where something of it can only be known by running it. */
+  complete?: (bundle: Bundle) => Promise<BundleContents>;
 }
 
 /**
@@ -27,7 +29,7 @@ export interface WriteBundleOptions {
 export async function writeBundle(
   directory: string,
   contents: BundleContents,
-  { check }: WriteBundleOptions = {},
+  { check, complete }: WriteBundleOptions = {},
 ): Promise<Bundle> {
   await checkReplaceable(directory);
   // Resolved, because a staging folder named after `bundle/` would lie inside the bundle.
@@ -36,6 +38,10 @@ export async function writeBundle(
   try {
     await orOutputFailed(directory, () => writeFiles(staging, contents));
     await check?.(await Bundle.open(staging));
+    if (complete) {
+      const completed = await complete(await Bundle.open(staging));
+      await orOutputFailed(directory, () => writeFiles(staging, completed));
+    }
     await orOutputFailed(directory, () => putInPlace(staging, target));
   } catch (error) {
     // Why it failed is what the person has to know, not that its rest cannot be removed either.
@@ -43,6 +49,20 @@ export async function writeBundle(
     throw error;
   }
   return Bundle.open(directory);
+}
+
+/**
+ * What a bundle was written from, to write it again with something changed.
+ * @throws OfframpError `BUNDLE_CORRUPT`, `BUNDLE_INVALID`
+ */
+export async function readBundleContents(bundle: Bundle): Promise<BundleContents> {
+  const { format, formatVersion, stages, ...manifest } = bundle.manifest;
+  const models = await bundle.readStages();
+  return {
+    ...manifest,
+    stages: stages.map((stage, i) => ({ ...stage, model: models[i] as Uint8Array })),
+    calibration: await bundle.readCalibration(),
+  };
 }
 
 async function writeFiles(staging: string, contents: BundleContents): Promise<void> {

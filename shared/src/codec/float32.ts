@@ -1,14 +1,14 @@
 import { endianness } from 'node:os';
 import { Encoding } from '../wire/messages.js';
-import type { ActivationCodec } from './codec.js';
+import { fixedSizeCodec } from './fixed-size-codec.js';
 
 const littleEndian = endianness() === 'LE';
 
 /** IEEE 754 binary32, little endian. Lossless. */
-export const float32: ActivationCodec = {
+export const float32 = fixedSizeCodec({
   encoding: Encoding.ENCODING_FLOAT32,
   name: 'float32',
-  encodedBytes: (elements) => elements * 4,
+  bytesOf: (elements) => elements * 4,
   encode(values) {
     const bytes = new Uint8Array(values.byteLength);
     bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
@@ -20,4 +20,4 @@ export const float32: ActivationCodec = {
     bytes.set(data);
     if (!littleEndian) Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).swap32();
   },
-};
+});

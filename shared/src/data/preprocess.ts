@@ -49,16 +49,9 @@ export type PixelNormaliser = (pixels: Uint8Array, target: Float32Array, offset:
 /** The second half of {@link preprocess}. */
 export function pixelNormaliser(input: InputSpecification): PixelNormaliser {
   const [channels, height, width] = input.shape;
-  const { mean, std, scale, channelOrder } = input.preprocessing;
+  const { channelOrder } = input.preprocessing;
   const area = height * width;
-  const divisor = scale === 'raw' ? 1 : 255;
-  // A table, since there are only 256 pixels.
-  const valuesOf = mean.map((_, channel) =>
-    Float32Array.from(
-      { length: 256 },
-      (_, pixel) => (pixel / divisor - (mean[channel] as number)) / (std[channel] as number),
-    ),
-  );
+  const valuesOf = sampleValues(input);
   return (pixels, target, offset) => {
     for (let channel = 0; channel < channels; channel++) {
       const values = valuesOf[channel] as Float32Array;
@@ -70,6 +63,18 @@ export function pixelNormaliser(input: InputSpecification): PixelNormaliser {
       }
     }
   };
+}
+
+/** Per channel of the input, in its order: the value of each of the 256 samples. */
+export function sampleValues({ preprocessing }: InputSpecification): Float32Array[] {
+  const { mean, std, scale } = preprocessing;
+  const divisor = scale === 'raw' ? 1 : 255;
+  return mean.map((_, channel) =>
+    Float32Array.from(
+      { length: 256 },
+      (_, sample) => (sample / divisor - (mean[channel] as number)) / (std[channel] as number),
+    ),
+  );
 }
 
 /** @throws OfframpError `CONFIG_INVALID` for an input that is neither grey nor RGB */

@@ -1,2 +1,3 @@
 export * from './manual-clock.js';
 export * from './nats-server.js';
+export * from './temporary-folder.js';

@@ -1,0 +1,240 @@
+import {
+  type ActivationCodecManifest,
+  type Bundle,
+  type CascadeSample,
+  type CodecChoice,
+  carriedRows,
+  checkTensor,
+  codecNamed,
+  type Dataset,
+  type ExitOutcome,
+  elementsOf,
+  encodeTensor,
+  InferencePool,
+  leaves,
+  neverExit,
+  runStage,
+  type StageRunner,
+} from '@offramp/shared';
+import type { ProgressListener } from '../branches/branch-trainer.js';
+import { throwIfInterrupted } from '../interruption.js';
+import { type PictureBatch, pictureBatches } from '../picture-batches.js';
+import { type CodecCandidate, codecCandidates, losslessCandidate } from './codec-candidates.js';
+import { CodecTally, cheapestCodec } from './codec-tally.js';
+
+export interface ChooseCodecsOptions {
+  /** Share of the pictures whose answer may stop agreeing with the backbone's. Default 0.001: 0.1 point. */
+  allowedLoss?: number;
+  /** Pictures to use, from the first. Default 10,000. */
+  limit?: number;
+  /** Inference threads. Default 1. */
+  threads?: number;
+  progress: ProgressListener;
+  signal?: AbortSignal | undefined;
+}
+
+export const defaultAllowedLoss = 0.001;
+const defaultLimit = 10_000;
+const maxBatch = 64;
+/** Activations of one batch at all boundaries together. */
+const maxBatchBytes = 64 * 2 ** 20;
+/** Where fewer pictures than this are offloaded, all of them are taken as if they were: few say little. */
+const minOffloaded = 100;
+
+/** One stage boundary on trial. */
+interface Boundary {
+  /** The stage whose input is encoded. */
+  stage: number;
+  /** Whether pictures that leave before are left out, as under the bundle's thresholds they are. */
+  offloadedOnly: boolean;
+  /** Candidates that have not lost too much yet; the lossless one among them. */
+  tallies: CodecTally[];
+  /** Pictures that leave before, with the backbone's answer. */
+  agreedBefore: number;
+}
+
+/**
+ * Finds for every stage boundary the codec of fewest bytes whose loss of agreement is within bounds: pictures that the
+ * bundle's thresholds offload there are written, read and run on through the rest of the cascade.
+ * @param dataset pictures that trained nothing of the bundle
+ * @returns one per stage, `undefined` for the last one
+ * @throws OfframpError `INTERRUPTED`, `DATA_INVALID`, `IMAGE_INVALID`, `BUNDLE_CORRUPT`, `INFERENCE_FAILED`
+ */
+export async function chooseCodecs(
+  bundle: Bundle,
+  dataset: Dataset,
+  options: ChooseCodecsOptions,
+): Promise<(ActivationCodecManifest | undefined)[]> {
+  const { progress, signal, threads = 1, allowedLoss = defaultAllowedLoss } = options;
+  const { input, stages } = bundle.manifest;
+  const samples = Math.min(dataset.size, options.limit ?? defaultLimit);
+  const allowedLost = Math.floor(samples * allowedLoss + 1e-9);
+  const boundaries = await boundariesOf(bundle, samples);
+  const pool = await InferencePool.create(bundle, { threads });
+  progress.step('choosing codecs', samples);
+  try {
+    const running = new Set<Promise<void>>();
+    const indices = Array.from({ length: samples }, (_, i) => i);
+    for await (const batch of pictureBatches(dataset, indices, input, batchSizeOf(bundle))) {
+      throwIfInterrupted(signal);
+      const job = tryBatch(bundle, pool, batch, boundaries, allowedLost).then(() => {
+        progress.advance(batch.indices.length);
+      });
+      running.add(job);
+      job.then(
+        () => running.delete(job),
+        () => undefined,
+      );
+      if (running.size >= threads) await Promise.race(running);
+    }
+    await Promise.all(running);
+  } finally {
+    await pool.close();
+  }
+  throwIfInterrupted(signal);
+  return stages.map((_, i) => {
+    const boundary = boundaries[i];
+    if (!boundary) return undefined;
+    const { tallies, agreedBefore } = boundary;
+    return cheapestCodec(tallies, { samples, agreedBefore, allowedLost });
+  });
+}
+
+async function boundariesOf(bundle: Bundle, samples: number): Promise<Boundary[]> {
+  const table = await bundle.readCalibration();
+  const { thresholds } = bundle.manifest.policy;
+  return thresholds.map((_, branch) => {
+    let offloaded = 0;
+    for (let sample = 0; sample < table.samples; sample++) {
+      const left = thresholds
+        .slice(0, branch + 1)
+        .some((threshold, i) => leaves(table.branches[i]?.confidence[sample] as number, threshold));
+      if (!left) offloaded++;
+    }
+    return {
+      stage: branch + 1,
+      offloadedOnly: (offloaded / Math.max(1, table.samples)) * samples >= minOffloaded,
+      tallies: [...codecCandidates, losslessCandidate].map((candidate) => new CodecTally(candidate)),
+      agreedBefore: 0,
+    };
+  });
+}
+
+function batchSizeOf({ manifest }: Bundle): number {
+  const elements = manifest.stages.reduce((sum, { inputShape }) => sum + elementsOf(inputShape), 0);
+  return Math.max(1, Math.min(maxBatch, Math.floor(maxBatchBytes / (4 * elements))));
+}
+
+/** Runs a batch through every exit, then on from every boundary with every codec that is still in question. */
+async function tryBatch(
+  bundle: Bundle,
+  runner: StageRunner,
+  batch: PictureBatch,
+  boundaries: readonly Boundary[],
+  allowedLost: number,
+): Promise<void> {
+  const { exits, activations } = await runEveryExit(bundle, runner, batch);
+  const { thresholds } = bundle.manifest.policy;
+  for (const [i, boundary] of boundaries.entries()) {
+    const rows: TriedRow[] = [];
+    for (const [row, outcomes] of exits.entries()) {
+      const leftAt = exitOf(outcomes, thresholds, 0);
+      const backboneLabel = (outcomes.at(-1) as ExitOutcome).label;
+      if (boundary.offloadedOnly && leftAt < boundary.stage) {
+        if (outcomes[leftAt]?.label === backboneLabel) boundary.agreedBefore++;
+        continue;
+      }
+      const exactly = outcomes[exitOf(outcomes, thresholds, boundary.stage)]?.label;
+      rows.push({ row, backboneLabel, agreesExactly: exactly === backboneLabel });
+    }
+    if (rows.length === 0) continue;
+    for (const tally of [...boundary.tallies]) {
+      await tryCodec(bundle, runner, boundary, tally, rows, activations[i] as Float32Array);
+      if (tally.lost > allowedLost) boundary.tallies = boundary.tallies.filter((other) => other !== tally);
+    }
+  }
+}
+
+interface TriedRow {
+  /** In the batch. */
+  row: number;
+  backboneLabel: number;
+  /** Whether the cascade answers so where nothing is lost on the way. */
+  agreesExactly: boolean;
+}
+
+/** The exit at which a sample leaves that enters at a stage. */
+function exitOf(outcomes: readonly ExitOutcome[], thresholds: readonly number[], stage: number): number {
+  let exit = stage;
+  while (
+    exit < thresholds.length &&
+    !leaves((outcomes[exit] as ExitOutcome).confidence, thresholds[exit] as number)
+  ) {
+    exit++;
+  }
+  return exit;
+}
+
+async function tryCodec(
+  { manifest }: Bundle,
+  runner: StageRunner,
+  { stage }: Boundary,
+  tally: CodecTally,
+  rows: readonly TriedRow[],
+  activations: Float32Array,
+): Promise<void> {
+  const shape = manifest.stages[stage]?.inputShape ?? [];
+  const width = elementsOf(shape);
+  const { codec, quantiser } = choiceOf(tally.candidate, carriedRows(manifest, stage));
+  const decoded = new Float32Array(rows.length * width);
+  const bytes = rows.map(({ row }, i) => {
+    const values = activations.subarray(row * width, (row + 1) * width);
+    const tensor = encodeTensor(codec, shape, values, { quantiser });
+    checkTensor('activation', shape, tensor).decodeInto(decoded.subarray(i * width, (i + 1) * width));
+    return tensor.data.byteLength;
+  });
+  if (tally.candidate === losslessCandidate) {
+    for (const [i, { agreesExactly }] of rows.entries()) {
+      tally.count(bytes[i] as number, agreesExactly, agreesExactly);
+    }
+    return;
+  }
+  const { thresholds } = manifest.policy;
+  let samples = rows.map((row, i) => ({ ...row, i, thresholds, passed: [] as ExitOutcome[] }));
+  let activation: Float32Array = decoded;
+  for (let at = stage; samples.length > 0; at++) {
+    const step = await runStage(runner, at, samples, activation);
+    for (const { sample, outcome } of step.answered) {
+      const agrees = outcome.label === sample.backboneLabel;
+      tally.count(bytes[sample.i] as number, sample.agreesExactly, agrees);
+    }
+    samples = step.staying;
+    activation = step.activation;
+  }
+}
+
+function choiceOf({ encoding, step }: CodecCandidate, rows: number): CodecChoice {
+  const quantiser = { carriedRows: rows, ...(step === undefined ? {} : { step }) };
+  return { codec: codecNamed(encoding), quantiser };
+}
+
+/** What every exit says of a batch, and what every stage but the last hands on. */
+async function runEveryExit(
+  { branches }: Bundle,
+  runner: StageRunner,
+  { indices, input }: PictureBatch,
+): Promise<{ exits: ExitOutcome[][]; activations: Float32Array[] }> {
+  const thresholds = neverExit(branches);
+  const samples = indices.map((): CascadeSample => ({ thresholds, passed: [] }));
+  const activations: Float32Array[] = [];
+  let activation = input;
+  for (let stage = 0; stage <= branches; stage++) {
+    const step = await runStage(runner, stage, samples, activation);
+    for (const { sample, outcome } of step.answered) sample.passed.push(outcome);
+    if (stage === branches) break;
+    activations.push(step.activation);
+    // A copy, since what is run is handed over.
+    activation = step.activation.slice();
+  }
+  return { exits: samples.map(({ passed }) => passed), activations };
+}

@@ -1,0 +1,55 @@
+import type { ActivationEncoding, Manifest } from '../bundle/manifest.js';
+import { OfframpError } from '../errors.js';
+import { elementsOf } from '../shape.js';
+import { type ActivationCodec, codecs, type Quantiser } from './codec.js';
+import { float32 } from './float32.js';
+
+/** A codec, and how it is to choose its scales. */
+export interface CodecChoice {
+  codec: ActivationCodec;
+  quantiser: Quantiser;
+}
+
+/** Coarsest first. */
+const families = ['int4', 'int8', 'float16', 'float32'] as const;
+
+/** @throws OfframpError `INTERNAL` for a name that no codec has */
+export function codecNamed(name: ActivationEncoding): ActivationCodec {
+  const codec = codecs.find((candidate) => candidate.name === name);
+  if (!codec) throw new OfframpError('INTERNAL', `no codec is called ${name}`);
+  return codec;
+}
+
+/**
+ * How a device that stops before a stage writes that stage's input, the best way first: as the manifest says, then
+ * those that a worker may take instead and that lose no more. The last one is float32, which every worker takes.
+ * @param stage the first one that the device does not run
+ */
+export function preferredCodecs(manifest: Manifest, stage: number): CodecChoice[] {
+  const chosen = manifest.stages[stage - 1]?.codec;
+  if (!chosen) return [{ codec: float32, quantiser: {} }];
+  const carried = { carriedRows: carriedRows(manifest, stage) };
+  const own = chosen.step === undefined ? carried : { ...carried, step: chosen.step };
+  const at = families.findIndex((name) => chosen.encoding.startsWith(name));
+  const finer = families.slice(at + 1);
+  return [
+    { codec: codecNamed(chosen.encoding), quantiser: own },
+    ...codecs.filter(({ name }) => name === families[at]).map((codec) => ({ codec, quantiser: own })),
+    ...finer.flatMap((name) =>
+      [`${name}+deflate` as const, name].map((encoding) => ({
+        codec: codecNamed(encoding),
+        quantiser: carried,
+      })),
+    ),
+  ];
+}
+
+/**
+ * Rows at the end of a stage's input that carry what the exit before answered (`reuse`).
+ * @param stage whose input it is
+ */
+export function carriedRows({ stages, labels }: Pick<Manifest, 'stages' | 'labels'>, stage: number): number {
+  const receiving = stages[stage];
+  if (!receiving?.branch?.reuse || stage === 0) return 0;
+  return Math.ceil(labels.length / elementsOf(receiving.inputShape.slice(1)));
+}

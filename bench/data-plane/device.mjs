@@ -5,7 +5,7 @@
 // all the process's threads.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -43,7 +43,7 @@ const { cpu, cores, onnxruntimeVersion, nodeVersion } = thisMachine();
 console.log(`# What the agent costs on a device
 
 \`${bundle.manifest.name}\`, ${stages} stages, all on the device; ${samples} samples a turn, ${rounds} rounds.
-${cpu}, ${cores} cores, shared; Node.js ${nodeVersion}, ONNX Runtime ${onnxruntimeVersion}.
+${cpu}, ${cores} cores, shared (load ${loadavg()[0].toFixed(1)}); Node.js ${nodeVersion}, ONNX Runtime ${onnxruntimeVersion}.
 `);
 await answeredLocally();
 await offloaded();
@@ -81,7 +81,8 @@ async function answeredLocally() {
   }
   console.log(`
 The bare loop has its inputs ready; the agent reads and preprocesses pictures, and writes answers as JSON. *One sample
-at a time*: the next is read when the last is answered, so that every hand-over between threads is waited for.
+at a time*: the next is read when the last is answered, so that every hand-over between threads is waited for. Where others want
+the cores, time tells how many threads ask for one; CPU hardly depends on them.
 `);
 }
 

@@ -26,8 +26,8 @@ const { values: flags } = parseArgs({
   options: {
     bundle: { type: 'string', default: here('../../examples/fashion-mnist/bundle') },
     data: { type: 'string', default: here('../../examples/fashion-mnist/data') },
-    samples: { type: 'string', default: '500' },
-    rounds: { type: 'string', default: '21' },
+    samples: { type: 'string', default: '250' },
+    rounds: { type: 'string', default: '45' },
   },
 });
 const samples = Number(flags.samples);

@@ -77,12 +77,12 @@ export class Admission {
     if (this.taken > 0) await new Promise<void>((resolve) => this.onEmpty.push(resolve));
   }
 
-  /** Senders take turns: before one's new sample go its own and as many of each other's, but no more than there are. */
+  /** Senders take turns: before one's new sample go its own, and as many of each other's, which may still come. */
   private waitMs(sender: Sender, nowMs: number): number {
     const sampleMs = this.rate.perSampleMs(nowMs);
     if (sampleMs === null) return 0;
     const others = sender.inFlight === 0 ? this.senders : this.senders - 1;
-    return Math.min(this.taken, sender.inFlight + others * (sender.inFlight + 1)) * sampleMs;
+    return (sender.inFlight + others * (sender.inFlight + 1)) * sampleMs;
   }
 
   private overloaded(message: string, nowMs: number): OfframpError {

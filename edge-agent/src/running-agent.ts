@@ -168,7 +168,12 @@ export class RunningAgent implements Agent {
         this.bus?.start().then(() => (this.bus?.state === 'up' ? this.watcher?.firstRead() : undefined)),
       ]);
       this.pool = await pool;
-      const writer = new SampleWriter(bundle.manifest, deviceStages, config.sendInput && link !== null);
+      const writer = new SampleWriter(
+        bundle.manifest,
+        deviceStages,
+        config.sendInput && link !== null,
+        config.activationCodec === 'lossless',
+      );
       this.pipeline = new Pipeline({ bundle, deviceStages, cascade: this.pool, policy, link, writer, clock });
       await within(outside, startupWaitMs, clock);
       if (config.listen !== undefined) this.http = await this.listen(config.listen);

@@ -28,6 +28,7 @@ export * from './data/preprocess.js';
 export * from './data/subset.js';
 export * from './digest.js';
 export * from './errors.js';
+export * from './evidence/index.js';
 export * from './inference/inference-pool.js';
 export * from './inference/stage-runner.js';
 export * from './logging.js';

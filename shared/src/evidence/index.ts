@@ -1,0 +1,3 @@
+export { binOf, binStarts, confidenceBins } from './confidence-bins.js';
+export * from './evidence-counts.js';
+export * from './exit-evidence.js';

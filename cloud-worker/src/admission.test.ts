@@ -2,9 +2,9 @@ import type { OfframpError } from '@offramp/shared';
 import { expect, test } from 'vitest';
 import { Admission } from './admission.js';
 
-function refusal(admission: Admission): OfframpError | null {
+function refusal(admission: Admission, audit = false): OfframpError | null {
   try {
-    admission.enter();
+    admission.enter(audit);
     return null;
   } catch (error) {
     return error as OfframpError;
@@ -19,6 +19,17 @@ test('refuses at once when all places are taken, and admits again when one is fr
   expect(admission.size).toBe(2);
   admission.leave(20);
   expect(refusal(admission)).toBeNull();
+});
+
+test('takes audits only while few places are taken', () => {
+  const admission = new Admission(16);
+  expect(refusal(admission, true)).toBeNull();
+  expect(refusal(admission)).toBeNull();
+  expect(refusal(admission, true)).toMatchObject({ code: 'OVERLOADED', retryAfterMs: expect.any(Number) });
+  expect(refusal(admission)).toBeNull();
+  admission.leave(1);
+  admission.leave(1);
+  expect(refusal(admission, true)).toBeNull();
 });
 
 test('tells to come back later the longer samples stay, within bounds', () => {

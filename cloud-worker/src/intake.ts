@@ -26,6 +26,8 @@ export interface Submission {
   thresholds: readonly number[] | null;
   /** For how long somebody waits, in milliseconds from now; `Infinity` for ever. */
   patienceMs: number;
+  /** Whether nobody waits for the answer, so that everything else goes before it. Default false. */
+  audit?: boolean;
 }
 
 /** Checks what comes in, admits it, and hands it to its bundle. */
@@ -82,7 +84,7 @@ export class Intake {
   private admit(submission: Submission, onSettled: (outcome: SampleOutcome) => void): PendingSample {
     if (this.draining) throw stopping();
     const { served, shape, thresholds } = this.check(submission);
-    this.admission.enter();
+    this.admission.enter(submission.audit);
     const arrivedMs = this.clock.now();
     let input: Float32Array;
     try {

@@ -86,7 +86,7 @@ export class ResumeStream {
         `sample_id: expected one that is not in flight on this stream, found ${sampleId}`,
       );
     }
-    const { bundleDigest, stage, tensor, thresholds, deadlineMs, policyVersion } = request;
+    const { bundleDigest, stage, tensor, thresholds, deadlineMs, policyVersion, audit } = request;
     const sample = this.intake.submit(
       {
         bundleDigest,
@@ -94,6 +94,7 @@ export class ResumeStream {
         tensor,
         thresholds: thresholds ?? [],
         patienceMs: deadlineMs || Number.POSITIVE_INFINITY,
+        audit: audit ?? false,
       },
       (outcome) => {
         this.inFlight.delete(sampleId);

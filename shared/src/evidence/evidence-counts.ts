@@ -133,14 +133,14 @@ export class EvidenceCounts {
 
   /**
    * Reads what came over the wire, which may be broken or hostile.
-   * @param latencySketch of the whole window, for a message without one
+   * @param latency what the window's own sketch says, for a message that leaves its latencies to that
    * @throws Error for what is not the evidence of so many branches; says which field
    */
   static fromMessage(
     message: EvidenceMessage,
     branches: number,
     options: EvidenceCountsOptions,
-    latencySketch: Uint8Array = new Uint8Array(0),
+    latency: LatencySketch | null = null,
   ): EvidenceCounts {
     const counts = new EvidenceCounts(branches, options);
     for (const name of plainCounts) counts[name] = message[name] ?? 0;
@@ -163,8 +163,8 @@ export class EvidenceCounts {
     });
     counts.log.addChecked(message.auditRecords ?? new Uint8Array(0));
     counts.log.dropped += message.auditRecordsDropped ?? 0;
-    const sketch = message.latencySketch?.length ? message.latencySketch : latencySketch;
-    if (sketch.length > 0) counts.latency.merge(LatencySketch.decode(sketch));
+    const sketch = message.latencySketch?.length ? LatencySketch.decode(message.latencySketch) : latency;
+    if (sketch) counts.latency.merge(sketch);
     return counts;
   }
 

@@ -1,0 +1,94 @@
+import { EvidenceCounts, type EvidenceCountsOptions } from '@offramp/shared';
+import type { ReportedEvidence } from '../register/report.js';
+import type { CountedEvidence } from './window-evidence.js';
+
+export interface EvidenceWindowOptions extends Omit<EvidenceCountsOptions, 'maxRecords'> {
+  /** How much time is counted together and forgotten together. */
+  spanMs: number;
+  /** Spans that are kept, the one that has not ended included. */
+  spans: number;
+  /** Pairs of bundle and policy that are kept in one span, at most; the newest to be seen are. */
+  maxPolicies: number;
+  /** Audit records of one policy and span, in bytes, at most. */
+  maxRecordBytes: number;
+}
+
+interface Entry {
+  bundleDigest: string;
+  policyVersion: number;
+  counts: EvidenceCounts;
+}
+
+/**
+ * The evidence of the latest stretch of time. Which reports are in it follows from the times that the NATS server gave
+ * them alone, so that everyone who reads the stream, now or later, comes to the same.
+ */
+export class EvidenceWindow {
+  /** By the number of the span since 1970, then by bundle and policy, the one seen last at the end. */
+  private readonly spans = new Map<number, Map<string, Entry>>();
+
+  constructor(private readonly options: EvidenceWindowOptions) {}
+
+  /** @param storedAtMs when the NATS server took the report in, since 1970 */
+  add(bundleDigest: string, evidence: readonly ReportedEvidence[], storedAtMs: number): void {
+    const { spans, spanMs, maxPolicies, maxRecordBytes, narrow } = this.options;
+    const number = Math.floor(storedAtMs / spanMs);
+    for (const old of this.spans.keys()) if (old <= number - spans) this.spans.delete(old);
+    let span = this.spans.get(number);
+    if (!span) {
+      span = new Map();
+      this.spans.set(number, span);
+    }
+    for (const { policyVersion, counts } of evidence) {
+      const { branches } = counts;
+      const key = `${bundleDigest} ${policyVersion} ${branches}`;
+      const maxRecords = Math.max(1, Math.floor(maxRecordBytes / (branches + 1)));
+      const entry = span.get(key) ?? {
+        bundleDigest,
+        policyVersion,
+        counts: new EvidenceCounts(branches, { maxRecords, ...(narrow === undefined ? {} : { narrow }) }),
+      };
+      span.delete(key);
+      span.set(key, entry);
+      entry.counts.merge(counts);
+      const [oldest] = span.keys();
+      if (span.size > maxPolicies && oldest !== undefined) span.delete(oldest);
+    }
+  }
+
+  /** @param nowMs since 1970, by the NATS server's clock */
+  counts(nowMs: number): CountedEvidence {
+    const { spans, spanMs, maxRecordBytes } = this.options;
+    const first = Math.floor(nowMs / spanMs) - spans + 1;
+    const numbers = [...this.spans.keys()].filter((number) => number >= first).sort((a, b) => a - b);
+    const merged = new Map<string, Entry>();
+    for (const number of numbers) {
+      for (const [key, { counts, ...rest }] of this.spans.get(number) ?? []) {
+        const { branches } = counts;
+        const maxRecords = Math.max(1, Math.floor(maxRecordBytes / (branches + 1)));
+        const sum = merged.get(key)?.counts ?? new EvidenceCounts(branches, { maxRecords });
+        sum.merge(counts);
+        merged.delete(key);
+        merged.set(key, { ...rest, counts: sum });
+      }
+    }
+    const oldest = numbers[0];
+    return {
+      bundles: bundlesOf([...merged.values()].reverse()),
+      windowMs: oldest === undefined ? 0 : Math.max(0, nowMs - oldest * spanMs),
+    };
+  }
+}
+
+function bundlesOf(newestFirst: readonly Entry[]): CountedEvidence['bundles'] {
+  const bundles = new Map<string, CountedEvidence['bundles'][number]>();
+  for (const { bundleDigest, policyVersion, counts } of newestFirst) {
+    const { branches } = counts;
+    const key = `${bundleDigest} ${branches}`;
+    const bundle = bundles.get(key) ?? { bundleDigest, branches, policies: [] };
+    bundle.policies.push({ policyVersion, counts });
+    bundles.set(key, bundle);
+  }
+  for (const { policies } of bundles.values()) policies.sort((a, b) => a.policyVersion - b.policyVersion);
+  return [...bundles.values()];
+}

@@ -14,7 +14,7 @@ export interface EvidenceRegisterOptions {
 const groupSpans = 12;
 const deviceSpans = 2;
 const groupLimits = { maxPolicies: 8, maxRecordBytes: 16_384 };
-const deviceLimits = { maxPolicies: 2, maxRecordBytes: 640, narrow: true };
+const deviceLimits = { maxPolicies: 2, maxRecordBytes: 640, narrow: true, latencies: false };
 
 /**
  * What thresholds are judged by, from the devices' reports: per group, bundle and policy, and per device for what it did

@@ -31,7 +31,7 @@ export class EvidenceWindow {
 
   /** @param storedAtMs when the NATS server took the report in, since 1970 */
   add(bundleDigest: string, evidence: readonly ReportedEvidence[], storedAtMs: number): void {
-    const { spans, spanMs, maxPolicies, maxRecordBytes, narrow } = this.options;
+    const { spans, spanMs, maxPolicies } = this.options;
     const number = Math.floor(storedAtMs / spanMs);
     for (const old of this.spans.keys()) if (old <= number - spans) this.spans.delete(old);
     let span = this.spans.get(number);
@@ -42,11 +42,9 @@ export class EvidenceWindow {
     for (const { policyVersion, counts } of evidence) {
       const { branches } = counts;
       const key = `${bundleDigest} ${policyVersion} ${branches}`;
-      const maxRecords = Math.max(1, Math.floor(maxRecordBytes / (branches + 1)));
       const entry = span.get(key) ?? {
-        bundleDigest,
-        policyVersion,
-        counts: new EvidenceCounts(branches, { maxRecords, ...(narrow === undefined ? {} : { narrow }) }),
+        ...{ bundleDigest, policyVersion },
+        counts: new EvidenceCounts(branches, this.countsOptions(branches)),
       };
       span.delete(key);
       span.set(key, entry);
@@ -58,15 +56,15 @@ export class EvidenceWindow {
 
   /** @param nowMs since 1970, by the NATS server's clock */
   counts(nowMs: number): CountedEvidence {
-    const { spans, spanMs, maxRecordBytes } = this.options;
+    const { spans, spanMs } = this.options;
     const first = Math.floor(nowMs / spanMs) - spans + 1;
     const numbers = [...this.spans.keys()].filter((number) => number >= first).sort((a, b) => a - b);
     const merged = new Map<string, Entry>();
     for (const number of numbers) {
       for (const [key, { counts, ...rest }] of this.spans.get(number) ?? []) {
         const { branches } = counts;
-        const maxRecords = Math.max(1, Math.floor(maxRecordBytes / (branches + 1)));
-        const sum = merged.get(key)?.counts ?? new EvidenceCounts(branches, { maxRecords });
+        const sum =
+          merged.get(key)?.counts ?? new EvidenceCounts(branches, this.countsOptions(branches, false));
         sum.merge(counts);
         merged.delete(key);
         merged.set(key, { ...rest, counts: sum });
@@ -77,6 +75,11 @@ export class EvidenceWindow {
       bundles: bundlesOf([...merged.values()].reverse()),
       windowMs: oldest === undefined ? 0 : Math.max(0, nowMs - oldest * spanMs),
     };
+  }
+
+  private countsOptions(branches: number, narrow = this.options.narrow ?? false): EvidenceCountsOptions {
+    const { maxRecordBytes, latencies = true } = this.options;
+    return { maxRecords: Math.max(1, Math.floor(maxRecordBytes / (branches + 1))), narrow, latencies };
   }
 }
 

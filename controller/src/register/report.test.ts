@@ -28,7 +28,9 @@ describe('readReport', () => {
     latency.add(10);
     const latencySketch = latency.encode();
     const latencies = (...evidence: EvidenceMessage[]) =>
-      read(withWindow({ evidence, latencySketch })).evidence.map(({ counts }) => counts.latency.count);
+      read(withWindow({ evidence, latencySketch })).evidence.map(
+        ({ counts }) => counts.view(0).latency.count,
+      );
     expect(latencies({ policyVersion: 1, samples: 1 })).toEqual([1]);
     expect(latencies({ policyVersion: 1, samples: 1, latencySketch }, { policyVersion: 2 })).toEqual([1, 0]);
     expect(latencies()).toEqual([]);

@@ -11,6 +11,8 @@ export interface EvidenceCountsOptions {
   maxRecords: number;
   /** Whether no count will pass 2³² − 1; takes half the memory. Default false. */
   narrow?: boolean;
+  /** Whether latencies are kept, which take more memory than all the rest. Default true. */
+  latencies?: boolean;
 }
 
 /** How a sample ended. */
@@ -48,7 +50,8 @@ export class EvidenceCounts {
   auditBytes = 0;
   readonly left: number[];
   readonly auditsDropped: Record<AuditDropReason, number> = { busy: 0, budget: 0, failed: 0 };
-  readonly latency = LatencySketch.create();
+  /** `null` where latencies are not kept. */
+  private readonly latency: LatencySketch | null;
   private readonly confidence: BinCounts;
   private readonly agreed: BinCounts;
   private readonly disagreed: BinCounts;
@@ -59,6 +62,7 @@ export class EvidenceCounts {
     options: EvidenceCountsOptions,
   ) {
     const narrow = options.narrow ?? false;
+    this.latency = options.latencies === false ? null : LatencySketch.create();
     this.left = new Array<number>(branches + 1).fill(0);
     this.confidence = new BinCounts(branches, narrow);
     this.agreed = new BinCounts(branches, narrow);
@@ -74,7 +78,7 @@ export class EvidenceCounts {
     for (const outcome of passed) this.confidence.add(outcome.exit, binOf(outcome.confidence));
     // A degraded sample is answered by an exit that it has passed.
     if (!degraded && exit < this.branches) this.confidence.add(exit, binOf(confidence));
-    this.latency.add(latencyMs);
+    this.latency?.add(latencyMs);
   }
 
   /** A chosen sample has been run on to the final exit, or had come there by itself. */
@@ -100,7 +104,7 @@ export class EvidenceCounts {
     this.agreed.merge(other.agreed);
     this.disagreed.merge(other.disagreed);
     this.log.merge(other.log);
-    this.latency.merge(other.latency);
+    if (other.latency) this.latency?.merge(other.latency);
   }
 
   /** @param withLatency whether nothing else in the message holds the latencies */
@@ -127,7 +131,7 @@ export class EvidenceCounts {
       auditBytes: this.auditBytes,
       auditRecords: this.log.toBytes(),
       auditRecordsDropped: this.log.dropped,
-      latencySketch: withLatency && this.latency.count > 0 ? this.latency.encode() : new Uint8Array(0),
+      latencySketch: withLatency && this.latency?.count ? this.latency.encode() : new Uint8Array(0),
     };
   }
 
@@ -164,13 +168,13 @@ export class EvidenceCounts {
     counts.log.addChecked(message.auditRecords ?? new Uint8Array(0));
     counts.log.dropped += message.auditRecordsDropped ?? 0;
     const sketch = message.latencySketch?.length ? LatencySketch.decode(message.latencySketch) : latency;
-    if (sketch) counts.latency.merge(sketch);
+    if (sketch) counts.latency?.merge(sketch);
     return counts;
   }
 
   view(policyVersion: number): PolicyEvidence {
     const latency = LatencySketch.create();
-    latency.merge(this.latency);
+    if (this.latency) latency.merge(this.latency);
     const plain = Object.fromEntries(plainCounts.map((name) => [name, this[name]])) as Pick<
       EvidenceCounts,
       (typeof plainCounts)[number]

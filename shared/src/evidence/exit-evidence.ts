@@ -52,7 +52,7 @@ export interface PolicyEvidence {
   records: AuditRecord[];
   /** Records that are not kept. */
   recordsDropped: number;
-  /** Milliseconds from arrival to answer. */
+  /** Milliseconds from arrival to answer; empty in the evidence of a single device. */
   latency: LatencySketch;
 }
 

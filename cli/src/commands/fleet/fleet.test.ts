@@ -165,9 +165,7 @@ describe('offramp fleet', () => {
       expect((await policy('get', 'cameras')).stdout).toContain(
         'audits      1 % of samples, at most 2.0 KiB an hour and device\n',
       );
-      expect((await policy('history', 'cameras')).stdout).toMatch(
-        / 0\.8 2 +– +less cloud\n.* 0\.8 2 +1 %\n/,
-      );
+      expect((await policy('history', 'cameras')).stdout).toMatch(/ 0\.8 2 +– +less cloud\n.* 0\.8 2 +1 %\n/);
       expect((await run('fleet', 'evidence', 'cameras')).stdout).toContain('600 samples');
       expect(JSON.parse((await run('fleet', 'evidence', 'cameras', '--json')).stdout)).toMatchObject({
         bundles: [{ branches: 2, policies: [{ policyVersion: 0, left: [300, 200, 100] }] }],

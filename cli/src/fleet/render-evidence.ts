@@ -51,7 +51,7 @@ function remarkOf(evidence: PolicyEvidence): string {
     `policy ${policyVersion || '–'}: ${formatInteger(samples)} samples`,
     `${formatShare(offloaded, samples)} offloaded`,
     `${formatShare(degraded, samples)} degraded`,
-    `p95 ${formatMs(latency.count > 0 ? latency.quantile(0.95) : 0)} ms`,
+    ...(latency.count > 0 ? [`p95 ${formatMs(latency.quantile(0.95))} ms`] : []),
     `${formatBytes(auditBytes)} for audits`,
     ...(dropped > 0 ? [`audits dropped: ${busy} busy, ${budget} budget, ${failed} failed`] : []),
   ].join(', ');

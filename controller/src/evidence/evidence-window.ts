@@ -19,13 +19,20 @@ interface Entry {
   counts: EvidenceCounts;
 }
 
+interface Span {
+  /** When its first report was taken in. */
+  sinceMs: number;
+  /** By bundle and policy, the one seen last at the end. */
+  entries: Map<string, Entry>;
+}
+
 /**
  * The evidence of the latest stretch of time. Which reports are in it follows from the times that the NATS server gave
  * them alone, so that everyone who reads the stream, now or later, comes to the same.
  */
 export class EvidenceWindow {
-  /** By the number of the span since 1970, then by bundle and policy, the one seen last at the end. */
-  private readonly spans = new Map<number, Map<string, Entry>>();
+  /** By the number of the span since 1970. */
+  private readonly spans = new Map<number, Span>();
 
   constructor(private readonly options: EvidenceWindowOptions) {}
 
@@ -34,23 +41,22 @@ export class EvidenceWindow {
     const { spans, spanMs, maxPolicies } = this.options;
     const number = Math.floor(storedAtMs / spanMs);
     for (const old of this.spans.keys()) if (old <= number - spans) this.spans.delete(old);
-    let span = this.spans.get(number);
-    if (!span) {
-      span = new Map();
-      this.spans.set(number, span);
-    }
+    const span = this.spans.get(number) ?? { sinceMs: storedAtMs, entries: new Map<string, Entry>() };
+    this.spans.set(number, span);
+    span.sinceMs = Math.min(span.sinceMs, storedAtMs);
+    const { entries } = span;
     for (const { policyVersion, counts } of evidence) {
       const { branches } = counts;
       const key = `${bundleDigest} ${policyVersion} ${branches}`;
-      const entry = span.get(key) ?? {
+      const entry = entries.get(key) ?? {
         ...{ bundleDigest, policyVersion },
         counts: new EvidenceCounts(branches, this.countsOptions(branches)),
       };
-      span.delete(key);
-      span.set(key, entry);
+      entries.delete(key);
+      entries.set(key, entry);
       entry.counts.merge(counts);
-      const [oldest] = span.keys();
-      if (span.size > maxPolicies && oldest !== undefined) span.delete(oldest);
+      const [oldest] = entries.keys();
+      if (entries.size > maxPolicies && oldest !== undefined) entries.delete(oldest);
     }
   }
 
@@ -61,7 +67,7 @@ export class EvidenceWindow {
     const numbers = [...this.spans.keys()].filter((number) => number >= first).sort((a, b) => a - b);
     const merged = new Map<string, Entry>();
     for (const number of numbers) {
-      for (const [key, { counts, ...rest }] of this.spans.get(number) ?? []) {
+      for (const [key, { counts, ...rest }] of this.spans.get(number)?.entries ?? []) {
         const { branches } = counts;
         const sum =
           merged.get(key)?.counts ?? new EvidenceCounts(branches, this.countsOptions(branches, false));
@@ -70,10 +76,10 @@ export class EvidenceWindow {
         merged.set(key, { ...rest, counts: sum });
       }
     }
-    const oldest = numbers[0];
+    const sinceMs = Math.min(nowMs, ...numbers.map((number) => this.spans.get(number)?.sinceMs ?? nowMs));
     return {
       bundles: bundlesOf([...merged.values()].reverse()),
-      windowMs: oldest === undefined ? 0 : Math.max(0, nowMs - oldest * spanMs),
+      windowMs: nowMs - sinceMs,
     };
   }
 

@@ -9,7 +9,7 @@ interface Windowed<Policy> {
     /** In the order of their versions. */
     policies: Policy[];
   }[];
-  /** How far it reaches back, in milliseconds by the NATS server's clock, at most. */
+  /** From the oldest report that is in it to the newest of all, in milliseconds by the NATS server's clock. */
   windowMs: number;
 }
 

@@ -171,11 +171,11 @@ class ReportCounter {
     private readonly logger: Logger,
   ) {}
 
-  take({ subject, data, seenAtMs, storedAtMs }: TelemetryMessage): void {
+  take({ subject, data, seenAtMs, ...stored }: TelemetryMessage): void {
     try {
       const report = readReport(subject, data);
       const applied = this.register.apply(report, seenAtMs, this.clock.now());
-      if (applied === 'counted') this.evidence.add(report, storedAtMs);
+      if (applied === 'counted') this.evidence.add(report, stored);
       const warning = {
         counted: null,
         repeated: null,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { checkedReport, type SampleReport } from '../testing/sample-report.js';
+import type { NewEvidence } from './evidence-journal.js';
 import { EvidenceRegister, type EvidenceRegisterOptions } from './evidence-register.js';
 
 const hourMs = 3_600_000;
@@ -13,7 +14,9 @@ function registerWith(options: Partial<EvidenceRegisterOptions> = {}) {
     maxDevices: 100,
     ...options,
   });
-  const add = (sample: SampleReport, afterMs = 0) => register.add(checkedReport(sample), startMs + afterMs);
+  let sequence = 0;
+  const add = (sample: SampleReport, afterMs = 0) =>
+    register.add(checkedReport(sample), { storedAtMs: startMs + afterMs, sequence: ++sequence });
   const samples = (group = 'cameras', device?: string) =>
     register
       .evidence(group, device)
@@ -115,5 +118,33 @@ describe('EvidenceRegister', () => {
     for (let version = 0; version < 50; version++) add({ group: 'g4', evidence: evidenceOf(version, 1) });
     expect(samples('g4').length).toBeLessThan(10);
     expect(samples('g4').at(-1)).toEqual([49, 1]);
+  });
+
+  it('tells what is new since a place in the stream, each report once', () => {
+    const { register, add } = registerWith();
+    const samplesOf = ({ bundles }: NewEvidence) =>
+      bundles.flatMap(({ policies }) =>
+        policies.map(({ policyVersion, counts }) => [policyVersion, counts.samples]),
+      );
+    expect(register.since('cameras', 0)).toEqual({ bundles: [], upTo: 0 });
+    add({ device: 'a', evidence: evidenceOf(1, 10) });
+    add({ device: 'b', group: 'doors', evidence: evidenceOf(1, 1_000) });
+    add({ device: 'c', evidence: evidenceOf(2, 5) });
+    const first = register.since('cameras', 0);
+    expect([samplesOf(first), first.upTo]).toEqual([
+      [
+        [1, 10],
+        [2, 5],
+      ],
+      3,
+    ]);
+    expect(samplesOf(register.since('cameras', first.upTo))).toEqual([]);
+    add({ device: 'a', evidence: evidenceOf(2, 7) });
+    const second = register.since('cameras', first.upTo);
+    expect([samplesOf(second), second.upTo]).toEqual([[[2, 7]], 4]);
+    // Another controller, which goes on from what was written down, is told the same.
+    expect(samplesOf(register.since('cameras', first.upTo))).toEqual(samplesOf(second));
+    register.forget('cameras', second.upTo);
+    expect(register.since('cameras', 0)).toEqual({ bundles: [], upTo: 4 });
   });
 });

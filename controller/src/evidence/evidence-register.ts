@@ -1,6 +1,15 @@
 import type { Report } from '../register/report.js';
+import { EvidenceJournal, type NewEvidence } from './evidence-journal.js';
 import { EvidenceWindow, type EvidenceWindowOptions } from './evidence-window.js';
 import { type CountedEvidence, viewEvidence, type WindowEvidence } from './window-evidence.js';
+
+/** Where the NATS server put a report. */
+export interface StoredAt {
+  /** When it took it in, in milliseconds since 1970. */
+  storedAtMs: number;
+  /** The report's number in the telemetry stream. */
+  sequence: number;
+}
 
 export interface EvidenceRegisterOptions {
   /** How long a group's evidence counts, in milliseconds; no longer than reports stay in NATS. */
@@ -11,6 +20,9 @@ export interface EvidenceRegisterOptions {
   maxDevices: number;
 }
 
+/** Reports, or neighbours among them that have been joined, that journals hold in all. */
+const maxChunks = 5_000;
+const leastChunks = 2;
 const groupSpans = 12;
 const deviceSpans = 2;
 const groupLimits = { maxPolicies: 8, maxRecordBytes: 16_384 };
@@ -25,6 +37,7 @@ export class EvidenceRegister {
   /** Those that reported longest ago come first. */
   private readonly groups = new Map<string, EvidenceWindow>();
   private readonly devices = new Map<string, EvidenceWindow>();
+  private readonly journals = new Map<string, EvidenceJournal>();
   private readonly groupOptions: EvidenceWindowOptions;
   private readonly deviceOptions: EvidenceWindowOptions;
   private nowMs = 0;
@@ -38,18 +51,31 @@ export class EvidenceRegister {
     };
   }
 
-  /**
-   * Takes in a report that has not been counted before.
-   * @param storedAtMs when the NATS server took it in, since 1970
-   */
-  add({ group, device, state, evidence }: Report, storedAtMs: number): void {
+  /** Takes in a report that has not been counted before. */
+  add({ group, device, state, evidence }: Report, { storedAtMs, sequence }: StoredAt): void {
     this.nowMs = Math.max(this.nowMs, storedAtMs);
     if (evidence.length === 0) return;
     const windows = [
-      this.windowOf(this.groups, group, this.groupOptions),
-      this.windowOf(this.devices, keyOf(group, device), this.deviceOptions),
+      this.newest(this.groups, group, () => new EvidenceWindow(this.groupOptions)),
+      this.newest(this.devices, keyOf(group, device), () => new EvidenceWindow(this.deviceOptions)),
     ];
     for (const window of windows) window.add(state.bundleDigest, evidence, storedAtMs);
+    const journal = this.newest(this.journals, group, () => new EvidenceJournal());
+    const chunks = Math.max(leastChunks, Math.floor(maxChunks / this.journals.size));
+    journal.add(sequence, state.bundleDigest, evidence, chunks);
+  }
+
+  /**
+   * What a group's reports say that came after a place in the stream, for who takes each of them into account once.
+   * @param sequence the `upTo` of the last time; 0: from the first report that is known
+   */
+  since(group: string, sequence: number): NewEvidence {
+    return this.journals.get(group)?.since(sequence) ?? { bundles: [], upTo: sequence };
+  }
+
+  /** Nobody will ask {@link since} for what came up to this place any more. */
+  forget(group: string, upTo: number): void {
+    this.journals.get(group)?.forget(upTo);
   }
 
   /**
@@ -66,17 +92,14 @@ export class EvidenceRegister {
     return window?.counts(this.nowMs) ?? { bundles: [], windowMs: 0 };
   }
 
-  private windowOf(
-    windows: Map<string, EvidenceWindow>,
-    key: string,
-    options: EvidenceWindowOptions,
-  ): EvidenceWindow {
-    const window = windows.get(key) ?? new EvidenceWindow(options);
-    windows.delete(key);
-    windows.set(key, window);
-    const [oldest] = windows.keys();
-    if (windows.size > this.options.maxDevices && oldest !== undefined) windows.delete(oldest);
-    return window;
+  /** Makes it where it is not there, and has what was silent longest go where there are too many. */
+  private newest<T>(known: Map<string, T>, key: string, make: () => T): T {
+    const found = known.get(key) ?? make();
+    known.delete(key);
+    known.set(key, found);
+    const [oldest] = known.keys();
+    if (known.size > this.options.maxDevices && oldest !== undefined) known.delete(oldest);
+    return found;
   }
 }
 

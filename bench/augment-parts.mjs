@@ -1,13 +1,14 @@
 #!/usr/bin/env node
 // What each part of the default recipe contributes: `npm run build && node bench/augment-parts.mjs --models DIR --cifar10 DIR
-// [--fashion-mnist DIR] [--model NAME] [--epochs N] [--keep DIR]`. One training for each row, with one thing changed.
+// [--fashion-mnist DIR] [--model NAME] [--epochs N] [--pictures N] [--keep DIR]`. One training for each row, with one thing changed.
 // DIRs as for bench/augment.mjs. Prints Markdown.
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { trainingOptions } from '@offramp/augment';
-import { exitCosts } from '@offramp/shared';
+import { exitCosts, subsetOf } from '@offramp/shared';
 import { z } from 'zod';
+import { seededPermutation } from '../augment/dist/random.js';
 import {
   backbonesOn,
   costAt,
@@ -25,7 +26,8 @@ const { values: flags } = parseArgs({
     cifar10: { type: 'string' },
     'fashion-mnist': { type: 'string' },
     model: { type: 'string', default: 'cifar10-resnet20' },
-    epochs: { type: 'string', default: '2' },
+    epochs: { type: 'string', default: '3' },
+    pictures: { type: 'string', default: '16000' },
     keep: { type: 'string' },
   },
 });
@@ -45,7 +47,6 @@ const parts = [
   ['reuse none', { reuse: 'none' }],
   ['reuse geometric', { reuse: 'geometric' }],
   ['no distillation', { distillation: 0 }],
-  ['distillation alone', { distillation: 1 }],
   ['weighted towards who arrives (reach floor 0.3)', { reachFloor: 0.3 }],
   ['confidence heads trained jointly, on training pictures', { confidence: 'joint' }],
   ["PTEENet's loss, sum form", { confidence: 'joint', loss: 'sum' }],
@@ -57,7 +58,11 @@ const agreements = [0.99, 0.98, 0.95, 0.9];
 const where = { cifar10: flags.cifar10, fashionMnist: flags['fashion-mnist'] };
 const backbone = backbonesOn(where).find(({ name }) => name === flags.model);
 if (!backbone) throw new Error(`--model: expected a backbone whose data are given, found ${flags.model}`);
-const data = await dataFor(backbone, 8);
+const all = await dataFor(backbone, 8);
+const some = [...seededPermutation(all.pictures.size, 0)]
+  .slice(0, Number(flags.pictures))
+  .sort((a, b) => a - b);
+const data = { ...all, pictures: subsetOf(all.pictures, some) };
 let cutPoints;
 console.log(`# What each part of the recipe contributes
 

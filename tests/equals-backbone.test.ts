@@ -77,6 +77,7 @@ async function answersOfAgent(deviceStages: number, shard: string) {
       source: picturesPath,
       shard,
       deviceStages,
+      activationCodec: 'lossless',
       cloud: worker.address,
       nats: 'none',
       // The point is what is answered, however busy the machine is.

@@ -44,6 +44,7 @@ test('wherever the device stops, a run answers what the whole cascade does', asy
       deviceStages,
       limit: count,
       offloadTimeoutMs: 60_000,
+      activationCodec: 'lossless',
     });
     await agent.done;
     expect(idsOf(agent.answers)).toEqual(numbersTo(count));

@@ -74,6 +74,12 @@ export const agentConfig = defineConfig('agent', {
     .min(1)
     .default(500)
     .describe('How long a sample waits for the worker before a local exit answers, in milliseconds'),
+  activationCodec: z
+    .enum(['bundle', 'lossless'])
+    .default('bundle')
+    .describe(
+      'How activations are written for the worker: as the bundle says, which may cost up to 0.1 point of agreement, or without loss',
+    ),
   sendInput: z
     .boolean()
     .default(false)

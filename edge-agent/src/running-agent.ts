@@ -172,7 +172,12 @@ export class RunningAgent implements Agent {
         this.bus?.start().then(() => (this.bus?.state === 'up' ? this.watcher?.firstRead() : undefined)),
       ]);
       this.pool = await pool;
-      const writer = new SampleWriter(bundle.manifest, deviceStages, config.sendInput && link !== null);
+      const writer = new SampleWriter(
+        bundle.manifest,
+        deviceStages,
+        config.sendInput && link !== null,
+        config.activationCodec === 'lossless',
+      );
       const cascade = this.pool;
       const auditor = new Auditor({
         ...{ bundle, deviceStages, cascade, link, writer, clock },

@@ -24,13 +24,15 @@ export class SampleWriter {
   /**
    * @param deviceStages stages that the device runs, fewer than there are
    * @param sendsInput whether the input may be sent
+   * @param lossless whether activations may lose nothing, whatever the bundle says
    */
   constructor(
     private readonly manifest: Manifest,
     private readonly deviceStages: number,
     readonly sendsInput: boolean,
+    lossless = false,
   ) {
-    this.preferred = preferredCodecs(manifest, deviceStages);
+    this.preferred = preferredCodecs(manifest, deviceStages, lossless);
   }
 
   /**

@@ -41,6 +41,12 @@ test('the one that the bundle names comes first, then the same without deflate, 
   expect(describeChoices(manifest, 2)).toEqual([['float32', undefined]]);
 });
 
+test('nothing is lost where nothing may be', () => {
+  const manifest = manifestWith(([first]) => Object.assign(first as object, { codec }));
+  const names = preferredCodecs(manifest, 1, true).map(({ codec: { name } }) => name);
+  expect(names).toEqual(['float32+deflate', 'float32']);
+});
+
 test('what lies beyond the activation itself is told apart', () => {
   const reusing = manifestWith(([, second]) => {
     if (second?.branch) second.branch.reuse = true;

@@ -24,8 +24,12 @@ export function codecNamed(name: ActivationEncoding): ActivationCodec {
  * How a device that stops before a stage writes that stage's input, the best way first: as the manifest says, then
  * those that a worker may take instead and that lose no more. The last one is float32, which every worker takes.
  * @param stage the first one that the device does not run
+ * @param lossless whether nothing may be lost, whatever the manifest says
  */
-export function preferredCodecs(manifest: Manifest, stage: number): CodecChoice[] {
+export function preferredCodecs(manifest: Manifest, stage: number, lossless = false): CodecChoice[] {
+  if (lossless) {
+    return [codecNamed('float32+deflate'), float32].map((codec) => ({ codec, quantiser: {} }));
+  }
   const chosen = manifest.stages[stage - 1]?.codec;
   if (!chosen) return [{ codec: float32, quantiser: {} }];
   const carried = { carriedRows: carriedRows(manifest, stage) };

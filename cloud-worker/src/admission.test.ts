@@ -63,6 +63,27 @@ test('a sender that had more than its share gets nothing new until it has less',
   expect(Math.abs(early.inFlight - late.inFlight)).toBeLessThan(10);
 });
 
+test('takes audits only while few places are taken, and lets them disturb nobody', () => {
+  const admission = new Admission(16, measured(100));
+  const audits = new Sender();
+  const audit = (): OfframpError | null => {
+    try {
+      admission.enterAudit(audits, forEver, 0);
+      return null;
+    } catch (error) {
+      return error as OfframpError;
+    }
+  };
+  for (let i = 0; i < 50; i++) passThrough(admission);
+  expect(audit()).toBeNull();
+  expect(refusal(admission)).toBeNull();
+  const first = audit();
+  expect(first).toMatchObject({ code: 'OVERLOADED', message: expect.stringContaining('fewer than 2') });
+  for (let i = 0; i < 100; i++) audit();
+  expect(audit()?.retryAfterMs).toBe(first?.retryAfterMs);
+  expect(refusal(admission)).toBeNull();
+});
+
 test('tells to come back later the longer samples take, within bounds', () => {
   const retryAfterMs = (sampleMs: number) => {
     const admission = new Admission(1, measured(sampleMs));

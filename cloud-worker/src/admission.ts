@@ -16,6 +16,9 @@ const greed = 4;
 const answersPerRefusal = 4;
 const longestStretch = 32;
 
+/** Share of the places up to which audits are taken. Beyond, somebody waits for what the worker does. */
+const auditShare = 1 / 8;
+
 /** Bounds how many samples are on the worker at once, and tells those it refuses when to come back. */
 export class Admission {
   private taken = 0;
@@ -61,6 +64,23 @@ export class Admission {
     if (sender.inFlight++ === 0) this.senders++;
   }
 
+  /**
+   * Takes a place for an audit, for whose answer nobody waits. One that finds too many places taken makes no pause longer.
+   * @param audits the sender of all audits
+   * @throws OfframpError `OVERLOADED` while more than a few places are taken, and as {@link enter}
+   */
+  enterAudit(audits: Sender, patienceMs: number, nowMs: number): void {
+    const most = Math.ceil(this.places * auditShare);
+    if (this.taken >= most) {
+      throw new OfframpError(
+        'OVERLOADED',
+        `audits are taken while fewer than ${most} samples are here; there are ${this.taken}`,
+        { retryAfterMs: this.retryAfterMs(nowMs) },
+      );
+    }
+    this.enter(audits, patienceMs, nowMs);
+  }
+
   leave(sender: Sender): void {
     this.taken--;
     this.left++;
@@ -86,11 +106,14 @@ export class Admission {
   }
 
   private overloaded(message: string, nowMs: number): OfframpError {
-    const halfMs = (this.taken / 2) * (this.rate.perSampleMs(nowMs) ?? assumedSampleMs);
     this.refused++;
+    return new OfframpError('OVERLOADED', message, { retryAfterMs: this.retryAfterMs(nowMs) });
+  }
+
+  private retryAfterMs(nowMs: number): number {
+    const halfMs = (this.taken / 2) * (this.rate.perSampleMs(nowMs) ?? assumedSampleMs);
     const refusalsPerAnswer = this.refused / Math.max(1, this.left);
     const stretch = Math.min(longestStretch, Math.max(1, answersPerRefusal * refusalsPerAnswer));
-    const retryAfterMs = Math.round(Math.min(longestRetryMs, Math.max(shortestRetryMs, halfMs * stretch)));
-    return new OfframpError('OVERLOADED', message, { retryAfterMs });
+    return Math.round(Math.min(longestRetryMs, Math.max(shortestRetryMs, halfMs * stretch)));
   }
 }

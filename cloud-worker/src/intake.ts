@@ -9,7 +9,7 @@ import {
 } from '@offramp/shared';
 import type { Admission } from './admission.js';
 import type { BundleShelf } from './bundle-shelf.js';
-import type { Sender } from './fair-clock.js';
+import { Sender } from './fair-clock.js';
 import { PendingSample, type SampleOutcome } from './pending-sample.js';
 import { statusCodeOf, toOfframpError } from './refusal.js';
 import type { ServiceRate } from './service-rate.js';
@@ -30,12 +30,16 @@ export interface Submission {
   thresholds: readonly number[] | null;
   /** For how long somebody waits, in milliseconds from now; `Infinity` for ever. */
   patienceMs: number;
+  /** Whether nobody waits for the answer. Default false. */
+  audit?: boolean;
 }
 
 /** Checks what comes in, admits it, and hands it to its bundle. */
 export class Intake {
   private readonly pending = new Set<PendingSample>();
   private draining = false;
+  /** Audits have turns of their own, so that they take none from the samples of who sent them. */
+  private readonly audits = new Sender();
 
   constructor(
     private readonly bundles: BundleShelf,
@@ -79,12 +83,14 @@ export class Intake {
 
   private admit(submission: Submission, onSettled: (outcome: SampleOutcome) => void): PendingSample {
     if (this.draining) throw stopping();
-    const { stage, tensor, patienceMs, sender } = submission;
+    const { stage, tensor, patienceMs, audit } = submission;
     const { served, shape, thresholds } = this.check(submission);
     const made = stage === 0 ? served.bundle.manifest.input : undefined;
     const input = checkTensor(`input of stage ${stage}`, shape, tensor, made);
     const arrivedMs = this.clock.now();
-    this.admission.enter(sender, patienceMs, arrivedMs);
+    const sender = audit ? this.audits : submission.sender;
+    if (audit) this.admission.enterAudit(sender, patienceMs, arrivedMs);
+    else this.admission.enter(sender, patienceMs, arrivedMs);
     const sample = new PendingSample({
       bundleDigest: served.bundle.digestBytes,
       sender,

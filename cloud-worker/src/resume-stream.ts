@@ -88,7 +88,7 @@ export class ResumeStream {
         `sample_id: expected one that is not in flight on this stream, found ${sampleId}`,
       );
     }
-    const { bundleDigest, stage, tensor, thresholds, deadlineMs, policyVersion } = request;
+    const { bundleDigest, stage, tensor, thresholds, deadlineMs, policyVersion, audit } = request;
     const sample = this.intake.submit(
       {
         sender: this.sender,
@@ -97,6 +97,7 @@ export class ResumeStream {
         tensor,
         thresholds: thresholds ?? [],
         patienceMs: deadlineMs || Number.POSITIVE_INFINITY,
+        audit: audit ?? false,
       },
       (outcome) => {
         this.inFlight.delete(sampleId);

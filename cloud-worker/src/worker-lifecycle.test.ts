@@ -74,6 +74,19 @@ describe('a full queue', () => {
     ]);
   });
 
+  test('refuses audits long before samples', async () => {
+    const worker = await startHoldingWorker({ maxQueue: 16 });
+    const stream = new TestStream(connect(worker));
+    for (const id of [1, 2]) stream.send(request(id, { audit: true }));
+    await until('two audits are in', () => worker.stats.counts().inFlight === 2);
+    const { refusal } = await stream.ask(request(3, { audit: true }));
+    expect(refusal?.code).toBe(status.RESOURCE_EXHAUSTED);
+    stream.send(request(4));
+    await until('a sample is in', () => worker.stats.counts().inFlight === 3);
+    await worker.stop();
+    expect(stream.responses.map(({ result }) => result)).toEqual(['refusal', 'answer', 'answer', 'answer']);
+  });
+
   test('under overload every sample gets exactly one response', async () => {
     const worker = await startHoldingWorker({ maxQueue: 20 });
     const streams = Array.from({ length: 3 }, () => new TestStream(connect(worker)));

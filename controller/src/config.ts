@@ -5,6 +5,10 @@ import { z } from 'zod';
 export const controllerConfig = defineConfig('controller', {
   nats: commonOptions.nats,
   logLevel: commonOptions.logLevel,
+  listen: z.string().optional().meta({
+    description: 'Where the HTTP API listens: host:port (port 0 takes a free one) or unix:/path',
+    fallback: 'no HTTP API',
+  }),
   waitForNats: z
     .boolean()
     .default(false)
@@ -39,6 +43,12 @@ export const controllerConfig = defineConfig('controller', {
     .min(0)
     .default(15_000)
     .describe('How long a device is silent at least before it is offline, in milliseconds'),
+  deviceEvidenceMs: z
+    .number()
+    .int()
+    .min(1_000)
+    .default(600_000)
+    .describe('How far back the evidence of a single device reaches, in milliseconds'),
   maxDevices: z
     .number()
     .int()

@@ -11,7 +11,7 @@ import {
 import { ManualClock, type NatsServer, startNatsServer } from '@offramp/shared/testing';
 import type { NatsConnection } from 'nats';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ControllerClient } from './api/client.js';
+import { ControllerClient, type SetPolicyOptions } from './api/client.js';
 import { controllerConfig } from './config.js';
 import { type Controller, type ControllerDependencies, startController } from './controller.js';
 import { type SampleReport, sampleReport } from './testing/sample-report.js';
@@ -447,6 +447,112 @@ describe('at start', () => {
     await expect(start({ nats: plain.url })).rejects.toMatchObject({
       code: 'JETSTREAM_UNAVAILABLE',
       hint: expect.stringContaining('nats-server -js'),
+    });
+  });
+});
+
+describe('evidence', () => {
+  const evidence = [
+    {
+      ...{ policyVersion: 2, samples: 10, left: [6, 3, 1], offloaded: 4, audited: 1, auditsChosen: 2 },
+      confidence: [
+        { firstBin: 60, counts: [10] },
+        { firstBin: 3, counts: [4] },
+      ],
+      audits: [{ agreed: { firstBin: 60, counts: [1] } }, {}],
+      auditRecords: Uint8Array.of(0, 60 + 64, 3),
+    },
+  ];
+
+  it('is what the devices of a group reported, counted once', async () => {
+    await start();
+    for (const sequence of [1, 2, 1, 2]) await publish({ sequence, evidence, latenciesMs: [5, 6] });
+    await publish({ device: 'cam-2', evidence, latenciesMs: [7] });
+    const samples = async (device?: string) =>
+      (await client.getEvidence('cameras', device)).bundles[0]?.policies[0]?.samples;
+    await expect.poll(() => samples(), eventually).toBe(30);
+    expect(await samples('cam-1')).toBe(20);
+    const { bundles, windowMs } = await client.getEvidence('cameras');
+    expect(bundles).toMatchObject([{ bundleDigest: '07'.repeat(32), branches: 2 }]);
+    const [policy] = bundles[0]?.policies ?? [];
+    expect(policy).toMatchObject({ policyVersion: 2, left: [18, 9, 3], audited: 3, auditsChosen: 6 });
+    expect(policy?.exits[0]?.histogram[60]).toBe(30);
+    expect(policy?.exits[0]?.audits.agreed[60]).toBe(3);
+    expect(policy?.records).toHaveLength(3);
+    expect(policy?.latency.count).toBe(5);
+    expect(windowMs).toBeGreaterThanOrEqual(0);
+    expect(await client.getEvidence('doors')).toEqual({ bundles: [], windowMs: 0 });
+    await expect(client.getEvidence('no group')).rejects.toEqual(withCode('CONFIG_INVALID'));
+  });
+
+  it('is shown over HTTP', async () => {
+    const controller = await start({ listen: '127.0.0.1:0' });
+    await publish({ evidence, latenciesMs: [5, 6] });
+    await expect.poll(async () => (await client.getEvidence('cameras')).bundles.length, eventually).toBe(1);
+    const get = async (path: string) => {
+      const response = await fetch(`${controller.httpAddress}${path}`);
+      return [response.status, await response.json()];
+    };
+    const shown = { policyVersion: 2, samples: 10, records: 1 };
+    // Of a single device, latencies are not kept.
+    for (const [of, samples] of [
+      ['', 2],
+      ['/devices/cam-1', 0],
+    ] as const) {
+      expect(await get(`/v1/groups/cameras${of}/evidence`)).toMatchObject([
+        200,
+        { bundles: [{ branches: 2, policies: [{ ...shown, latency: { samples } }] }] },
+      ]);
+    }
+    expect(await get('/v1/groups/doors/evidence')).toMatchObject([200, { bundles: [] }]);
+    expect(await get('/v1/groups/no%20group/evidence')).toMatchObject([
+      400,
+      { error: { code: 'CONFIG_INVALID' } },
+    ]);
+    expect(await get('/v1/nothing')).toMatchObject([404, { error: { code: 'REQUEST_INVALID' } }]);
+    expect(await get('/readyz')).toEqual([200, { status: 'ready' }]);
+    await expect(start({ listen: controller.httpAddress?.replace('http://', '') })).rejects.toEqual(
+      withCode('PORT_IN_USE'),
+    );
+  });
+});
+
+describe('audits of a policy', () => {
+  it('are set with thresholds or without, and stay as they are where nothing is said', async () => {
+    await start();
+    await expect(client.setPolicy('cameras', { auditRate: 0.01 })).rejects.toEqual(
+      withCode('POLICY_INVALID'),
+    );
+    const set = async (options: SetPolicyOptions) => (await client.setPolicy('cameras', options)).policy;
+    expect(await set({ thresholds: [0.9, 0.8] })).toMatchObject({
+      auditRate: 0,
+      maxAuditBytesPerHour: 2 ** 24,
+    });
+    expect(await set({ auditRate: 0.01 })).toMatchObject({
+      version: 2,
+      thresholds: [0.9, 0.8],
+      auditRate: 0.01,
+    });
+    expect(await set({ maxAuditBytesPerHour: 1_000 })).toMatchObject({ auditRate: 0.01 });
+    expect(await set({ thresholds: [0.7, 0.6] })).toMatchObject({
+      ...{ version: 4, thresholds: [0.7, 0.6], auditRate: 0.01, maxAuditBytesPerHour: 1_000 },
+    });
+    expect(await set({ auditRate: 0 })).toMatchObject({ thresholds: [0.7, 0.6], auditRate: 0 });
+    for (const auditRate of [-0.1, 1.1, Number.NaN]) {
+      await expect(client.setPolicy('cameras', { auditRate })).rejects.toEqual(withCode('POLICY_INVALID'));
+    }
+    const history = await client.policyHistory('cameras');
+    expect(history.map(({ auditRate }) => auditRate)).toEqual([0, 0.01, 0.01, 0.01, 0]);
+  });
+
+  it('are none in a policy of old', async () => {
+    await start();
+    const old = v1.Policy.encode({ group: 'cameras', version: 3, thresholds: [0.5] }).finish();
+    await (await bus.jetstream().views.kv(policyBucket)).put('cameras', old);
+    expect(await client.getPolicy('cameras')).toMatchObject({
+      version: 3,
+      auditRate: 0,
+      maxAuditBytesPerHour: 2 ** 24,
     });
   });
 });

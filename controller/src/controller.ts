@@ -13,6 +13,8 @@ import {
 import { Events, type NatsConnection } from 'nats';
 import { Endpoints } from './api/endpoints.js';
 import type { controllerConfig } from './config.js';
+import { EvidenceRegister } from './evidence/evidence-register.js';
+import type { HttpApi, HttpApiController } from './http/http-api.js';
 import { PolicyStore } from './policy/policy-store.js';
 import { type Applied, FleetRegister } from './register/fleet-register.js';
 import { readReport } from './register/report.js';
@@ -31,6 +33,8 @@ export interface Controller {
   readonly done: Promise<void>;
   /** Answers the requests it has, and disconnects. May be called more than once. */
   stop(): Promise<void>;
+  /** `http://host:port` or `unix:/path`, where the HTTP API listens; `null` without one. */
+  readonly httpAddress: string | null;
 }
 
 const stopDeadlineMs = 2_000;
@@ -38,7 +42,7 @@ const stopDeadlineMs = 2_000;
 /**
  * Starts a controller, which is ready when this resolves: it has read every report that NATS still holds,
  * and answers requests. It keeps nothing itself; another may run beside it or in its place at any time.
- * @throws OfframpError `NATS_UNAVAILABLE`, `JETSTREAM_UNAVAILABLE`
+ * @throws OfframpError `NATS_UNAVAILABLE`, `JETSTREAM_UNAVAILABLE`, `CONFIG_INVALID`, `PORT_IN_USE`, `LISTEN_FAILED`
  */
 export async function startController(
   config: ControllerConfig,
@@ -74,7 +78,12 @@ async function runOn(
   const bucket = await openPolicyBucket(bus, replicas);
   await ensureTelemetryStream(bus, retention);
   const register = new FleetRegister({ ...config, forgetAfterMs: retention.maxAgeMs });
-  const reports = new ReportCounter(register, clock, logger);
+  const evidence = new EvidenceRegister({
+    windowMs: retention.maxAgeMs,
+    deviceWindowMs: Math.min(config.deviceEvidenceMs, retention.maxAgeMs),
+    maxDevices: config.maxDevices,
+  });
+  const reports = new ReportCounter(register, evidence, clock, logger);
   const feed = new TelemetryFeed({
     bus,
     retention,
@@ -85,6 +94,7 @@ async function runOn(
   const endpoints = new Endpoints({
     bus,
     register,
+    evidence,
     policies: new PolicyStore(bus, bucket),
     clock,
     logger,
@@ -99,6 +109,7 @@ async function runOn(
   watchConnection(bus, logger, onReconnect);
   await feed.start();
   await endpoints.start();
+  const http = await listen(config, { evidence, ready: () => !bus.isClosed() }, logger);
   logger.info(
     { nats: bus.getServer(), devices: register.size, ...reports.counts },
     'the controller is ready',
@@ -108,7 +119,7 @@ async function runOn(
   const stop = async () => {
     // Without a server there is nobody to wait for.
     const deadline = setTimeout(() => bus.close(), stopDeadlineMs);
-    const drained = Promise.all([endpoints.stop(), feed.stop()]).then(() => bus.drain());
+    const drained = Promise.all([endpoints.stop(), feed.stop(), http?.close()]).then(() => bus.drain());
     await Promise.race([bus.closed(), drained.catch(() => undefined)]);
     clearTimeout(deadline);
     await bus.close(); // A drain that the loss of the server cuts short does not close.
@@ -117,7 +128,7 @@ async function runOn(
   };
   const done = bus.closed().then(async (error) => {
     if (stopped) return;
-    await feed.stop();
+    await Promise.all([feed.stop(), http?.close()]);
     throw new OfframpError(
       'NATS_UNAVAILABLE',
       `the NATS server ended the connection: ${error ? error.message : 'no reason given'}`,
@@ -125,11 +136,22 @@ async function runOn(
   });
   return {
     done,
+    httpAddress: http?.address ?? null,
     stop: () => {
       stopped ??= stop();
       return stopped;
     },
   };
+}
+
+async function listen(
+  config: ControllerConfig,
+  controller: HttpApiController,
+  logger: Logger,
+): Promise<HttpApi | null> {
+  if (config.listen === undefined) return null;
+  const { startHttpApi } = await import('./http/http-api.js');
+  return startHttpApi(config.listen, controller, logger);
 }
 
 /** Reports into the register, and what became of them. */
@@ -144,13 +166,16 @@ class ReportCounter {
 
   constructor(
     private readonly register: FleetRegister,
+    private readonly evidence: EvidenceRegister,
     private readonly clock: Clock,
     private readonly logger: Logger,
   ) {}
 
-  take({ subject, data, seenAtMs }: TelemetryMessage): void {
+  take({ subject, data, seenAtMs, ...stored }: TelemetryMessage): void {
     try {
-      const applied = this.register.apply(readReport(subject, data), seenAtMs, this.clock.now());
+      const report = readReport(subject, data);
+      const applied = this.register.apply(report, seenAtMs, this.clock.now());
+      if (applied === 'counted') this.evidence.add(report, stored);
       const warning = {
         counted: null,
         repeated: null,

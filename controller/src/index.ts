@@ -1,6 +1,10 @@
 export * from './api/client.js';
 export * from './config.js';
 export * from './controller.js';
+export type { NewEvidence } from './evidence/evidence-journal.js';
+export * from './evidence/evidence-json.js';
+export * from './evidence/evidence-register.js';
+export * from './evidence/window-evidence.js';
 export type { PolicyView } from './policy/policy-store.js';
 export type { DeviceView, FleetSummary } from './register/fleet-register.js';
 export type { DeviceState } from './register/report.js';

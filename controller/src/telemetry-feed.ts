@@ -23,6 +23,10 @@ export interface TelemetryMessage {
   data: Uint8Array;
   /** When the NATS server took it in, in milliseconds of the controller's clock. */
   seenAtMs: number;
+  /** The same by the server's clock, in milliseconds since 1970: as often as it is read, by whomever. */
+  storedAtMs: number;
+  /** Its number in the stream. */
+  sequence: number;
 }
 
 export interface TelemetryFeedOptions {
@@ -118,7 +122,8 @@ export class TelemetryFeed {
       this.nextSequence = streamSequence + 1;
       const live = streamSequence > storedUpTo;
       const seenAtMs = live ? clock.now() : Math.min(clock.now(), timestampNanos / 1e6 + clockOffsetMs);
-      take({ subject: message.subject, data: message.data, seenAtMs });
+      const { subject, data } = message;
+      take({ subject, data, seenAtMs, storedAtMs: timestampNanos / 1e6, sequence: streamSequence });
       if (pending === 0) caughtUp();
     };
     const bound = await bus.jetstream().consumers.get(telemetryStream, consumer.name);

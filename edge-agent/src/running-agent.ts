@@ -11,6 +11,7 @@ import {
 } from '@offramp/shared';
 import type { Agent, AgentConfig } from './agent.js';
 import type { SampleResult } from './answer.js';
+import { Auditor } from './audit/auditor.js';
 import { BusLink } from './bus/bus-link.js';
 import type { HttpApi } from './http/http-api.js';
 import { GrpcTransport } from './offload/grpc-transport.js';
@@ -49,6 +50,8 @@ const connectTimeoutMs = 2_000;
 const greetingTimeoutMs = 1_000;
 const reconnectFirstMs = 100;
 const unservedPauseMs = 30_000;
+/** Nobody waits for an audit; it is only that it holds its tensors for so long. */
+const auditTimeoutMs = 10_000;
 /** Share of the places that a source leaves to the HTTP API, where there is one. */
 const reservedShare = 0.25;
 const policyRefreshMs = 30_000;
@@ -70,6 +73,7 @@ export class RunningAgent implements Agent {
   private readonly totals: WindowCounts;
   private pool: CascadePool | null = null;
   private pipeline: Pipeline | null = null;
+  private auditor: Auditor | null = null;
   private writer: AnswerWriter | null = null;
   private http: HttpApi | null = null;
   private failure: OfframpError | null = null;
@@ -174,7 +178,17 @@ export class RunningAgent implements Agent {
         config.sendInput && link !== null,
         config.activationCodec === 'lossless',
       );
-      this.pipeline = new Pipeline({ bundle, deviceStages, cascade: this.pool, policy, link, writer, clock });
+      const cascade = this.pool;
+      const auditor = new Auditor({
+        ...{ bundle, deviceStages, cascade, link, writer, clock },
+        random: this.parts.random,
+        onEvent: (event) => {
+          this.totals.countAudit(event);
+          this.reporter?.countAudit(event);
+        },
+      });
+      this.auditor = auditor;
+      this.pipeline = new Pipeline({ bundle, deviceStages, cascade, policy, link, writer, auditor, clock });
       await within(outside, startupWaitMs, clock);
       if (config.listen !== undefined) this.http = await this.listen(config.listen);
     } catch (error) {
@@ -270,7 +284,7 @@ export class RunningAgent implements Agent {
     const offer = this.policy.offer(bytes);
     const { current, error } = this.policy;
     if (offer === 'applied') {
-      this.parts.logger.info({ version: current.version, thresholds: current.thresholds }, 'policy applied');
+      this.parts.logger.info({ ...current }, 'policy applied');
     } else if (offer === 'rejected' && error?.message !== errorBefore) {
       this.parts.logger.error(
         { code: error?.code, reason: error?.message, keeping: current.version },
@@ -297,6 +311,7 @@ export class RunningAgent implements Agent {
     this.enter('draining');
     source?.stop();
     slots.close();
+    this.auditor?.stop();
     if (!(await within(slots.idle(), config.drainMs, clock))) {
       logger.warn({ inFlight: slots.inFlight }, 'stopping: local exits answer what is still in flight');
       this.pipeline?.hurry();
@@ -347,6 +362,7 @@ function createLink({ config, bundle, deviceStages, clock, random, logger }: Age
     {
       maxInFlight: config.maxOffloadsInFlight,
       timeoutMs: config.offloadTimeoutMs,
+      auditTimeoutMs,
       reconnectFirstMs,
       reconnectMaxMs: config.reconnectMaxMs,
       unservedPauseMs,

@@ -1,7 +1,7 @@
 import { type Bundle, CloudLink, type DeviceStateMessage, Lifecycle, offrampVersion } from '@offramp/shared';
 import type { BusLink } from './bus/bus-link.js';
 import type { LinkCounters, LinkState, OffloadLink } from './offload/offload-link.js';
-import type { PolicyHolder } from './policy/policy-holder.js';
+import type { ActivePolicy, PolicyHolder } from './policy/policy-holder.js';
 import { type Summary, summarise } from './summary.js';
 import type { TelemetryReporter } from './telemetry/reporter.js';
 import type { WindowCounts } from './telemetry/window-counts.js';
@@ -24,7 +24,7 @@ export interface AgentStatus {
   bundle: { name: string; digest: string; branches: number; stages: number };
   /** Stages that the device runs. */
   deviceStages: number;
-  policy: { version: number; thresholds: readonly number[]; error: string | null };
+  policy: ActivePolicy & { error: string | null };
   /** `null` where the device has nowhere to offload to. */
   cloud: { address: string; state: LinkState; sent: number; queued: number; counters: LinkCounters } | null;
   /** `null` where the agent stands alone. */
@@ -94,6 +94,8 @@ export function deviceState(status: AgentStatus, bundle: Bundle): DeviceStateMes
     thresholds: [...status.policy.thresholds],
     cloudLink: cloudLink(status),
     policyError: status.policy.error ?? '',
+    auditRate: status.policy.auditRate,
+    maxAuditBytesPerHour: status.policy.maxAuditBytesPerHour,
   };
 }
 

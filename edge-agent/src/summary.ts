@@ -19,6 +19,8 @@ export interface Summary {
   offloadBytes: number;
   /** The same by encoding; `uint8` and `uint8+deflate` are inputs, the others activations. */
   encodings: Readonly<Record<string, { samples: number; bytes: number }>>;
+  /** Early answers that were run on to the final exit, those of them that it agreed with, and those that could not be. */
+  audits: { ended: number; agreed: number; dropped: number; bytes: number };
 }
 
 export function summarise(counts: WindowCounts): Summary {
@@ -37,6 +39,12 @@ export function summarise(counts: WindowCounts): Summary {
     encodings: Object.fromEntries(
       [...counts.encodings].map(([encoding, sent]) => [encodingName(encoding), { ...sent }]),
     ),
+    audits: {
+      ended: counts.audited,
+      agreed: counts.auditsAgreed,
+      dropped: counts.auditsDropped,
+      bytes: counts.auditBytes,
+    },
   };
 }
 

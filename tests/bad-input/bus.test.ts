@@ -19,6 +19,7 @@ const fleetCommands = [
   ['policy', 'get', 'cameras'],
   ['policy', 'set', 'cameras', '--threshold', '0.9'],
   ['policy', 'history', 'cameras'],
+  ['evidence', 'cameras'],
 ].map((command) => ['fleet', ...command]);
 
 describe('without a NATS server', () => {

@@ -11,7 +11,8 @@ export function controllerCommand(): Command {
     controllerConfig,
     async (config) => {
       const controller = await startController(config, createLogger('controller', config.logLevel));
-      console.log(`controller ready on ${config.nats}`);
+      const http = controller.httpAddress ? `, HTTP API at ${controller.httpAddress}` : '';
+      console.log(`controller ready on ${config.nats}${http}`);
       await runService(controller);
     },
   );

@@ -8,7 +8,7 @@ describe('renderDevices', () => {
   it('shows who is there, with what', () => {
     const lines = renderDevices(
       sampleFleet(
-        sampleDevice(),
+        sampleDevice({ state: { auditRate: 0.01 } }),
         sampleDevice({
           device: 'cam-2',
           newestPolicyVersion: 4,
@@ -19,11 +19,11 @@ describe('renderDevices', () => {
       ),
     );
     expect(lines).toEqual([
-      'DEVICE  GROUP    STATUS   BUNDLE              STAGES  POLICY  CLOUD      LAST SEEN',
-      'cam-1   cameras  online   abcdef000000 shoes     2/3       3  connected      0.4 s',
-      'cam-2   cameras  online   abcdef000000 shoes     2/3     3→4  down           0.4 s',
-      'cam-3   cameras  offline  abcdef000000 shoes     2/3       3  –             12 min',
-      'cam-4   cameras  stopped  abcdef000000 shoes     2/3       3  –              0.4 s',
+      'DEVICE  GROUP    STATUS   BUNDLE              STAGES  POLICY  AUDIT  CLOUD      LAST SEEN',
+      'cam-1   cameras  online   abcdef000000 shoes     2/3       3    1 %  connected      0.4 s',
+      'cam-2   cameras  online   abcdef000000 shoes     2/3     3→4      –  down           0.4 s',
+      'cam-3   cameras  offline  abcdef000000 shoes     2/3       3      –  –             12 min',
+      'cam-4   cameras  stopped  abcdef000000 shoes     2/3       3      –  –              0.4 s',
     ]);
   });
 

@@ -4,7 +4,7 @@ import stringWidth from 'string-width';
 import { type Painter, painter } from '../painter.js';
 import { type Column, formatTable } from '../table.js';
 import { formatPolicy } from './render-fleet.js';
-import { clip, formatDuration, printable } from './text.js';
+import { clip, formatAuditRate, formatDuration, printable } from './text.js';
 
 const columns: Column[] = [
   { head: 'DEVICE' },
@@ -13,10 +13,11 @@ const columns: Column[] = [
   { head: 'BUNDLE' },
   { head: 'STAGES', align: 'right' },
   { head: 'POLICY', align: 'right' },
+  { head: 'AUDIT', align: 'right' },
   { head: 'CLOUD' },
   { head: 'LAST SEEN', align: 'right' },
 ];
-const widthOfTheRest = 8 + 6 + 8 + 9 + 10 + 7 * 2;
+const widthOfTheRest = 8 + 6 + 8 + 6 + 9 + 10 + 8 * 2;
 const digestWidth = 13;
 
 /**
@@ -41,6 +42,7 @@ export function renderDevices(fleet: Fleet, options: { width?: number; styled?: 
       `${shortDigest(state.bundleDigest)} ${clip(printable(state.bundleName), bundleWidth as number)}`,
       `${state.deviceStages}/${state.branches + 1}`,
       formatPolicy(device, paint),
+      formatAuditRate(state.auditRate),
       formatCloud(device, paint),
       formatDuration(device.lastSeenMsAgo),
     ];

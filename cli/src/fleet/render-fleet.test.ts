@@ -28,6 +28,17 @@ describe('renderFleet', () => {
     ]);
   });
 
+  it('shows what is audited, and what came of it, where there is room', () => {
+    const total = readWindow({ samples: 1_000, exits: [700, 200, 100], audited: 200, auditsAgreed: 197 });
+    const fleet = sampleFleet(sampleDevice({ total, state: { auditRate: 0.01 } }), sampleDevice());
+    const lines = renderFleet(fleet, { width: 120 });
+    expect(lines[2]).toMatch(/ POLICY {2}AUDIT {2}AGREED$/);
+    expect(lines[3]).toMatch(/ 3 {4}1 % {2}98\.5 %$/);
+    expect(lines[4]).toMatch(/ 3 {6}– {7}–$/);
+    expect(lines[5]).toMatch(/ {2}98\.5 %$/);
+    expect(renderFleet(fleet).join()).not.toContain('AUDIT');
+  });
+
   it('does not take an offline device’s latest window for news', () => {
     const [, , , row, all] = renderFleet(sampleFleet(sampleDevice({ online: false })));
     expect(row).toBe('○ cam-1        –            –        –         –    95.0 %     3.2      41       3');
@@ -47,15 +58,19 @@ describe('renderFleet', () => {
     expect(renderFleet(fleet).join('\n')).toMatch(/^2 groups: 2 of 2 .*● cameras\/cam-1 .*● doors\/cam-1 /s);
   });
 
-  it.each([80, 100, 132])('keeps within %d columns, whatever the names and the number of exits', (width) => {
-    for (const exits of [1, 2, 4, 8, 30]) {
-      const fleet = sampleFleet(
-        sampleDevice({ device: 'd'.repeat(64), group: 'g'.repeat(64), ...many(exits) }),
-        sampleDevice({ device: 'short', ...many(exits) }),
-      );
-      for (const line of renderFleet(fleet, { width })) expect(stringWidth(line)).toBeLessThanOrEqual(width);
-    }
-  });
+  it.each([80, 100, 110, 132])(
+    'keeps within %d columns, whatever the names and the number of exits',
+    (width) => {
+      for (const exits of [1, 2, 4, 8, 30]) {
+        const fleet = sampleFleet(
+          sampleDevice({ device: 'd'.repeat(64), group: 'g'.repeat(64), ...many(exits) }),
+          sampleDevice({ device: 'short', ...many(exits) }),
+        );
+        for (const line of renderFleet(fleet, { width }))
+          expect(stringWidth(line)).toBeLessThanOrEqual(width);
+      }
+    },
+  );
 
   it('sums up deep branches where there is no room for each', () => {
     const exits = [40, 20, 10, 5, 5, 5, 5, 5, 2, 1, 1, 1];

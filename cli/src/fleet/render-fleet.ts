@@ -1,7 +1,7 @@
 import { addWindow, type Fleet, type ListedDevice, readWindow, type WindowCounts } from '@offramp/controller';
 import { type Painter, painter } from '../painter.js';
 import { type Column, formatTable } from '../table.js';
-import { clip, formatMs, formatRate, formatShare } from './text.js';
+import { clip, formatAuditRate, formatMs, formatRate, formatShare } from './text.js';
 
 export interface RenderFleetOptions {
   /** Columns that a line may take. Default 100. */
@@ -21,6 +21,7 @@ interface Row {
   latencyP50Ms: number;
   latencyP99Ms: number;
   policy: string;
+  audit: string;
 }
 
 const columns: Column[] = [
@@ -33,11 +34,16 @@ const columns: Column[] = [
   { head: 'P50 MS', align: 'right' },
   { head: 'P99 MS', align: 'right' },
   { head: 'POLICY', align: 'right' },
+  { head: 'AUDIT', align: 'right' },
+  { head: 'AGREED', align: 'right' },
 ];
-/** The median is left out where there is little room. */
+/** The median, and what audits say, are left out where there is little room. */
 const medianColumn = 6;
 const minWidthWithMedian = 90;
 const medianWidth = 6 + 2;
+const firstAuditColumn = 9;
+const minWidthWithAudits = 110;
+const auditsWidth = 6 + 7 + 2 * 2;
 const widthBesideDeviceAndExits = 7 + 7 + 8 + 8 + 6 + 7 + 7 * 2;
 const minDeviceWidth = 10;
 const minExitsWidth = 7;
@@ -59,7 +65,9 @@ export function renderFleet(fleet: Fleet, options: RenderFleetOptions = {}): str
   const oneGroup = devices.every(({ group }) => group === devices[0]?.group);
   const whole = sumOf(fleet);
   const withMedian = width >= minWidthWithMedian;
-  const room = width - widthBesideDeviceAndExits - (withMedian ? medianWidth : 0);
+  const withAudits = width >= minWidthWithAudits;
+  const room =
+    width - widthBesideDeviceAndExits - (withMedian ? medianWidth : 0) - (withAudits ? auditsWidth : 0);
   const widthOfAllExits = whole.total.exits.length * exitWidth - 1;
   const exitsWidth = Math.max(minExitsWidth, Math.min(widthOfAllExits, room - minDeviceWidth));
   const deviceWidth = Math.max(minDeviceWidth, room - exitsWidth);
@@ -74,7 +82,8 @@ export function renderFleet(fleet: Fleet, options: RenderFleetOptions = {}): str
     ? `group ${devices[0]?.group}`
     : `${new Set(devices.map((d) => d.group)).size} groups`;
   const left = devices.length - shown.length;
-  const kept = <T>(row: readonly T[]) => row.filter((_, i) => withMedian || i !== medianColumn);
+  const kept = <T>(row: readonly T[]) =>
+    row.filter((_, i) => (withMedian || i !== medianColumn) && (withAudits || i < firstAuditColumn));
   return [
     `${group}: ${summary.online} of ${counted} online`,
     '',
@@ -82,7 +91,10 @@ export function renderFleet(fleet: Fleet, options: RenderFleetOptions = {}): str
     ...(left > 0 ? [paint('dim', `… and ${left} more, counted in the last row`)] : []),
     '',
     paint('dim', 'latest window: rate, exits (the final one last), offload, degraded'),
-    paint('dim', 'since start: accuracy, latency'),
+    paint(
+      'dim',
+      withAudits ? 'since start: accuracy, latency, agreed audits' : 'since start: accuracy, latency',
+    ),
   ];
 }
 
@@ -105,6 +117,7 @@ function rowOf(device: ListedDevice, paint: Painter): Row {
     latencyP50Ms,
     latencyP99Ms,
     policy: formatPolicy(device, paint),
+    audit: formatAuditRate(device.state.auditRate),
   };
 }
 
@@ -117,7 +130,7 @@ function sumOf({ devices, summary }: Fleet): Row {
     addWindow(sum.total, row.total);
   }
   const { latencyP50Ms, latencyP99Ms } = summary;
-  return { ...sum, latencyP50Ms, latencyP99Ms, policy: '' };
+  return { ...sum, latencyP50Ms, latencyP99Ms, policy: '', audit: '' };
 }
 
 function cells(row: Row, exitsWidth: number, paint: Painter): string[] {
@@ -132,6 +145,8 @@ function cells(row: Row, exitsWidth: number, paint: Painter): string[] {
     formatMs(row.latencyP50Ms),
     formatMs(row.latencyP99Ms),
     row.policy,
+    row.audit,
+    formatShare(total.auditsAgreed, total.audited),
   ];
 }
 

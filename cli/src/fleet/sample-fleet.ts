@@ -21,6 +21,8 @@ export function sampleDevice({ state, ...rest }: Sample = {}): ListedDevice {
       thresholds: [0.9, 0.8],
       cloudLink: CloudLink.CLOUD_LINK_CONNECTED,
       policyError: '',
+      auditRate: 0,
+      maxAuditBytesPerHour: 0,
       ...state,
     },
     lastSeenMsAgo: 400,

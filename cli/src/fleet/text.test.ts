@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { clip, formatDuration, formatMs, formatRate, formatShare, printable } from './text.js';
+import {
+  clip,
+  formatAuditRate,
+  formatDuration,
+  formatMs,
+  formatRate,
+  formatShare,
+  printable,
+} from './text.js';
 
 describe('printable', () => {
   it('leaves nothing in a text that a terminal would act on', () => {
@@ -31,5 +39,12 @@ describe('numbers', () => {
     expect(formatShare(0, 7)).toBe('0.0 %');
     expect(formatShare(999, 1_000)).toBe('99.9 %');
     expect(formatShare(7, 7)).toBe('100 %');
+    expect([0, 1, 0.025, 0.01, 0.0005].map(formatAuditRate)).toEqual([
+      '–',
+      '100 %',
+      '2.5 %',
+      '1 %',
+      '0.05 %',
+    ]);
   });
 });

@@ -43,3 +43,8 @@ export function formatShare(part: number, total: number): string {
 export function formatRate(perSecond: number): string {
   return perSecond < 99.95 ? perSecond.toFixed(1) : Math.round(perSecond).toLocaleString('en-US');
 }
+
+/** Share of samples that are audited: `1 %`, `0.05 %`; `–` for none. */
+export function formatAuditRate(share: number): string {
+  return share > 0 ? `${Number((share * 100).toPrecision(2))} %` : '–';
+}

@@ -10,11 +10,13 @@ import {
   v1,
 } from '@offramp/shared';
 import type { Msg, NatsConnection } from 'nats';
-import type { PolicyView } from '../policy/policy-store.js';
+import type { WindowEvidence } from '../evidence/window-evidence.js';
+import { type PolicyView, readPolicyMessage } from '../policy/policy-store.js';
 import type { DeviceView, FleetSummary } from '../register/fleet-register.js';
 import { readDeviceState } from '../register/report.js';
 import { readWindow } from '../register/window-counts.js';
 import { shortestDecimal } from '../shortest-decimal.js';
+import { readEvidence } from './evidence-messages.js';
 import { readServiceError } from './service-error.js';
 
 /** A device, and what it should follow. */
@@ -30,8 +32,12 @@ export interface Fleet {
 }
 
 export interface SetPolicyOptions {
-  /** One per branch, or one for every branch. */
-  thresholds: readonly number[];
+  /** One per branch, or one for every branch. Default: those of the newest policy, with something else that is new. */
+  thresholds?: readonly number[];
+  /** Share of samples that devices audit, in [0, 1]. Default: as in the newest policy. */
+  auditRate?: number;
+  /** Bytes that audits of one device may send in an hour. Default: as in the newest policy. */
+  maxAuditBytesPerHour?: number;
   author?: string;
   reason?: string;
   /** The number that the newest policy must have. Default: whichever. */
@@ -93,10 +99,12 @@ export class ControllerClient {
     group: string,
     options: SetPolicyOptions,
   ): Promise<{ policy: PolicyView; onlineDevices: number }> {
-    const { thresholds, author = '', reason = '', expectedVersion = 0 } = options;
+    const { thresholds = [], author = '', reason = '', expectedVersion = 0 } = options;
     const request = v1.SetPolicyRequest.encode({
       group,
       thresholds: [...thresholds],
+      auditRate: options.auditRate ?? null,
+      maxAuditBytesPerHour: options.maxAuditBytesPerHour ?? null,
       author,
       reason,
       expectedVersion,
@@ -111,6 +119,15 @@ export class ControllerClient {
     return v1.PolicyHistoryResponse.decode(await this.request('policyHistory', request)).policies.map(
       readRecord,
     );
+  }
+
+  /**
+   * What thresholds are judged by.
+   * @param device default: the whole group
+   */
+  async getEvidence(group: string, device = ''): Promise<WindowEvidence> {
+    const request = v1.GetEvidenceRequest.encode({ group, device }).finish();
+    return readEvidence(v1.GetEvidenceResponse.decode(await this.request('getEvidence', request)));
   }
 
   private async request(endpoint: ControllerEndpoint, data: Uint8Array): Promise<Uint8Array> {
@@ -153,7 +170,11 @@ function readDevice(message: DeviceMessage): ListedDevice {
   return {
     device: message.device ?? '',
     group: message.group ?? '',
-    state: { ...state, thresholds: state.thresholds.map(shortestDecimal) },
+    state: {
+      ...state,
+      thresholds: state.thresholds.map(shortestDecimal),
+      auditRate: shortestDecimal(state.auditRate),
+    },
     lastSeenMsAgo: message.lastSeenMsAgo ?? 0,
     online: message.online ?? false,
     total: readWindow(message.total),
@@ -168,13 +189,5 @@ function readDevice(message: DeviceMessage): ListedDevice {
 }
 
 function readRecord(record: PolicyRecordMessage | null | undefined): PolicyView {
-  const policy = record?.policy;
-  return {
-    group: policy?.group ?? '',
-    version: policy?.version ?? 0,
-    thresholds: (policy?.thresholds ?? []).map(shortestDecimal),
-    author: policy?.author ?? '',
-    reason: policy?.reason ?? '',
-    setAt: new Date(record?.setAtMs ?? 0),
-  };
+  return { ...readPolicyMessage(record?.policy ?? {}), setAt: new Date(record?.setAtMs ?? 0) };
 }

@@ -1,5 +1,6 @@
 import {
   type Clock,
+  checkAuditRate,
   checkName,
   controllerEndpoints,
   controllerService,
@@ -17,14 +18,17 @@ import {
   v1,
 } from '@offramp/shared';
 import type { NatsConnection, Service, ServiceMsg } from 'nats';
+import type { EvidenceRegister } from '../evidence/evidence-register.js';
 import type { PolicyStore, PolicyView } from '../policy/policy-store.js';
 import { policyThresholds } from '../policy/thresholds.js';
 import type { DeviceView, FleetRegister } from '../register/fleet-register.js';
+import { writeEvidence } from './evidence-messages.js';
 import { respondWithError } from './service-error.js';
 
 export interface EndpointsOptions {
   bus: NatsConnection;
   register: FleetRegister;
+  evidence: EvidenceRegister;
   policies: PolicyStore;
   clock: Clock;
   logger: Logger;
@@ -48,7 +52,7 @@ export class Endpoints {
 
   /** Resolves when requests are answered. */
   async start(): Promise<void> {
-    const { bus, policies, statistics } = this.options;
+    const { bus, policies, evidence, statistics } = this.options;
     const service = await bus.services.add({
       name: controllerService,
       version: offrampVersion,
@@ -82,6 +86,12 @@ export class Endpoints {
       const { group } = request(() => v1.PolicyHistoryRequest.decode(data));
       const history = await policies.history(group);
       return v1.PolicyHistoryResponse.encode({ policies: history.map(recordOf) }).finish();
+    });
+    add(controllerEndpoints.getEvidence, async (data) => {
+      const { group, device } = request(() => v1.GetEvidenceRequest.decode(data));
+      checkName('group', group);
+      if (device) checkName('device', device);
+      return writeEvidence(evidence.counts(group, device), this.maxReplyBytes);
     });
     this.service = service;
     await bus.flush(); // So that whoever asks from now on is heard.
@@ -118,7 +128,7 @@ export class Endpoints {
   }
 
   private async listDevices(asked: ListDevicesRequest): Promise<ListDevicesResponse> {
-    const { bus, register, clock } = this.options;
+    const { register, clock } = this.options;
     const group = asked.group ?? '';
     const pageToken = asked.pageToken ?? '';
     if (group) checkName('group', group);
@@ -135,7 +145,7 @@ export class Endpoints {
     }
     const summary = pageToken ? null : register.summary(group, nowMs);
     const newest = await this.newestVersions(new Set(views.map(({ view }) => view.group)));
-    const maxBytes = (bus.info?.max_payload ?? 2 ** 20) - replyOverheadBytes;
+    const maxBytes = this.maxReplyBytes;
     const devices: DeviceMessage[] = [];
     let bytes = 0;
     let nextPageToken = '';
@@ -150,6 +160,10 @@ export class Endpoints {
       nextPageToken = key;
     }
     return { devices, nextPageToken: more ? nextPageToken : '', summary };
+  }
+
+  private get maxReplyBytes(): number {
+    return (this.options.bus.info?.max_payload ?? 2 ** 20) - replyOverheadBytes;
   }
 
   private async newestVersions(groups: ReadonlySet<string>): Promise<Map<string, number>> {
@@ -168,13 +182,18 @@ export class Endpoints {
     const author = checkText('author', asked.author ?? '', maxAuthorLength);
     const reason = checkText('reason', asked.reason ?? '', maxReasonLength);
     const branches = register.branches(group, clock.now());
-    const thresholds = policyThresholds(group, asked.thresholds ?? [], branches);
+    const auditRate = asked.auditRate ?? null;
+    const maxAuditBytesPerHour = asked.maxAuditBytesPerHour ?? null;
+    if (auditRate !== null) checkAuditRate(auditRate);
+    const keepsThresholds =
+      !asked.thresholds?.length && (auditRate !== null || maxAuditBytesPerHour !== null);
+    const thresholds = keepsThresholds ? null : policyThresholds(group, asked.thresholds ?? [], branches);
     const expectedVersion = asked.expectedVersion ?? 0;
-    const policy = await policies.set({ group, thresholds, author, reason, expectedVersion });
-    logger.info(
-      { group, version: policy.version, thresholds: policy.thresholds, author, reason },
-      'policy set',
-    );
+    const policy = await policies.set({
+      ...{ group, thresholds, auditRate, maxAuditBytesPerHour, author, reason, expectedVersion },
+    });
+    const { setAt, ...set } = policy;
+    logger.info(set, 'policy set');
     const { online } = register.summary(group, clock.now());
     return { policy: recordOf(policy), onlineDevices: online };
   }

@@ -1,4 +1,11 @@
-import { checkName, jetStreamError, OfframpError, type PolicyMessage, v1 } from '@offramp/shared';
+import {
+  checkName,
+  defaultMaxAuditBytesPerHour,
+  jetStreamError,
+  OfframpError,
+  type PolicyMessage,
+  v1,
+} from '@offramp/shared';
 import { ErrorCode, type KV, type KvEntry, type NatsConnection, NatsError } from 'nats';
 import { shortestDecimal } from '../shortest-decimal.js';
 
@@ -11,13 +18,22 @@ export interface PolicyView {
   /** Empty: nobody said. */
   author: string;
   reason: string;
+  /** Share of samples that devices audit, in [0, 1]. */
+  auditRate: number;
+  /** Bytes that audits of one device may send in an hour. */
+  maxAuditBytesPerHour: number;
   /** By the NATS server's clock. */
   setAt: Date;
 }
 
 export interface NewPolicy {
   group: string;
-  thresholds: readonly number[];
+  /** `null`: as in the newest policy. */
+  thresholds: readonly number[] | null;
+  /** `null`: as in the newest policy, or none. */
+  auditRate: number | null;
+  /** `null`: as in the newest policy, or what devices take without. */
+  maxAuditBytesPerHour: number | null;
   author: string;
   reason: string;
   /** The number that the newest policy must have; 0: whichever. */
@@ -57,10 +73,11 @@ export class PolicyStore {
 
   /**
    * Gives a group a new policy.
-   * @throws OfframpError `POLICY_CONFLICT` if the newest has not the expected number, and as {@link get}
+   * @throws OfframpError `POLICY_CONFLICT` if the newest has not the expected number, `POLICY_INVALID` if thresholds are to
+   *   stay as they are and there are none, and as {@link get}
    */
   async set(policy: NewPolicy): Promise<PolicyView> {
-    const { group, thresholds, author, reason, expectedVersion } = policy;
+    const { group, author, reason, expectedVersion } = policy;
     for (let attempt = 0; attempt < maxSetAttempts; attempt++) {
       const newest = await this.newest(group);
       if (expectedVersion !== 0 && expectedVersion !== newest.version) {
@@ -69,7 +86,7 @@ export class PolicyStore {
         });
       }
       const version = newest.version + 1;
-      const message: PolicyMessage = { group, version, thresholds: [...thresholds], author, reason };
+      const message: PolicyMessage = { group, version, ...contentOf(policy, newest.policy), author, reason };
       const revision = await this.put(group, v1.Policy.encode(message).finish(), newest.revision);
       if (revision === null) continue;
       const entry = await this.call(() => this.bucket.get(group, { revision }));
@@ -145,9 +162,39 @@ function conflictMessage(group: string, expected: number, { policy, version }: N
   return `group ${group}: expected policy ${expected} to be the newest, found ${version === 0 ? 'none' : `${version}${by}`}`;
 }
 
+/** What a new policy says, and what it keeps of the one before. */
+function contentOf(policy: NewPolicy, before: PolicyView | null): PolicyMessage {
+  const thresholds = policy.thresholds ?? before?.thresholds;
+  if (!thresholds) {
+    throw new OfframpError(
+      'POLICY_INVALID',
+      `group ${policy.group} has no policy yet, so there are no thresholds to keep`,
+      { hint: 'Give thresholds as well.' },
+    );
+  }
+  return {
+    thresholds: [...thresholds],
+    auditRate: policy.auditRate ?? before?.auditRate ?? 0,
+    maxAuditBytesPerHour:
+      policy.maxAuditBytesPerHour ?? before?.maxAuditBytesPerHour ?? defaultMaxAuditBytesPerHour,
+  };
+}
+
 function readPolicy(group: string, value: Uint8Array, setAt: Date): PolicyView {
-  const { version, thresholds, author, reason } = v1.Policy.decode(value);
-  return { group, version, thresholds: thresholds.map(shortestDecimal), author, reason, setAt };
+  return { ...readPolicyMessage(v1.Policy.decode(value)), group, setAt };
+}
+
+/** Fills in what proto3, or a policy of old, leaves out. */
+export function readPolicyMessage(message: PolicyMessage): Omit<PolicyView, 'setAt'> {
+  return {
+    group: message.group ?? '',
+    version: message.version ?? 0,
+    thresholds: (message.thresholds ?? []).map(shortestDecimal),
+    author: message.author ?? '',
+    reason: message.reason ?? '',
+    auditRate: shortestDecimal(message.auditRate ?? 0),
+    maxAuditBytesPerHour: message.maxAuditBytesPerHour ?? defaultMaxAuditBytesPerHour,
+  };
 }
 
 /** `null` for a mark of deletion, and for what is no policy of this group. */

@@ -91,17 +91,6 @@ describe('FleetRegister', () => {
     expect(views()[1]).toMatchObject({ device: 'idle', latencyP50Ms: 0, latencyP99Ms: 0 });
   });
 
-  it('leaves a device as it was when its report has a broken sketch', () => {
-    const { register, apply, only } = registerWith();
-    apply({ sequence: 1 });
-    const broken = { ...checkedReport({ sequence: 2 }), latencySketch: Buffer.from('no sketch') };
-    expect(() => register.apply(broken, 0, 0)).toThrow(
-      expect.objectContaining({ code: 'TELEMETRY_INVALID' }),
-    );
-    expect(only().total.samples).toBe(10);
-    expect(apply({ sequence: 2 })).toBe('counted');
-  });
-
   it('calls a device offline after three silent windows, or once it stopped', () => {
     const { apply, only } = registerWith();
     apply({ sequence: 1, windowMs: 1_000 }, 10_000);

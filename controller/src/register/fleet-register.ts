@@ -1,4 +1,4 @@
-import { LatencySketch, Lifecycle, messageOf, OfframpError } from '@offramp/shared';
+import { LatencySketch, Lifecycle } from '@offramp/shared';
 import type { DeviceState, Report } from './report.js';
 import { SequenceSet } from './sequence-set.js';
 import { addWindow, readWindow, type WindowCounts } from './window-counts.js';
@@ -91,10 +91,8 @@ export class FleetRegister {
   /**
    * Takes in a report. Reports may come twice and in any order.
    * @param seenAtMs when it reached the NATS server
-   * @throws OfframpError `TELEMETRY_INVALID` for a latency sketch that is none; nothing is counted then
    */
   apply(report: Report, seenAtMs: number, nowMs: number): Applied {
-    const latency = decodeSketch(report);
     const key = keyOf(report.group, report.device);
     this.forget(nowMs);
     let record = this.records.get(key);
@@ -112,7 +110,7 @@ export class FleetRegister {
     record.seenAtMs = Math.max(record.seenAtMs, seenAtMs);
     if (!record.sequences.add(report.sequence)) return 'repeated';
     addWindow(record.total, report.window);
-    if (latency) record.latency.merge(latency);
+    if (report.latency) record.latency.merge(report.latency);
     record.paceMs = Math.max(Math.min(report.windowMs, maxPaceMs), record.paceMs / 2);
     if (report.sequence > record.latestSequence) {
       record.latestSequence = report.sequence;
@@ -251,15 +249,6 @@ function newRecord(key: string, report: Report, seenAtMs: number): DeviceRecord 
     latency: LatencySketch.create(),
     seenAtMs,
   };
-}
-
-function decodeSketch({ device, latencySketch }: Report): LatencySketch | null {
-  if (latencySketch.length === 0) return null;
-  try {
-    return LatencySketch.decode(latencySketch);
-  } catch (cause) {
-    throw new OfframpError('TELEMETRY_INVALID', `${device}: latency_sketch: ${messageOf(cause)}`, { cause });
-  }
 }
 
 function quantiles(latency: LatencySketch): { latencyP50Ms: number; latencyP99Ms: number } {

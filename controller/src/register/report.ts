@@ -1,6 +1,9 @@
 import {
   CloudLink,
   type DeviceStateMessage,
+  EvidenceCounts,
+  type EvidenceMessage,
+  LatencySketch,
   Lifecycle,
   messageOf,
   OfframpError,
@@ -23,6 +26,15 @@ export interface DeviceState {
   cloudLink: CloudLink;
   /** Empty: none. */
   policyError: string;
+  /** In [0, 1]. */
+  auditRate: number;
+  maxAuditBytesPerHour: number;
+}
+
+/** What one policy did on the device. */
+export interface ReportedEvidence {
+  policyVersion: number;
+  counts: EvidenceCounts;
 }
 
 /** A report that has been checked. */
@@ -34,11 +46,15 @@ export interface Report {
   windowMs: number;
   state: DeviceState;
   window: WindowCounts;
-  /** An encoded `LatencySketch`; empty when nothing was answered. */
-  latencySketch: Uint8Array;
+  /** `null` when nothing was answered. */
+  latency: LatencySketch | null;
+  /** Empty from a device that is older than evidence. */
+  evidence: ReportedEvidence[];
 }
 
 const maxExits = 256;
+const maxPolicies = 64;
+const maxRecords = 4_096;
 const maxTextLength = 500;
 
 /** Fills in what proto3 leaves out. */
@@ -54,6 +70,8 @@ export function readDeviceState(message: DeviceStateMessage | null | undefined):
     thresholds: message?.thresholds ?? [],
     cloudLink: message?.cloudLink ?? CloudLink.CLOUD_LINK_UNSPECIFIED,
     policyError: message?.policyError ?? '',
+    auditRate: message?.auditRate ?? 0,
+    maxAuditBytesPerHour: message?.maxAuditBytesPerHour ?? 0,
   };
 }
 
@@ -94,8 +112,46 @@ export function readReport(subject: string, bytes: Uint8Array): Report {
   if (state.bundleDigest.length !== 64) {
     fail(`bundle_digest: expected 32 bytes, found ${state.bundleDigest.length / 2}`);
   }
-  const latencySketch = message.window?.latencySketch ?? new Uint8Array(0);
-  return { device, group, bootId, sequence, windowMs, state, window, latencySketch };
+  try {
+    const latency = readSketch(message.window?.latencySketch);
+    const evidence = readEvidence(message.window?.evidence ?? [], state.branches, latency);
+    return { device, group, bootId, sequence, windowMs, state, window, latency, evidence };
+  } catch (error) {
+    return fail(messageOf(error));
+  }
+}
+
+function readSketch(bytes: Uint8Array | null | undefined): LatencySketch | null {
+  if (!bytes?.length) return null;
+  try {
+    return LatencySketch.decode(bytes);
+  } catch (cause) {
+    throw new Error(`latency_sketch: ${messageOf(cause)}`, { cause });
+  }
+}
+
+function readEvidence(
+  messages: readonly EvidenceMessage[],
+  branches: number,
+  latency: LatencySketch | null,
+): ReportedEvidence[] {
+  if (messages.length > maxPolicies) {
+    throw new Error(`evidence: expected at most ${maxPolicies} policies, found ${messages.length}`);
+  }
+  if (messages.length > 0 && branches >= maxExits) {
+    throw new Error(`branches: expected fewer than ${maxExits}, found ${branches}`);
+  }
+  // A policy that has the window for itself leaves its latencies to it.
+  const shared = messages.length === 1 ? latency : null;
+  return messages.map((message) => {
+    const policyVersion = message.policyVersion ?? 0;
+    try {
+      const counts = EvidenceCounts.fromMessage(message, branches, { maxRecords, narrow: true }, shared);
+      return { policyVersion, counts };
+    } catch (cause) {
+      throw new Error(`evidence of policy ${policyVersion}: ${messageOf(cause)}`, { cause });
+    }
+  });
 }
 
 function decode(subject: string, bytes: Uint8Array) {

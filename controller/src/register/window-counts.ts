@@ -18,6 +18,10 @@ export interface WindowCounts {
   agreement: { compared: number; agreed: number }[];
   /** What was sent to workers, one entry an encoding. */
   encodings: { encoding: number; samples: number; bytes: number }[];
+  audited: number;
+  auditsAgreed: number;
+  auditsDropped: number;
+  auditBytes: number;
 }
 
 /** Fills in what proto3 leaves out. */
@@ -43,6 +47,10 @@ export function readWindow(message: WindowMessage | null | undefined): WindowCou
       samples: samples ?? 0,
       bytes: bytes ?? 0,
     })),
+    audited: message?.audited ?? 0,
+    auditsAgreed: message?.auditsAgreed ?? 0,
+    auditsDropped: message?.auditsDropped ?? 0,
+    auditBytes: message?.auditBytes ?? 0,
   };
 }
 
@@ -57,6 +65,10 @@ const plainCounts = [
   'offloadBytes',
   'deviceMacs',
   'cloudMacs',
+  'audited',
+  'auditsAgreed',
+  'auditsDropped',
+  'auditBytes',
 ] as const;
 
 /** Adds one stretch's counts to another's. Sums stay within what the contracts carry exactly, 2⁵³ − 1. */

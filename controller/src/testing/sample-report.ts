@@ -1,4 +1,11 @@
-import { CloudLink, LatencySketch, Lifecycle, type TelemetryReport, v1 } from '@offramp/shared';
+import {
+  CloudLink,
+  type EvidenceMessage,
+  LatencySketch,
+  Lifecycle,
+  type TelemetryReport,
+  v1,
+} from '@offramp/shared';
 import { type Report, readReport } from '../register/report.js';
 
 export interface SampleReport {
@@ -13,6 +20,7 @@ export interface SampleReport {
   /** Answers per exit. */
   exits?: number[];
   latenciesMs?: number[];
+  evidence?: EvidenceMessage[];
 }
 
 /** A device's report of a window, with sensible values where none are given. */
@@ -47,6 +55,7 @@ export function sampleReport(sample: SampleReport = {}): TelemetryReport {
       deviceMacs: samples * 1_000,
       agreement: exits.slice(1).map(() => ({ compared: 2, agreed: 1 })),
       latencySketch: latency.count === 0 ? new Uint8Array(0) : latency.encode(),
+      evidence: sample.evidence ?? [],
     },
   };
 }

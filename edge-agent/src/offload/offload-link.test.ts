@@ -8,13 +8,20 @@ import {
 } from '@offramp/shared';
 import { ManualClock } from '@offramp/shared/testing';
 import { beforeEach, expect, test } from 'vitest';
-import { OffloadLink, type OffloadOutcome, type OffloadSample } from './offload-link.js';
+import {
+  type OffloadAudit,
+  type OffloadAuditOutcome,
+  OffloadLink,
+  type OffloadOutcome,
+  type OffloadSample,
+} from './offload-link.js';
 import type { StreamEvents } from './transport.js';
 
 const scope = { bundleDigest: new Uint8Array(32).fill(1), labels: 10, branches: 4, firstExit: 2 };
 const options = {
   maxInFlight: 2,
   timeoutMs: 500,
+  auditTimeoutMs: 10_000,
   reconnectFirstMs: 100,
   reconnectMaxMs: 1_000,
   unservedPauseMs: 30_000,
@@ -330,4 +337,79 @@ test('the first attempt settles with success, with failure and with closing', as
   streams.newest.events.onClose('refused');
   await first;
   await link.firstAttempt();
+});
+
+/** Audits and notes the outcome when there is one. */
+function audit(differing: Partial<OffloadAudit> = {}) {
+  const noted: { outcome: OffloadAuditOutcome | null } = { outcome: null };
+  link.audit({ ...sample, ...differing }).then((outcome) => {
+    noted.outcome = outcome;
+  });
+  return noted;
+}
+
+test('audits are marked, go one at a time, and behind every sample', async () => {
+  connect();
+  const noted = [audit(), audit()];
+  expect(streams.newest.sent.map(({ audit }) => audit)).toEqual([true]);
+  offload();
+  offload();
+  const waiting = offload();
+  streams.respond({ sampleId: idOf(streams.newest.sent[0]), answer: goodAnswer });
+  expect(streams.newest.sent.map(({ audit }) => audit ?? false)).toEqual([true, false, false]);
+  expect(link.inFlight).toEqual({ sent: 2, queued: 1 });
+  streams.respond({ sampleId: idOf(streams.newest.sent[1]), answer: goodAnswer });
+  streams.respond({ sampleId: idOf(streams.newest.sent[2]), answer: goodAnswer });
+  expect(streams.newest.sent.map(({ audit }) => audit ?? false)).toEqual([true, false, false, false, true]);
+  await settle();
+  expect(waiting.outcome).toBeNull();
+  expect(noted.map(({ outcome }) => outcome)).toEqual([
+    { answer: { outcome: { exit: 4, label: 3, confidence: 0.5 }, passed: [] } },
+    null,
+  ]);
+  expect(link.counters).toMatchObject({ answered: 2, invalid: 0 });
+});
+
+test('an audit that the worker refuses leaves the stream open to samples, and to no audits for a while', async () => {
+  connect();
+  const noted = [audit(), audit()];
+  const refusal = { code: 8, retryAfterMs: 300 };
+  streams.respond({ sampleId: idOf(streams.newest.sent[0]), refusal });
+  await settle();
+  expect(noted.map(({ outcome }) => outcome)).toEqual([{ dropped: 'busy' }, { dropped: 'busy' }]);
+  expect(link.state).toBe('ready');
+  expect(link.counters).toMatchObject({ refusals: 0 });
+  const early = audit();
+  await settle();
+  expect(early.outcome).toEqual({ dropped: 'busy' });
+  clock.advance(300);
+  audit();
+  expect(streams.newest.sent).toHaveLength(2);
+});
+
+test('every audit ends: unsent, in time, when the stream breaks, and on an answer of no use', async () => {
+  const early = audit();
+  connect();
+  const unsent = audit({ write: () => null });
+  expect(streams.newest.sent).toHaveLength(0);
+  const late = audit();
+  clock.advance(options.auditTimeoutMs);
+  streams.takesMore = false;
+  offload();
+  const waiting = audit();
+  clock.advance(options.auditTimeoutMs);
+  streams.takesMore = true;
+  streams.newest.events.onDrain();
+  const wrong = audit();
+  streams.respond({ sampleId: idOf(streams.newest.sent.at(-1)), answer: { ...goodAnswer, exit: 1 } });
+  const broken = [audit(), audit()];
+  streams.newest.events.onClose('gone');
+  await settle();
+  expect([early, unsent, late, waiting, wrong, ...broken].map(({ outcome }) => outcome)).toEqual(
+    ['failed', 'budget', 'failed', 'busy', 'failed', 'failed', 'failed'].map((dropped) => ({ dropped })),
+  );
+  expect(link.counters).toMatchObject({ broken: 0, timeouts: 1, invalid: 1 });
+  clock.advance(60_000);
+  link.close();
+  expect(clock.pending).toBe(0);
 });

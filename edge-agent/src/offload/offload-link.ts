@@ -1,4 +1,5 @@
 import {
+  type AuditDropReason,
   type Clock,
   type EncodedTensor,
   type Logger,
@@ -31,6 +32,8 @@ export interface OffloadLinkOptions {
   maxInFlight: number;
   /** From {@link OffloadLink.offload} on, waiting for a place included. */
   timeoutMs: number;
+  /** From {@link OffloadLink.audit} on, waiting for its turn included. */
+  auditTimeoutMs: number;
   reconnectFirstMs: number;
   reconnectMaxMs: number;
   /** How long to leave a worker alone that does not serve the bundle. */
@@ -55,6 +58,12 @@ export interface OffloadSample {
   write(encodings: ReadonlySet<number>): WrittenSample;
 }
 
+/** A sample that has been answered, to be run on to the final exit. */
+export interface OffloadAudit extends Pick<OffloadSample, 'bundleDigest' | 'policyVersion'> {
+  /** As {@link OffloadSample.write}; `null`: it must not be sent, after all. */
+  write(encodings: ReadonlySet<number>): WrittenSample | null;
+}
+
 /** What was sent of a sample. */
 export interface SentTensor {
   encoding: number;
@@ -71,6 +80,9 @@ export type OffloadOutcome = {
   sent: SentTensor | null;
 } & ({ answer: WorkerAnswer } | { fallback: FallbackReason });
 
+export type OffloadAuditOutcome = { answer: WorkerAnswer } | { dropped: AuditDropReason };
+
+/** Of samples; audits are not among them, but for answers that came late. */
 export interface LinkCounters {
   answered: number;
   timeouts: number;
@@ -93,9 +105,20 @@ interface Pending {
   settle(outcome: OffloadOutcome): void;
 }
 
+interface PendingAudit {
+  id: number;
+  audit: OffloadAudit;
+  expiresAt: number;
+  /** At which the worker resumes it; `null` while it has not been sent. */
+  stage: number | null;
+  cancelTimer: () => void;
+  settle(outcome: OffloadAuditOutcome): void;
+}
+
 const maxPauseMs = 60_000;
 const grpcNotFound = 5;
-const grpcPausing = [8, 14]; // RESOURCE_EXHAUSTED, UNAVAILABLE
+const grpcResourceExhausted = 8;
+const grpcPausing = [grpcResourceExhausted, 14]; // and UNAVAILABLE
 
 /**
  * The device's side of the `Resume` stream: keeps one open, and gives every sample exactly one outcome,
@@ -103,7 +126,7 @@ const grpcPausing = [8, 14]; // RESOURCE_EXHAUSTED, UNAVAILABLE
  *
  * No more than `maxInFlight` samples are on the stream. Those beyond wait here, within their timeout, as long
  * as the stream takes no more; how many that can be is bounded by the agent's own bound on samples
- * in flight. Time, chance and the network are passed in.
+ * in flight. Audits go one at a time, while no sample waits to be sent. Time, chance and the network are passed in.
  */
 export class OffloadLink {
   readonly counters: LinkCounters = {
@@ -121,6 +144,9 @@ export class OffloadLink {
   private encodings: ReadonlySet<number> = oldestEncodings;
   private readonly queued = new Map<number, Pending>();
   private readonly sent = new Map<number, Pending>();
+  private readonly waitingAudits = new Set<PendingAudit>();
+  private sentAudit: PendingAudit | null = null;
+  private auditsPausedUntil = Number.NEGATIVE_INFINITY;
   private lastId = 0;
   private cancelWake: () => void = () => undefined;
   private readonly backoff: Backoff;
@@ -183,6 +209,33 @@ export class OffloadLink {
     });
   }
 
+  /**
+   * Sends a sample when nothing else is to be sent, for an answer that nobody waits for. How many can wait is bounded by
+   * the caller. Never rejects, and settles within the audits' timeout.
+   */
+  audit(audit: OffloadAudit): Promise<OffloadAuditOutcome> {
+    const busy = this.current === 'paused' || this.clock.now() < this.auditsPausedUntil;
+    if (this.current !== 'ready' || busy) {
+      return Promise.resolve({ dropped: busy ? 'busy' : 'failed' });
+    }
+    return new Promise((resolve) => {
+      const { auditTimeoutMs } = this.options;
+      const pending: PendingAudit = {
+        id: ++this.lastId,
+        audit,
+        expiresAt: this.clock.now() + auditTimeoutMs,
+        stage: null,
+        cancelTimer: this.clock.after(auditTimeoutMs, () => {
+          this.dropAudit(pending, pending.stage === null ? 'busy' : 'failed');
+          this.pump();
+        }),
+        settle: resolve,
+      };
+      this.waitingAudits.add(pending);
+      this.pump();
+    });
+  }
+
   /** Closes the stream for good. Whatever is on it falls back at once. */
   close(): void {
     this.enter('closed');
@@ -234,6 +287,11 @@ export class OffloadLink {
   private respond(response: ResumeResponse): void {
     const id = response.sampleId ?? 0;
     const pending = this.sent.get(id);
+    if (id === this.sentAudit?.id) {
+      this.respondToAudit(this.sentAudit, response);
+      this.pump();
+      return;
+    }
     if (id < 1 || id > this.lastId || this.queued.has(id)) {
       this.drop(`sample ${id} was never sent`);
     } else if (!pending) {
@@ -256,6 +314,20 @@ export class OffloadLink {
     this.pump();
   }
 
+  private respondToAudit(pending: PendingAudit, { answer, refusal }: ResumeResponse): void {
+    const checked = answer ? checkAnswer(answer, this.scope, pending.stage ?? undefined) : null;
+    if (checked && typeof checked === 'object') {
+      this.finishAudit(pending, { answer: checked });
+      return;
+    }
+    if (checked) this.drop(checked);
+    const busy = refusal?.code === grpcResourceExhausted;
+    const retryAfterMs = Math.min(refusal?.retryAfterMs ?? 0, maxPauseMs);
+    this.auditsPausedUntil = this.clock.now() + retryAfterMs;
+    this.dropAudit(pending, busy ? 'busy' : 'failed');
+    if (retryAfterMs > 0) this.dropAudits(this.waitingAudits, 'busy');
+  }
+
   private refused(pending: Pending, refusal: RefusalMessage): void {
     const code = refusal.code ?? 0;
     this.counters.refusals++;
@@ -274,7 +346,9 @@ export class OffloadLink {
       }
     }
     this.fallBack(pending, 'refused');
-    if (this.current !== 'ready') for (const waiting of this.queued.values()) this.fallBack(waiting, 'down');
+    if (this.current === 'ready') return;
+    for (const waiting of this.queued.values()) this.fallBack(waiting, 'down');
+    this.dropAudits(this.waitingAudits, 'busy');
   }
 
   /** Sends what the stream and the bound on samples in flight allow. */
@@ -294,6 +368,29 @@ export class OffloadLink {
         deadlineMs: Math.max(1, Math.floor(pending.expiresAt - this.clock.now())),
       });
     }
+    for (const pending of this.waitingAudits) {
+      if (!this.stream || !this.writable || this.sentAudit || this.sent.size >= this.options.maxInFlight)
+        return;
+      this.sendAudit(this.stream, pending);
+    }
+  }
+
+  private sendAudit(stream: OffloadStream, pending: PendingAudit): void {
+    this.waitingAudits.delete(pending);
+    const { bundleDigest, policyVersion } = pending.audit;
+    const written = pending.audit.write(this.encodings);
+    if (!written) {
+      this.dropAudit(pending, 'budget');
+      return;
+    }
+    pending.stage = written.stage;
+    this.sentAudit = pending;
+    this.writable = stream.send({
+      ...{ bundleDigest, policyVersion, ...written },
+      sampleId: pending.id,
+      deadlineMs: Math.max(1, Math.floor(pending.expiresAt - this.clock.now())),
+      audit: true,
+    });
   }
 
   private enter(state: LinkState, forMs?: number, then?: () => void): void {
@@ -305,6 +402,22 @@ export class OffloadLink {
 
   private fallBackAll(reason: FallbackReason): void {
     for (const pending of [...this.sent.values(), ...this.queued.values()]) this.fallBack(pending, reason);
+    this.dropAudits([...this.waitingAudits, ...(this.sentAudit ? [this.sentAudit] : [])], 'failed');
+  }
+
+  private dropAudits(audits: Iterable<PendingAudit>, reason: AuditDropReason): void {
+    for (const pending of audits) this.dropAudit(pending, reason);
+  }
+
+  private dropAudit(pending: PendingAudit, dropped: AuditDropReason): void {
+    this.finishAudit(pending, { dropped });
+  }
+
+  private finishAudit(pending: PendingAudit, outcome: OffloadAuditOutcome): void {
+    pending.cancelTimer();
+    this.waitingAudits.delete(pending);
+    if (this.sentAudit === pending) this.sentAudit = null;
+    pending.settle(outcome);
   }
 
   private fallBack(pending: Pending, reason: FallbackReason): void {

@@ -2,14 +2,12 @@ import {
   type CodecChoice,
   encodeTensor,
   type Manifest,
+  neverExits,
   preferredCodecs,
   uint8,
   uint8Deflated,
 } from '@offramp/shared';
 import type { WrittenSample } from './offload-link.js';
-
-/** A threshold that no confidence reaches. */
-const never = 2;
 
 /** What of a sample there is to send. */
 export interface SampleTensors {
@@ -80,7 +78,7 @@ export class SampleWriter {
       stage: 0,
       tensor: { shape: [...input.shape], ...encoded },
       // The device has passed its exits; rounding must not have the sample leave at one of them after all.
-      thresholds: thresholds.map((threshold, exit) => (exit < this.deviceStages ? never : threshold)),
+      thresholds: thresholds.map((threshold, exit) => (exit < this.deviceStages ? neverExits : threshold)),
     };
   }
 }

@@ -8,7 +8,8 @@ import {
   messageOf,
   OfframpError,
 } from '@offramp/shared';
-import { type AnswerHeader, answerBase, type SampleResult } from '../answer.js';
+import { type AnsweredResult, type AnswerHeader, answerBase, type SampleResult } from '../answer.js';
+import type { Auditor } from '../audit/auditor.js';
 import type { OffloadLink, SentTensor } from '../offload/offload-link.js';
 import type { SampleTensors, SampleWriter } from '../offload/sample-writer.js';
 import type { ActivePolicy, PolicyHolder } from '../policy/policy-holder.js';
@@ -38,6 +39,7 @@ export interface PipelineParts {
   /** `null` where the device has nowhere to offload to. */
   link: OffloadLink | null;
   writer: SampleWriter;
+  auditor: Pick<Auditor, 'consider'>;
   clock: Clock;
 }
 
@@ -68,12 +70,20 @@ export class Pipeline {
     try {
       const input = await incoming.load();
       const end = await this.parts.cascade.run(sample, input);
-      if ('left' in end) return this.answered(header(), sample, end.left, {});
+      if ('left' in end) {
+        const result = this.answered(header(), sample, end.left, {});
+        this.consider(sample, [...sample.passed, end.left], input, null);
+        return result;
+      }
       const { sendsInput } = this.parts.writer;
-      return await this.offload(header, sample, {
-        activation: end.activation,
-        input: sendsInput ? input : null,
-      });
+      const { activation } = end;
+      const result = await this.offload(header, sample, { activation, input: sendsInput ? input : null });
+      const { answer, passed } = result;
+      if (!answer.degraded) {
+        const { exit, labelIndex: label, confidence } = answer;
+        this.consider(sample, [...passed, { exit, label, confidence }], input, activation);
+      }
+      return result;
     } catch (error) {
       const problem = isOfframpError(error)
         ? error
@@ -92,11 +102,20 @@ export class Pipeline {
     this.parts.link?.close();
   }
 
+  private consider(
+    { policy }: Travelling,
+    outcomes: readonly ExitOutcome[],
+    input: Float32Array,
+    activation: Float32Array | null,
+  ): void {
+    this.parts.auditor.consider({ policy, outcomes, input, activation });
+  }
+
   private async offload(
     header: () => AnswerHeader,
     sample: Travelling,
     tensors: SampleTensors,
-  ): Promise<SampleResult> {
+  ): Promise<AnsweredResult> {
     const { link, bundle, writer } = this.parts;
     if (!link || this.hurrying) return this.fallBack(header(), sample, null);
     const outcome = await link.offload({
@@ -110,7 +129,7 @@ export class Pipeline {
   }
 
   /** The surest of the exits that the sample passed answers; the deepest of several that are equally sure. */
-  private fallBack(header: AnswerHeader, sample: Travelling, sent: SentTensor | null): SampleResult {
+  private fallBack(header: AnswerHeader, sample: Travelling, sent: SentTensor | null): AnsweredResult {
     const best = sample.passed.reduce((a, b) => (a.confidence > b.confidence ? a : b));
     return this.answered(header, sample, best, { sent, degraded: true });
   }
@@ -120,7 +139,7 @@ export class Pipeline {
     sample: Travelling,
     outcome: ExitOutcome,
     how: { sent?: SentTensor | null; degraded?: boolean; passedOnWorker?: ExitOutcome[] },
-  ): SampleResult {
+  ): AnsweredResult {
     const { labels } = this.parts.bundle.manifest;
     const { trueLabelIndex } = header;
     const byWorker = how.passedOnWorker !== undefined;

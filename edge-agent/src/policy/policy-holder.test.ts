@@ -1,4 +1,4 @@
-import { type PolicyMessage, v1 } from '@offramp/shared';
+import { defaultMaxAuditBytesPerHour, type PolicyMessage, v1 } from '@offramp/shared';
 import { beforeEach, expect, test } from 'vitest';
 import { PolicyHolder } from './policy-holder.js';
 
@@ -11,16 +11,31 @@ beforeEach(() => {
 const policy = (differing: PolicyMessage = {}) =>
   v1.Policy.encode({ group: 'north', version: 3, thresholds: [0.5, 0.25], ...differing }).finish();
 
+const noAudits = { auditRate: 0, maxAuditBytesPerHour: defaultMaxAuditBytesPerHour };
+
 test("the bundle's thresholds hold at first, as float32 like those of every policy", () => {
-  expect(holder.current).toEqual({ version: 0, thresholds: [Math.fround(0.9), Math.fround(0.8)] });
+  expect(holder.current).toEqual({
+    ...noAudits,
+    version: 0,
+    thresholds: [Math.fround(0.9), Math.fround(0.8)],
+  });
   expect(holder.error).toBeNull();
 });
 
 test('a good policy replaces what was there; what a sample holds does not change', () => {
   const before = holder.current;
   expect(holder.offer(policy({ bundleDigest: scope.bundleDigest }))).toBe('applied');
-  expect(holder.current).toEqual({ version: 3, thresholds: [0.5, 0.25] });
+  expect(holder.current).toEqual({ ...noAudits, version: 3, thresholds: [0.5, 0.25] });
   expect(before.thresholds).toEqual([Math.fround(0.9), Math.fround(0.8)]);
+});
+
+test('audits are part of a policy, none where it says nothing', () => {
+  expect(holder.offer(policy({ auditRate: 0.25, maxAuditBytesPerHour: 1_000 }))).toBe('applied');
+  expect(holder.current).toMatchObject({ auditRate: 0.25, maxAuditBytesPerHour: 1_000 });
+  expect(holder.offer(policy({ auditRate: 0, maxAuditBytesPerHour: 0 }))).toBe('applied');
+  expect(holder.current).toMatchObject({ auditRate: 0, maxAuditBytesPerHour: 0 });
+  expect(holder.offer(policy())).toBe('applied');
+  expect(holder.current).toMatchObject(noAudits);
 });
 
 test('the same again is no change', () => {
@@ -43,6 +58,8 @@ const bad: [string, Uint8Array, RegExp][] = [
   ['too few thresholds', policy({ thresholds: [0.5] }), /expected 2 thresholds/],
   ['too many thresholds', policy({ thresholds: [0.5, 0.5, 0.5] }), /expected 2 thresholds/],
   ['a negative threshold', policy({ thresholds: [0.5, -1] }), /found -1/],
+  ['an audit rate above 1', policy({ auditRate: 1.5 }), /audit rate from 0 to 1; found 1.5/],
+  ['an audit rate that is no number', policy({ auditRate: Number.NaN }), /found NaN/],
   ['a threshold that is no number', policy({ thresholds: [0.5, Number.NaN] }), /found NaN/],
 ];
 

@@ -1,4 +1,12 @@
-import { checkThresholds, messageOf, OfframpError, shortDigest, v1 } from '@offramp/shared';
+import {
+  checkAuditRate,
+  checkThresholds,
+  defaultMaxAuditBytesPerHour,
+  messageOf,
+  OfframpError,
+  shortDigest,
+  v1,
+} from '@offramp/shared';
 
 /** The thresholds that new samples start under. Never changed, only replaced. */
 export interface ActivePolicy {
@@ -6,6 +14,10 @@ export interface ActivePolicy {
   readonly version: number;
   /** One per branch, each exactly a float32, so that device and worker compare with the same number. */
   readonly thresholds: readonly number[];
+  /** Share of samples that are audited, in [0, 1]. */
+  readonly auditRate: number;
+  /** Bytes that audits may send in an hour. */
+  readonly maxAuditBytesPerHour: number;
 }
 
 export interface PolicyScope {
@@ -34,7 +46,12 @@ export class PolicyHolder {
     private readonly scope: PolicyScope,
     thresholds: readonly number[],
   ) {
-    this.active = { version: 0, thresholds: thresholds.map(Math.fround) };
+    this.active = {
+      version: 0,
+      thresholds: thresholds.map(Math.fround),
+      auditRate: 0,
+      maxAuditBytesPerHour: defaultMaxAuditBytesPerHour,
+    };
   }
 
   get current(): ActivePolicy {
@@ -53,7 +70,7 @@ export class PolicyHolder {
       const before = this.active;
       const recovered = this.problem !== null;
       this.problem = null;
-      if (policy.version === before.version && policy.thresholds.join() === before.thresholds.join()) {
+      if (JSON.stringify(policy) === JSON.stringify(before)) {
         return recovered ? 'applied' : 'unchanged';
       }
       this.active = policy;
@@ -85,7 +102,14 @@ export class PolicyHolder {
       );
     }
     checkThresholds(policy.thresholds, branches);
-    return { version: policy.version, thresholds: [...policy.thresholds] };
+    const auditRate = policy.auditRate ?? 0;
+    checkAuditRate(auditRate);
+    return {
+      version: policy.version,
+      thresholds: [...policy.thresholds],
+      auditRate,
+      maxAuditBytesPerHour: policy.maxAuditBytesPerHour ?? defaultMaxAuditBytesPerHour,
+    };
   }
 }
 

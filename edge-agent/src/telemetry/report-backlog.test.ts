@@ -2,6 +2,7 @@ import { Bundle, Lifecycle } from '@offramp/shared';
 import { beforeAll, expect, test } from 'vitest';
 import { exampleBundleDirectory } from '../testing/example.js';
 import { answeredResult } from '../testing/results.js';
+import { EvidenceByPolicy } from './evidence-by-policy.js';
 import { type EndedWindow, ReportBacklog } from './report-backlog.js';
 import { WindowCounts } from './window-counts.js';
 
@@ -14,8 +15,13 @@ const identity = { device: 'a', group: 'b', bootId: 'c' };
 
 function window(samples: number, policyVersion = 0): EndedWindow {
   const counts = new WindowCounts(bundle.manifest);
-  for (let i = 0; i < samples; i++) counts.countResult(answeredResult(0));
-  return { counts, windowMs: 10, state: { lifecycle: Lifecycle.LIFECYCLE_RUNNING, policyVersion } };
+  const evidence = new EvidenceByPolicy(bundle.branches);
+  for (let i = 0; i < samples; i++) {
+    const result = answeredResult(0, { answer: { policyVersion } });
+    counts.countResult(result);
+    evidence.countAnswer(result);
+  }
+  return { counts, evidence, windowMs: 10, state: { lifecycle: Lifecycle.LIFECYCLE_RUNNING, policyVersion } };
 }
 
 function drain(backlog: ReportBacklog) {
@@ -57,4 +63,22 @@ test('a report that may have arrived is not merged into', () => {
   for (let i = 2; i <= 5; i++) backlog.add(window(i));
   expect(backlog.next()).toBe(sent);
   expect(drain(backlog).map((report) => report.window?.samples)).toEqual([1, 9, 5]);
+});
+
+test('windows that became one keep what each policy did apart', () => {
+  const backlog = new ReportBacklog(identity, 2);
+  for (const [samples, version] of [
+    [1, 1],
+    [2, 1],
+    [4, 2],
+    [8, 2],
+  ] as const)
+    backlog.add(window(samples, version));
+  const evidence = drain(backlog).flatMap((report) => report.window?.evidence ?? []);
+  const samplesUnder = (version: number) =>
+    evidence.reduce(
+      (sum, { policyVersion, samples }) => sum + (policyVersion === version ? (samples ?? 0) : 0),
+      0,
+    );
+  expect([1, 2].map(samplesUnder)).toEqual([3, 12]);
 });

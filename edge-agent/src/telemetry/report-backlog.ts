@@ -1,9 +1,11 @@
 import type { DeviceStateMessage, TelemetryReport } from '@offramp/shared';
+import type { EvidenceByPolicy } from './evidence-by-policy.js';
 import type { WindowCounts } from './window-counts.js';
 
 /** A window that has ended, and what the device was at its end. */
 export interface EndedWindow {
   counts: WindowCounts;
+  evidence: EvidenceByPolicy;
   windowMs: number;
   state: DeviceStateMessage;
 }
@@ -44,8 +46,10 @@ export class ReportBacklog {
     if (this.waiting.length <= this.maxReports) return;
     const [oldest, next] = this.waiting.splice(0, 2) as [EndedWindow, EndedWindow];
     oldest.counts.merge(next.counts);
+    oldest.evidence.merge(next.evidence);
     this.waiting.unshift({
       counts: oldest.counts,
+      evidence: oldest.evidence,
       windowMs: oldest.windowMs + next.windowMs,
       state: next.state,
     });
@@ -61,7 +65,11 @@ export class ReportBacklog {
       sequence: ++this.sequence,
       windowMs: Math.round(window.windowMs),
       state: window.state,
-      window: window.counts.toMessage(),
+      window: {
+        ...window.counts.toMessage(),
+        evidence: window.evidence.toMessages(),
+        evidenceDropped: window.evidence.dropped,
+      },
     };
     return this.sending;
   }

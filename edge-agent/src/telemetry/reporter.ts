@@ -10,8 +10,10 @@ import {
 } from '@offramp/shared';
 import type { NatsConnection } from 'nats';
 import type { SampleResult } from '../answer.js';
+import type { AuditEvent } from '../audit/audit-event.js';
 import { Backoff } from '../backoff.js';
 import type { BusListener } from '../bus/bus-link.js';
+import { EvidenceByPolicy } from './evidence-by-policy.js';
 import { ReportBacklog, type ReportIdentity } from './report-backlog.js';
 import { WindowCounts } from './window-counts.js';
 
@@ -27,6 +29,7 @@ const publishTimeoutMs = 3_000;
 /** Counts what is answered, window by window, and gets each window to JetStream, however long that takes. */
 export class TelemetryReporter implements BusListener {
   private window: WindowCounts;
+  private evidence: EvidenceByPolicy;
   private windowStart: number;
   private readonly backlog: ReportBacklog;
   private readonly backoff: Backoff;
@@ -50,6 +53,7 @@ export class TelemetryReporter implements BusListener {
     this.backlog = new ReportBacklog({ device, group, bootId }, options.maxBacklog);
     this.backoff = new Backoff(firstRetryMs, maxRetryMs, random);
     this.window = new WindowCounts(manifest);
+    this.evidence = new EvidenceByPolicy(manifest.stages.length - 1);
     this.windowStart = clock.now();
   }
 
@@ -60,6 +64,12 @@ export class TelemetryReporter implements BusListener {
 
   countResult(result: SampleResult): void {
     this.window.countResult(result);
+    if (result.kind === 'answered') this.evidence.countAnswer(result);
+  }
+
+  countAudit(event: AuditEvent): void {
+    this.window.countAudit(event);
+    this.evidence.countAudit(event);
   }
 
   countRefused(): void {
@@ -69,8 +79,14 @@ export class TelemetryReporter implements BusListener {
   /** Ends the window now, whether or not anything was counted, and begins the next. */
   endWindow(): void {
     const now = this.clock.now();
-    this.backlog.add({ counts: this.window, windowMs: now - this.windowStart, state: this.stateNow() });
+    this.backlog.add({
+      counts: this.window,
+      evidence: this.evidence,
+      windowMs: now - this.windowStart,
+      state: this.stateNow(),
+    });
     this.window = new WindowCounts(this.manifest);
+    this.evidence = new EvidenceByPolicy(this.manifest.stages.length - 1);
     this.windowStart = now;
     this.cancelInterval();
     this.cancelInterval = this.clock.after(this.options.intervalMs, () => this.endWindow());

@@ -1,5 +1,6 @@
 import { exitMacs, LatencySketch, type Manifest, type WindowMessage } from '@offramp/shared';
 import type { AnsweredResult, SampleResult } from '../answer.js';
+import type { AuditEvent } from '../audit/audit-event.js';
 
 /** Counts of a stretch of time, as `Window` in `proto/offramp/v1/fleet.proto` defines each of them. */
 export class WindowCounts {
@@ -13,6 +14,10 @@ export class WindowCounts {
   offloadBytes = 0;
   deviceMacs = 0;
   cloudMacs = 0;
+  audited = 0;
+  auditsAgreed = 0;
+  auditsDropped = 0;
+  auditBytes = 0;
   /** Answers per exit; the final exit last. */
   readonly exits: number[];
   /** What was sent to workers, by encoding. */
@@ -38,6 +43,17 @@ export class WindowCounts {
     this.refused++;
   }
 
+  countAudit(event: AuditEvent): void {
+    if (event.kind === 'sent') this.auditBytes += event.bytes;
+    else if (event.kind === 'dropped') this.auditsDropped++;
+    else if (event.kind === 'ended') {
+      const left = event.record.exits[event.record.leftAt];
+      if (!left) return;
+      this.audited++;
+      if (left.agreed) this.auditsAgreed++;
+    }
+  }
+
   merge(other: WindowCounts): void {
     this.samples += other.samples;
     this.offloaded += other.offloaded;
@@ -49,6 +65,10 @@ export class WindowCounts {
     this.offloadBytes += other.offloadBytes;
     this.deviceMacs += other.deviceMacs;
     this.cloudMacs += other.cloudMacs;
+    this.audited += other.audited;
+    this.auditsAgreed += other.auditsAgreed;
+    this.auditsDropped += other.auditsDropped;
+    this.auditBytes += other.auditBytes;
     other.exits.forEach((count, exit) => {
       this.exits[exit] = (this.exits[exit] ?? 0) + count;
     });
@@ -73,6 +93,10 @@ export class WindowCounts {
       offloadBytes: this.offloadBytes,
       deviceMacs: this.deviceMacs,
       cloudMacs: this.cloudMacs,
+      audited: this.audited,
+      auditsAgreed: this.auditsAgreed,
+      auditsDropped: this.auditsDropped,
+      auditBytes: this.auditBytes,
       agreement: this.agreement,
       latencySketch: this.latency.encode(),
       encodings: [...this.encodings]

@@ -25,6 +25,7 @@ export const controllerEndpoints = {
   getPolicy: 'policy.get',
   setPolicy: 'policy.set',
   policyHistory: 'policy.history',
+  getEvidence: 'evidence.get',
 } as const;
 export type ControllerEndpoint = keyof typeof controllerEndpoints;
 

@@ -174,4 +174,28 @@ describe('CascadePool', () => {
       const end = await pool.run(sampleOf(bundle.manifest.stages.map(() => 0)), inputOf(0));
       expect(end).toMatchObject({ left: { exit: 0 } });
     }));
+
+  it('runs a sample in the background when nothing else waits, or after many others', async () => {
+    const never = neverExit(bundle.branches);
+    await withPool({}, async (pool) => {
+      const alone = sampleOf(never);
+      const { end, passed } = await expected(never, 1, bundle.branches + 1);
+      expectSame(await pool.run(alone, inputOf(1), { background: true }), end);
+      expect(alone.passed).toEqual(passed.map(close));
+
+      const ended: string[] = [];
+      const run = async (name: string, background: boolean) => {
+        await pool.run(sampleOf(new Array<number>(bundle.branches).fill(0)), inputOf(1), { background });
+        ended.push(name);
+      };
+      await Promise.all([
+        run('background', true),
+        ...Array.from({ length: 60 }, () => run('other', false)),
+        run('background', true),
+      ]);
+      expect(ended.filter((name) => name === 'other')).toHaveLength(60);
+      expect(ended.indexOf('background')).toBe(33);
+      expect(ended.lastIndexOf('background')).toBe(61);
+    });
+  });
 });

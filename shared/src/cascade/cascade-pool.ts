@@ -26,6 +26,11 @@ export interface CascadePoolOptions {
   onLost?: (error: OfframpError) => void;
 }
 
+export interface CascadeRunOptions {
+  /** Whether it may wait for all others: it runs while no other waits, or when many batches have gone before it. Default false. */
+  background?: boolean;
+}
+
 /** What became of a sample: the exit it left by, or, where it passed them all, the next stage's input. */
 export type CascadeEnd = { left: ExitOutcome } | { activation: Float32Array };
 
@@ -51,6 +56,8 @@ interface CascadeThread {
 
 /** Batches that a thread has at once: the one it runs and the one it goes on with, so that it never waits for us. */
 const batchesPerThread = 2;
+/** So many batches go before a sample in the background; then it shares the next one, or a busy device would never run it. */
+const maxBatchesBefore = 32;
 
 // The compiled thread, from here in `dist/` as well as from the source that unit tests import.
 const threadModule = new URL('../../dist/cascade/cascade-thread.js', import.meta.url);
@@ -64,6 +71,9 @@ const threadModule = new URL('../../dist/cascade/cascade-thread.js', import.meta
  */
 export class CascadePool {
   private readonly waiting: Job[] = [];
+  private readonly background: Job[] = [];
+  /** Batches that went before the first sample in the background. */
+  private batchesBefore = 0;
   private readonly width: number;
   private readonly maxBatch: number;
   private nextId = 1;
@@ -116,14 +126,14 @@ export class CascadePool {
    * @param input elements of the first stage's `inputShape`; read until the sample ends, not kept or changed
    * @throws OfframpError `TENSOR_INVALID` for a wrong length, `INFERENCE_FAILED`, `STOPPING`
    */
-  run(sample: CascadeSample, input: Float32Array): Promise<CascadeEnd> {
+  run(sample: CascadeSample, input: Float32Array, options: CascadeRunOptions = {}): Promise<CascadeEnd> {
     if (input.length !== this.width) {
       const message = `input: expected ${this.width} elements, found ${input.length}`;
       return Promise.reject(new OfframpError('TENSOR_INVALID', message));
     }
     if (this.closed) return Promise.reject(this.closed);
     return new Promise((resolve, reject) => {
-      this.waiting.push({ sample, input, resolve, reject });
+      (options.background ? this.background : this.waiting).push({ sample, input, resolve, reject });
       this.schedule();
     });
   }
@@ -172,7 +182,8 @@ export class CascadePool {
   private dispatch(): void {
     const idle = this.threads.filter(({ running }) => running.size === 0);
     idle.forEach((thread, i) => {
-      this.begin(thread, Math.ceil(this.waiting.length / (idle.length - i)));
+      if (this.waiting.length > 0) this.begin(thread, Math.ceil(this.waiting.length / (idle.length - i)));
+      else this.postJobs(thread, this.takeBackground());
     });
     // What waits behind a running batch may still grow; a full one cannot.
     for (const thread of this.threads) {
@@ -183,6 +194,16 @@ export class CascadePool {
 
   private begin(thread: CascadeThread, most: number): void {
     const jobs = this.waiting.splice(0, Math.min(most, this.maxBatch));
+    const overdue = this.background.length > 0 && ++this.batchesBefore > maxBatchesBefore;
+    this.postJobs(thread, overdue ? [...jobs, ...this.takeBackground()] : jobs);
+  }
+
+  private takeBackground(): Job[] {
+    this.batchesBefore = 0;
+    return this.background.splice(0, 1);
+  }
+
+  private postJobs(thread: CascadeThread, jobs: Job[]): void {
     if (jobs.length === 0) return;
     const id = this.nextId++;
     const input = new Float32Array(jobs.length * this.width);
@@ -225,7 +246,7 @@ export class CascadePool {
       for (const { jobs } of running.values()) for (const job of jobs) job.reject(error);
       running.clear();
     }
-    for (const job of this.waiting.splice(0)) job.reject(error);
+    for (const job of [...this.waiting.splice(0), ...this.background.splice(0)]) job.reject(error);
   }
 }
 

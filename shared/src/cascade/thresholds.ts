@@ -8,9 +8,12 @@ export function leaves(confidence: number, threshold: number): boolean {
   return threshold <= 0 || confidence >= threshold;
 }
 
+/** A threshold that no confidence reaches. */
+export const neverExits = 2;
+
 /** Thresholds under which every sample runs to the final exit. */
 export function neverExit(branches: number): number[] {
-  return new Array<number>(branches).fill(2);
+  return new Array<number>(branches).fill(neverExits);
 }
 
 /**

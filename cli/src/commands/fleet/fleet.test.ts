@@ -91,6 +91,8 @@ describe('offramp fleet', () => {
     [['fleet', 'policy', 'set', 'cameras']],
     [['fleet', 'policy', 'set', 'cameras', '--threshold', '1', '--thresholds', '1,1']],
     [['fleet', 'policy', 'set', 'cameras', '--threshold', 'high']],
+    [['fleet', 'policy', 'set', 'cameras', '--audit-rate', '1.5']],
+    [['fleet', 'evidence']],
   ])('calls %j wrong usage', async (args) => {
     const { status, stderr } = await start(...args).ended;
     expect(status).toBe(2);
@@ -108,13 +110,16 @@ describe('offramp fleet', () => {
           ...{ lifecycle: Lifecycle.LIFECYCLE_RUNNING, cloudLink: CloudLink.CLOUD_LINK_CONNECTED },
           ...{ bundleDigest: Buffer.alloc(32, 1), bundleName: 'shoes', branches: 2, deviceStages: 1 },
         },
-        window: { samples: 600, exits: [300, 200, 100] },
+        window: {
+          ...{ samples: 600, exits: [300, 200, 100] },
+          evidence: [{ policyVersion: 0, samples: 600, left: [300, 200, 100] }],
+        },
       };
       const subject = telemetrySubject('cameras', 'cam-1');
       await bus.jetstream().publish(subject, v1.TelemetryReport.encode(report).finish());
       await expect
         .poll(async () => (await run('fleet', 'ls')).stdout, { timeout: 20_000 })
-        .toContain('cam-1   cameras  online  010101010101 shoes     1/3       –  connected');
+        .toContain('cam-1   cameras  online  010101010101 shoes     1/3       –      –  connected');
 
       const top = await run('fleet', 'top');
       expect(top.stdout).toContain('● cam-1     10.0   50  33  17    0.0 %');
@@ -142,7 +147,7 @@ describe('offramp fleet', () => {
         'warning: no device of group camera is online; `offramp fleet ls` lists who is\n',
       );
       expect((await policy('get', 'cameras')).stdout).toMatch(
-        /^group cameras: policy 2\nthresholds {2}0\.8 2\nset .*\nreason {6}less cloud\n$/,
+        /^group cameras: policy 2\nthresholds {2}0\.8 2\naudits {6}none\nset .*\nreason {6}less cloud\n$/,
       );
       expect((await policy('history', 'cameras')).stdout).toMatch(/ 1 {2}.* ada .*\n +2 {2}.* less cloud\n$/);
       expect(JSON.parse((await policy('history', 'cameras', '--json')).stdout)).toMatchObject([
@@ -150,6 +155,22 @@ describe('offramp fleet', () => {
         { version: 2, thresholds: [0.8, 2], reason: 'less cloud' },
       ]);
       expect((await run('fleet', 'ls')).stdout).toContain('–→2');
+
+      expect((await policy('set', 'cameras', '--audit-rate', '0.01')).stdout).toBe(
+        'group cameras: policy 3, thresholds 0.8 2, audits of 1 %, 1 device online\n',
+      );
+      expect((await policy('set', 'cameras', '--max-audit-bytes-per-hour', '2048')).stdout).toContain(
+        'audits of 1 %',
+      );
+      expect((await policy('get', 'cameras')).stdout).toContain(
+        'audits      1 % of samples, at most 2.0 KiB an hour and device\n',
+      );
+      expect((await policy('history', 'cameras')).stdout).toMatch(/ 0\.8 2 +– +less cloud\n.* 0\.8 2 +1 %\n/);
+      expect((await run('fleet', 'evidence', 'cameras')).stdout).toContain('600 samples');
+      expect(JSON.parse((await run('fleet', 'evidence', 'cameras', '--json')).stdout)).toMatchObject({
+        bundles: [{ branches: 2, policies: [{ policyVersion: 0, left: [300, 200, 100] }] }],
+      });
+      expect((await run('fleet', 'evidence', 'doors')).stdout).toContain('no evidence');
     } finally {
       controller.child.kill();
       await controller.ended;

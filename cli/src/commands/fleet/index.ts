@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { evidenceCommand } from './evidence.js';
 import { lsCommand } from './ls.js';
 import { policyCommand } from './policy.js';
 import { topCommand } from './top.js';
@@ -8,5 +9,6 @@ export function fleetCommand(): Command {
     .description('Look at the devices and set their policies, through the controller')
     .addCommand(lsCommand())
     .addCommand(topCommand())
-    .addCommand(policyCommand());
+    .addCommand(policyCommand())
+    .addCommand(evidenceCommand());
 }

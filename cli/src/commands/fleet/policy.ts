@@ -4,9 +4,10 @@ import { defineConfig, OfframpError } from '@offramp/shared';
 import { Command } from 'commander';
 import { z } from 'zod';
 import { configCommand } from '../../config-command.js';
-import { clip, printable } from '../../fleet/text.js';
+import { clip, formatAuditRate, printable } from '../../fleet/text.js';
 import { outputIsStyled } from '../../painter.js';
 import { formatTable } from '../../table.js';
+import { formatBytes } from '../../units.js';
 import { controllerOptions, printJson, withController } from './controller-options.js';
 
 const askDefinition = defineConfig('fleet', controllerOptions);
@@ -17,6 +18,15 @@ const setDefinition = defineConfig('fleet', {
     .optional()
     .describe('One threshold for every branch; 0: every sample leaves there, above 1: none does'),
   thresholds: z.array(z.number()).optional().describe('One threshold per branch'),
+  auditRate: z.number().min(0).max(1).optional().meta({
+    description:
+      'Share of samples that also run on to the final exit, to learn whether early answers agree with it',
+    fallback: 'as in the newest policy, or none',
+  }),
+  maxAuditBytesPerHour: z.number().int().min(0).optional().meta({
+    description: 'Bytes of tensors that audits of one device may send in an hour',
+    fallback: 'as in the newest policy, or 16 MiB',
+  }),
   reason: z.string().optional().describe('Why, for the history'),
   author: z
     .string()
@@ -52,13 +62,24 @@ function getCommand(): Command {
 function setCommand(): Command {
   return configCommand(
     'set <group>',
-    'Give a group new thresholds, which reach its devices at once',
+    'Give a group new thresholds or audits, which reach its devices at once',
     setDefinition,
     async (config, group = '') => {
-      const thresholds = thresholdsOf(config.threshold, config.thresholds);
+      const { auditRate, maxAuditBytesPerHour } = config;
+      const audits = {
+        ...(auditRate === undefined ? {} : { auditRate }),
+        ...(maxAuditBytesPerHour === undefined ? {} : { maxAuditBytesPerHour }),
+      };
+      const thresholds = thresholdsOf(config.threshold, config.thresholds, Object.keys(audits).length > 0);
       const { reason = '', author = userName(), expectVersion: expectedVersion } = config;
       await withController(config, async (client) => {
-        const set = await client.setPolicy(group, { thresholds, author, reason, expectedVersion });
+        const set = await client.setPolicy(group, {
+          ...thresholds,
+          ...audits,
+          author,
+          reason,
+          expectedVersion,
+        });
         if (config.json) {
           printJson(set);
           return;
@@ -66,7 +87,7 @@ function setCommand(): Command {
         const { policy, onlineDevices } = set;
         const devices = `${onlineDevices} ${onlineDevices === 1 ? 'device' : 'devices'} online`;
         console.log(
-          `group ${group}: policy ${policy.version}, thresholds ${policy.thresholds.join(' ')}, ${devices}`,
+          `group ${group}: policy ${policy.version}, thresholds ${policy.thresholds.join(' ')}, ${auditsOf(policy)}${devices}`,
         );
         for (const warning of warningsOf(policy, onlineDevices)) console.error(`warning: ${warning}`);
       });
@@ -101,14 +122,23 @@ function historyCommand(): Command {
   );
 }
 
-function thresholdsOf(one: number | undefined, each: number[] | undefined): number[] {
+/** @param optional whether something else is set, so that thresholds may stay as they are */
+function thresholdsOf(
+  one: number | undefined,
+  each: number[] | undefined,
+  optional: boolean,
+): { thresholds?: number[] } {
+  if (one === undefined && each === undefined && optional) return {};
   if ((one === undefined) === (each === undefined)) {
     throw new OfframpError('USAGE', 'expected either --threshold or --thresholds', {
       hint: 'For example --threshold 0.9 for every branch, or --thresholds 0.9,0.8,0.7 with one per branch.',
     });
   }
-  return each ?? [one as number];
+  return { thresholds: each ?? [one as number] };
 }
+
+const auditsOf = ({ auditRate }: PolicyView) =>
+  auditRate > 0 ? `audits of ${formatAuditRate(auditRate)}, ` : '';
 
 /** Empty where the system knows no name, as in some containers. */
 function userName(): string {
@@ -122,11 +152,15 @@ function userName(): string {
 const noPolicy = (group: string) =>
   `group ${group} has no policy; its devices follow the thresholds of their bundles`;
 
-function describePolicy({ group, version, thresholds, author, reason, setAt }: PolicyView): string {
+function describePolicy(policy: PolicyView): string {
+  const { group, version, thresholds, author, reason, setAt, auditRate, maxAuditBytesPerHour } = policy;
   const by = author ? ` by ${printable(author)}` : '';
   return [
     `group ${group}: policy ${version}`,
     `thresholds  ${thresholds.join(' ')}`,
+    auditRate > 0
+      ? `audits      ${formatAuditRate(auditRate)} of samples, at most ${formatBytes(maxAuditBytesPerHour)} an hour and device`
+      : 'audits      none',
     `set         ${formatTime(setAt)}${by}`,
     ...(reason ? [`reason      ${printable(reason)}`] : []),
   ].join('\n');
@@ -139,13 +173,15 @@ function formatHistory(history: readonly PolicyView[]): string {
       { head: 'SET' },
       { head: 'AUTHOR' },
       { head: 'THRESHOLDS' },
+      { head: 'AUDITS', align: 'right' },
       { head: 'REASON' },
     ],
-    history.map(({ version, setAt, author, thresholds, reason }) => [
+    history.map(({ version, setAt, author, thresholds, auditRate, reason }) => [
       version,
       formatTime(setAt),
       clip(printable(author), 16) || '–',
       clip(thresholds.join(' '), 40),
+      formatAuditRate(auditRate),
       printable(reason),
     ]),
     outputIsStyled(),

@@ -1,0 +1,60 @@
+import type { WindowEvidence } from '@offramp/controller';
+import { type PolicyEvidence, shortDigest } from '@offramp/shared';
+import { type Column, formatTable } from '../table.js';
+import { formatBytes, formatInteger } from '../units.js';
+import { formatDuration, formatMs, formatShare } from './text.js';
+
+const columns: Column[] = [
+  { head: 'POLICY', align: 'right' },
+  { head: 'EXIT' },
+  { head: 'LEFT', align: 'right' },
+  { head: 'SHARE', align: 'right' },
+  { head: 'AUDITED', align: 'right' },
+  { head: 'AGREED', align: 'right' },
+];
+
+/** What a policy did: a row for each exit, and one for all that no exit says. */
+export function renderEvidence(
+  { bundles, windowMs }: WindowEvidence,
+  options: { styled?: boolean } = {},
+): string[] {
+  if (bundles.length === 0) return ['no evidence: no device has reported samples lately'];
+  const lines = [`evidence of the last ${formatDuration(windowMs)}`];
+  for (const { bundleDigest, policies } of bundles) {
+    const table = formatTable(columns, policies.flatMap(rowsOf), options.styled ?? false);
+    lines.push('', `bundle ${shortDigest(bundleDigest)}`, ...table.split('\n'), ...policies.map(remarkOf));
+  }
+  return lines;
+}
+
+function rowsOf({ policyVersion, samples, left, exits }: PolicyEvidence): (string | number)[][] {
+  return left.map((count, exit) => {
+    const audits = exits[exit]?.audits;
+    const agreed = sum(audits?.agreed ?? []);
+    const audited = agreed + sum(audits?.disagreed ?? []);
+    return [
+      exit === 0 ? policyVersion || '–' : '',
+      audits ? String(exit) : 'final',
+      formatInteger(count),
+      formatShare(count, samples),
+      audits ? formatInteger(audited) : '',
+      audits ? formatShare(agreed, audited) : '',
+    ];
+  });
+}
+
+function remarkOf(evidence: PolicyEvidence): string {
+  const { policyVersion, samples, offloaded, degraded, auditsDropped, auditBytes, latency } = evidence;
+  const { busy, budget, failed } = auditsDropped;
+  const dropped = busy + budget + failed;
+  return [
+    `policy ${policyVersion || '–'}: ${formatInteger(samples)} samples`,
+    `${formatShare(offloaded, samples)} offloaded`,
+    `${formatShare(degraded, samples)} degraded`,
+    ...(latency.count > 0 ? [`p95 ${formatMs(latency.quantile(0.95))} ms`] : []),
+    `${formatBytes(auditBytes)} for audits`,
+    ...(dropped > 0 ? [`audits dropped: ${busy} busy, ${budget} budget, ${failed} failed`] : []),
+  ].join(', ');
+}
+
+const sum = (counts: readonly number[]) => counts.reduce((total, count) => total + count, 0);

@@ -1,0 +1,103 @@
+import { EvidenceCounts, type EvidenceCountsOptions } from '@offramp/shared';
+import type { ReportedEvidence } from '../register/report.js';
+import type { CountedEvidence } from './window-evidence.js';
+
+export interface EvidenceWindowOptions extends Omit<EvidenceCountsOptions, 'maxRecords'> {
+  /** How much time is counted together and forgotten together. */
+  spanMs: number;
+  /** Spans that are kept, the one that has not ended included. */
+  spans: number;
+  /** Pairs of bundle and policy that are kept in one span, at most; the newest to be seen are. */
+  maxPolicies: number;
+  /** Audit records of one policy and span, in bytes, at most. */
+  maxRecordBytes: number;
+}
+
+interface Entry {
+  bundleDigest: string;
+  policyVersion: number;
+  counts: EvidenceCounts;
+}
+
+interface Span {
+  /** When its first report was taken in. */
+  sinceMs: number;
+  /** By bundle and policy, the one seen last at the end. */
+  entries: Map<string, Entry>;
+}
+
+/**
+ * The evidence of the latest stretch of time. Which reports are in it follows from the times that the NATS server gave
+ * them alone, so that everyone who reads the stream, now or later, comes to the same.
+ */
+export class EvidenceWindow {
+  /** By the number of the span since 1970. */
+  private readonly spans = new Map<number, Span>();
+
+  constructor(private readonly options: EvidenceWindowOptions) {}
+
+  /** @param storedAtMs when the NATS server took the report in, since 1970 */
+  add(bundleDigest: string, evidence: readonly ReportedEvidence[], storedAtMs: number): void {
+    const { spans, spanMs, maxPolicies } = this.options;
+    const number = Math.floor(storedAtMs / spanMs);
+    for (const old of this.spans.keys()) if (old <= number - spans) this.spans.delete(old);
+    const span = this.spans.get(number) ?? { sinceMs: storedAtMs, entries: new Map<string, Entry>() };
+    this.spans.set(number, span);
+    span.sinceMs = Math.min(span.sinceMs, storedAtMs);
+    const { entries } = span;
+    for (const { policyVersion, counts } of evidence) {
+      const { branches } = counts;
+      const key = `${bundleDigest} ${policyVersion} ${branches}`;
+      const entry = entries.get(key) ?? {
+        ...{ bundleDigest, policyVersion },
+        counts: new EvidenceCounts(branches, this.countsOptions(branches)),
+      };
+      entries.delete(key);
+      entries.set(key, entry);
+      entry.counts.merge(counts);
+      const [oldest] = entries.keys();
+      if (entries.size > maxPolicies && oldest !== undefined) entries.delete(oldest);
+    }
+  }
+
+  /** @param nowMs since 1970, by the NATS server's clock */
+  counts(nowMs: number): CountedEvidence {
+    const { spans, spanMs } = this.options;
+    const first = Math.floor(nowMs / spanMs) - spans + 1;
+    const numbers = [...this.spans.keys()].filter((number) => number >= first).sort((a, b) => a - b);
+    const merged = new Map<string, Entry>();
+    for (const number of numbers) {
+      for (const [key, { counts, ...rest }] of this.spans.get(number)?.entries ?? []) {
+        const { branches } = counts;
+        const sum =
+          merged.get(key)?.counts ?? new EvidenceCounts(branches, this.countsOptions(branches, false));
+        sum.merge(counts);
+        merged.delete(key);
+        merged.set(key, { ...rest, counts: sum });
+      }
+    }
+    const sinceMs = Math.min(nowMs, ...numbers.map((number) => this.spans.get(number)?.sinceMs ?? nowMs));
+    return {
+      bundles: bundlesOf([...merged.values()].reverse()),
+      windowMs: nowMs - sinceMs,
+    };
+  }
+
+  private countsOptions(branches: number, narrow = this.options.narrow ?? false): EvidenceCountsOptions {
+    const { maxRecordBytes, latencies = true } = this.options;
+    return { maxRecords: Math.max(1, Math.floor(maxRecordBytes / (branches + 1))), narrow, latencies };
+  }
+}
+
+function bundlesOf(newestFirst: readonly Entry[]): CountedEvidence['bundles'] {
+  const bundles = new Map<string, CountedEvidence['bundles'][number]>();
+  for (const { bundleDigest, policyVersion, counts } of newestFirst) {
+    const { branches } = counts;
+    const key = `${bundleDigest} ${branches}`;
+    const bundle = bundles.get(key) ?? { bundleDigest, branches, policies: [] };
+    bundle.policies.push({ policyVersion, counts });
+    bundles.set(key, bundle);
+  }
+  for (const { policies } of bundles.values()) policies.sort((a, b) => a.policyVersion - b.policyVersion);
+  return [...bundles.values()];
+}

@@ -1,0 +1,78 @@
+import { confidenceBins, EvidenceCounts, type EvidenceMessage } from '@offramp/shared';
+import type { AnsweredResult } from '../answer.js';
+import type { AuditEvent } from '../audit/audit-event.js';
+
+/** Policies that one window keeps apart, at most. A window has two when a policy comes, and more when NATS was away for long. */
+const maxPolicies = 8;
+/** Counts in all of one window's histograms together, at most, so that a report stays below what JetStream takes of one. */
+const maxCounts = 65_536;
+const maxRecords = 256;
+
+/** What thresholds are judged by, in one window of time, kept apart by the policy that the samples started under. */
+export class EvidenceByPolicy {
+  /** Samples and audits of policies that there was no room for: the newest policies are kept. */
+  dropped = 0;
+  private readonly policies = new Map<number, EvidenceCounts>();
+  private readonly maxPolicies: number;
+
+  constructor(private readonly branches: number) {
+    const countsOfPolicy = 3 * confidenceBins * branches;
+    this.maxPolicies = Math.max(
+      1,
+      Math.min(maxPolicies, Math.floor(maxCounts / Math.max(1, countsOfPolicy))),
+    );
+  }
+
+  countAnswer({ answer, passed }: AnsweredResult): void {
+    const counts = this.of(answer.policyVersion);
+    if (counts) counts.countSample({ passed, ...answer });
+    else this.dropped++;
+  }
+
+  countAudit(event: AuditEvent): void {
+    const counts = this.of(event.policyVersion);
+    if (!counts) {
+      if (event.kind === 'chosen') this.dropped++;
+      return;
+    }
+    if (event.kind === 'chosen') counts.auditsChosen++;
+    else if (event.kind === 'sent') counts.auditBytes += event.bytes;
+    else if (event.kind === 'ended') counts.countAudit(event.record);
+    else counts.auditsDropped[event.reason]++;
+  }
+
+  merge(other: EvidenceByPolicy): void {
+    this.dropped += other.dropped;
+    for (const [version, theirs] of other.policies) {
+      const mine = this.of(version);
+      if (mine) mine.merge(theirs);
+      else this.dropped += weightOf(theirs);
+    }
+  }
+
+  /** In the order of the policies' versions. */
+  toMessages(): EvidenceMessage[] {
+    const versions = [...this.policies.keys()].sort((a, b) => a - b);
+    const apart = versions.length > 1;
+    return versions.map((version) =>
+      (this.policies.get(version) as EvidenceCounts).toMessage(version, apart),
+    );
+  }
+
+  /** @returns `null` where there is no room for a policy as old */
+  private of(version: number): EvidenceCounts | null {
+    const found = this.policies.get(version);
+    if (found) return found;
+    if (this.policies.size >= this.maxPolicies) {
+      const oldest = Math.min(...this.policies.keys());
+      if (version < oldest) return null;
+      this.dropped += weightOf(this.policies.get(oldest) as EvidenceCounts);
+      this.policies.delete(oldest);
+    }
+    const counts = new EvidenceCounts(this.branches, { maxRecords });
+    this.policies.set(version, counts);
+    return counts;
+  }
+}
+
+const weightOf = ({ samples, auditsChosen }: EvidenceCounts) => samples + auditsChosen;

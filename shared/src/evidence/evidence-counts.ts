@@ -1,0 +1,196 @@
+import type { ExitOutcome } from '../cascade/cascade.js';
+import { LatencySketch } from '../telemetry/latency-sketch.js';
+import type { EvidenceMessage } from '../wire/messages.js';
+import { AuditLog } from './audit-log.js';
+import { BinCounts } from './bin-counts.js';
+import { binOf } from './confidence-bins.js';
+import type { AuditDropReason, AuditRecord, PolicyEvidence } from './exit-evidence.js';
+
+export interface EvidenceCountsOptions {
+  /** Audit records that are kept, the newest. */
+  maxRecords: number;
+  /** Whether no count will pass 2³² − 1; takes half the memory. Default false. */
+  narrow?: boolean;
+  /** Whether latencies are kept, which take more memory than all the rest. Default true. */
+  latencies?: boolean;
+}
+
+/** How a sample ended. */
+export interface EndedSample {
+  /** What the exits said that it passed without leaving, in order. */
+  passed: readonly ExitOutcome[];
+  /** The exit that answered. */
+  exit: number;
+  /** Of that exit. */
+  confidence: number;
+  degraded: boolean;
+  offloaded: boolean;
+  latencyMs: number;
+}
+
+const plainCounts = [
+  'samples',
+  'degraded',
+  'offloaded',
+  'auditsChosen',
+  'audited',
+  'auditedFinal',
+  'auditBytes',
+] as const;
+const dropReasons = ['busy', 'budget', 'failed'] as const satisfies readonly AuditDropReason[];
+
+/** {@link PolicyEvidence} that grows: sample by sample on a device, report by report in the controller. */
+export class EvidenceCounts {
+  samples = 0;
+  degraded = 0;
+  offloaded = 0;
+  auditsChosen = 0;
+  audited = 0;
+  auditedFinal = 0;
+  auditBytes = 0;
+  readonly left: number[];
+  readonly auditsDropped: Record<AuditDropReason, number> = { busy: 0, budget: 0, failed: 0 };
+  /** `null` where latencies are not kept. */
+  private readonly latency: LatencySketch | null;
+  private readonly confidence: BinCounts;
+  private readonly agreed: BinCounts;
+  private readonly disagreed: BinCounts;
+  private readonly log: AuditLog;
+
+  constructor(
+    readonly branches: number,
+    options: EvidenceCountsOptions,
+  ) {
+    const narrow = options.narrow ?? false;
+    this.latency = options.latencies === false ? null : LatencySketch.create();
+    this.left = new Array<number>(branches + 1).fill(0);
+    this.confidence = new BinCounts(branches, narrow);
+    this.agreed = new BinCounts(branches, narrow);
+    this.disagreed = new BinCounts(branches, narrow);
+    this.log = new AuditLog(branches, options.maxRecords);
+  }
+
+  countSample({ passed, exit, confidence, degraded, offloaded, latencyMs }: EndedSample): void {
+    this.samples++;
+    if (offloaded) this.offloaded++;
+    if (degraded) this.degraded++;
+    else this.left[exit] = (this.left[exit] ?? 0) + 1;
+    for (const outcome of passed) this.confidence.add(outcome.exit, binOf(outcome.confidence));
+    // A degraded sample is answered by an exit that it has passed.
+    if (!degraded && exit < this.branches) this.confidence.add(exit, binOf(confidence));
+    this.latency?.add(latencyMs);
+  }
+
+  /** A chosen sample has been run on to the final exit, or had come there by itself. */
+  countAudit(record: AuditRecord): void {
+    const { leftAt, exits } = record;
+    this.log.add(record);
+    const exit = exits[leftAt];
+    if (!exit) {
+      this.auditedFinal++;
+      return;
+    }
+    this.audited++;
+    (exit.agreed ? this.agreed : this.disagreed).add(leftAt, exit.bin);
+  }
+
+  merge(other: EvidenceCounts): void {
+    for (const name of plainCounts) this[name] += other[name];
+    for (const reason of dropReasons) this.auditsDropped[reason] += other.auditsDropped[reason];
+    other.left.forEach((count, exit) => {
+      this.left[exit] = (this.left[exit] ?? 0) + count;
+    });
+    this.confidence.merge(other.confidence);
+    this.agreed.merge(other.agreed);
+    this.disagreed.merge(other.disagreed);
+    this.log.merge(other.log);
+    if (other.latency) this.latency?.merge(other.latency);
+  }
+
+  /** @param withLatency whether nothing else in the message holds the latencies */
+  toMessage(policyVersion: number, withLatency = true): EvidenceMessage {
+    const branches = [...this.left.keys()].slice(0, -1);
+    return {
+      policyVersion,
+      samples: this.samples,
+      left: this.left,
+      degraded: this.degraded,
+      offloaded: this.offloaded,
+      confidence: branches.map((branch) => this.confidence.toMessage(branch)),
+      audits:
+        this.audited === 0
+          ? []
+          : branches.map((branch) => ({
+              agreed: this.agreed.toMessage(branch),
+              disagreed: this.disagreed.toMessage(branch),
+            })),
+      auditsChosen: this.auditsChosen,
+      audited: this.audited,
+      auditedFinal: this.auditedFinal,
+      auditsDropped: this.auditsDropped,
+      auditBytes: this.auditBytes,
+      auditRecords: this.log.toBytes(),
+      auditRecordsDropped: this.log.dropped,
+      latencySketch: withLatency && this.latency?.count ? this.latency.encode() : new Uint8Array(0),
+    };
+  }
+
+  /**
+   * Reads what came over the wire, which may be broken or hostile.
+   * @param latency what the window's own sketch says, for a message that leaves its latencies to that
+   * @throws Error for what is not the evidence of so many branches; says which field
+   */
+  static fromMessage(
+    message: EvidenceMessage,
+    branches: number,
+    options: EvidenceCountsOptions,
+    latency: LatencySketch | null = null,
+  ): EvidenceCounts {
+    const counts = new EvidenceCounts(branches, options);
+    for (const name of plainCounts) counts[name] = message[name] ?? 0;
+    for (const reason of dropReasons) counts.auditsDropped[reason] = message.auditsDropped?.[reason] ?? 0;
+    const list = <T>(name: string, found: readonly T[] | null | undefined, most: number): readonly T[] => {
+      if (found && found.length > most) {
+        throw new RangeError(`${name}: expected at most ${most} entries, found ${found.length}`);
+      }
+      return found ?? [];
+    };
+    list('left', message.left, branches + 1).forEach((count, exit) => {
+      counts.left[exit] = count;
+    });
+    list('confidence', message.confidence, branches).forEach((histogram, branch) => {
+      counts.confidence.addMessage(branch, histogram);
+    });
+    list('audits', message.audits, branches).forEach(({ agreed, disagreed }, branch) => {
+      counts.agreed.addMessage(branch, agreed);
+      counts.disagreed.addMessage(branch, disagreed);
+    });
+    counts.log.addChecked(message.auditRecords ?? new Uint8Array(0));
+    counts.log.dropped += message.auditRecordsDropped ?? 0;
+    const sketch = message.latencySketch?.length ? LatencySketch.decode(message.latencySketch) : latency;
+    if (sketch) counts.latency?.merge(sketch);
+    return counts;
+  }
+
+  view(policyVersion: number): PolicyEvidence {
+    const latency = LatencySketch.create();
+    if (this.latency) latency.merge(this.latency);
+    const plain = Object.fromEntries(plainCounts.map((name) => [name, this[name]])) as Pick<
+      EvidenceCounts,
+      (typeof plainCounts)[number]
+    >;
+    return {
+      policyVersion,
+      ...plain,
+      exits: Array.from({ length: this.branches }, (_, branch) => ({
+        histogram: this.confidence.of(branch),
+        audits: { agreed: this.agreed.of(branch), disagreed: this.disagreed.of(branch) },
+      })),
+      left: [...this.left],
+      auditsDropped: { ...this.auditsDropped },
+      records: this.log.records(),
+      recordsDropped: this.log.dropped,
+      latency,
+    };
+  }
+}

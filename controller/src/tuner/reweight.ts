@@ -1,0 +1,83 @@
+import type { BinnedTable } from './binned-table.js';
+
+/** Confidences that were seen under one policy. */
+export interface ObservedConfidences {
+  /** Per branch, the lowest bin that leaves. */
+  cuts: readonly number[];
+  /** Per branch, samples that reached it, one count a bin. */
+  histograms: readonly (readonly number[])[];
+}
+
+/** So many samples the table speaks for as the histograms do, lest the noise of a few samples moves weights. */
+const priorSamples = 500;
+/** Neighbouring bins are taken together until they hold such a share of the table's samples at the branch. */
+const groupShare = 1 / 12;
+const rounds = 3;
+const maxWeight = 8;
+
+/**
+ * Weights of the table's samples under which its confidences are distributed as those that were observed: raking, or
+ * iterative proportional fitting (W. E. Deming & F. F. Stephan, 1940), over the branches of each policy, where only samples
+ * count that reach the branch under that policy. How often confident answers agree is taken to be as it was on the
+ * held-out samples; whether it is, audits tell.
+ * @returns one weight per sample, in [1/8, 8]
+ */
+export function reweight(table: BinnedTable, observed: readonly ObservedConfidences[]): Float64Array {
+  const weights = new Float64Array(table.samples).fill(1);
+  const limits = observed.flatMap((policy) =>
+    policy.histograms.map((histogram, branch) => ({
+      branch,
+      histogram,
+      reached: reachedSamples(table, policy.cuts, branch),
+    })),
+  );
+  for (let round = 0; round < rounds; round++) {
+    for (const { branch, histogram, reached } of limits) {
+      fitBranch(weights, table.bins[branch] as Uint8Array, reached, histogram);
+    }
+  }
+  return weights;
+}
+
+/** Samples of the table that come to a branch. */
+function reachedSamples(table: BinnedTable, cuts: readonly number[], branch: number): number[] {
+  return Array.from({ length: table.samples }, (_, sample) => sample).filter((sample) =>
+    table.bins.slice(0, branch).every((bins, i) => (bins[sample] as number) < (cuts[i] as number)),
+  );
+}
+
+function fitBranch(
+  weights: Float64Array,
+  bins: Uint8Array,
+  reached: readonly number[],
+  histogram: readonly number[],
+): void {
+  const expected = new Float64Array(histogram.length);
+  let total = 0;
+  for (const sample of reached) {
+    const weight = weights[sample] as number;
+    const bin = bins[sample] as number;
+    expected[bin] = (expected[bin] as number) + weight;
+    total += weight;
+  }
+  const seen = histogram.reduce((sum, count) => sum + count, 0);
+  if (total === 0 || seen === 0) return;
+  const factors = new Float64Array(histogram.length);
+  let start = 0;
+  let expectedHere = 0;
+  let seenHere = 0;
+  for (let bin = 0; bin < histogram.length; bin++) {
+    expectedHere += (expected[bin] as number) / total;
+    seenHere += histogram[bin] as number;
+    if (expectedHere < groupShare && bin < histogram.length - 1) continue;
+    const wanted = (seenHere + priorSamples * expectedHere) / (seen + priorSamples);
+    factors.fill(expectedHere > 0 ? wanted / expectedHere : 1, start, bin + 1);
+    start = bin + 1;
+    expectedHere = 0;
+    seenHere = 0;
+  }
+  for (const sample of reached) {
+    const weight = (weights[sample] as number) * (factors[bins[sample] as number] as number);
+    weights[sample] = Math.min(maxWeight, Math.max(1 / maxWeight, weight));
+  }
+}

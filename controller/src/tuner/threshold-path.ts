@@ -1,0 +1,91 @@
+import { neverExit } from '@offramp/shared';
+
+/**
+ * The threshold vectors that the tuner chooses among, from the safest, under which nobody leaves early, to the cheapest,
+ * under which everybody leaves at the first branch. From one to the next, one branch's threshold falls by one bin of
+ * confidence: the last branch's first, the first branch's last, then around again. Along the path every sample leaves
+ * earlier or where it left before, so that cost never rises. The order is fixed beforehand, which is what lets
+ * candidates be tested one after the other without paying for their number (fixed-sequence testing).
+ *
+ * Thresholds lie on the edges of the bins that devices count confidences in: what a candidate would do then follows
+ * from bins alone.
+ */
+export class ThresholdPath {
+  /** How many candidates there are; they are numbered from 0, the safest. */
+  readonly candidates: number;
+
+  /**
+   * @param edges between bins, ascending, in (0, 1): a confidence's bin is the number of edges that it reaches
+   */
+  constructor(
+    readonly branches: number,
+    private readonly edges: readonly number[],
+  ) {
+    this.candidates = (edges.length + 1) * branches + 1;
+  }
+
+  /** Per branch, the lowest bin that leaves; one more than there are bins: none does. */
+  cutsAt(candidate: number): number[] {
+    return Array.from({ length: this.branches }, (_, branch) => {
+      const turn = this.branches - 1 - branch;
+      return this.edges.length + 1 - Math.floor((candidate - turn + this.branches - 1) / this.branches);
+    });
+  }
+
+  /** One threshold per branch. */
+  thresholdsAt(candidate: number): number[] {
+    const [never] = neverExit(1) as [number];
+    return this.cutsAt(candidate).map((cut) => (cut === 0 ? 0 : (this.edges[cut - 1] ?? never)));
+  }
+
+  /** The cheapest candidate none of whose thresholds is below the given ones: no less safe than they are. */
+  positionOf(thresholds: readonly number[]): number {
+    const cuts = this.cutsOf(thresholds);
+    let candidate = 0;
+    while (
+      candidate + 1 < this.candidates &&
+      this.cutsAt(candidate + 1).every((cut, branch) => cut >= (cuts[branch] as number))
+    ) {
+      candidate++;
+    }
+    return candidate;
+  }
+
+  /** As {@link cutsAt}, for any thresholds: bins that hold one of them count as staying. */
+  cutsOf(thresholds: readonly number[]): number[] {
+    return thresholds.map((threshold) => {
+      if (threshold <= 0) return 0;
+      const reached = this.edges.findIndex((edge) => edge >= threshold);
+      return reached < 0 ? this.edges.length + 1 : reached + 1;
+    });
+  }
+
+  /**
+   * Where a sample leaves under every candidate.
+   * @param bins of its confidence at each branch
+   * @param into filled from `offset` on, one exit per candidate; the final exit is the number of branches
+   */
+  exitsOf(bins: ArrayLike<number>, into: Uint8Array, offset = 0): void {
+    // A branch's threshold only falls, so it is open from one candidate on.
+    const opens = Array.from({ length: this.branches }, (_, branch) => this.firstOpen(branch, bins[branch] as number));
+    let next = this.candidates;
+    let exit = this.branches;
+    const order = opens.map((candidate, branch) => ({ candidate, branch }));
+    order.sort((a, b) => a.candidate - b.candidate || b.branch - a.branch);
+    let filled = 0;
+    for (const { candidate, branch } of order) {
+      if (branch > exit) continue;
+      next = Math.min(candidate, this.candidates);
+      into.fill(exit, offset + filled, offset + next);
+      filled = next;
+      exit = branch;
+    }
+    into.fill(exit, offset + filled, offset + this.candidates);
+  }
+
+  /** The first candidate under which a branch lets a bin leave. */
+  private firstOpen(branch: number, bin: number): number {
+    const turn = this.branches - 1 - branch;
+    return (this.edges.length - bin) * this.branches + turn + 1;
+  }
+}

@@ -12,12 +12,18 @@ describe('betting', () => {
     const wanted = Math.log(20);
     expect(logCapitalForSafer([{ recordRate: 1, samples: 280, disagreed: 0 }], 0.02)).toBeGreaterThan(wanted);
     expect(logCapitalForSafer([{ recordRate: 1, samples: 140, disagreed: 0 }], 0.02)).toBeLessThan(wanted);
-    expect(logCapitalForSafer([{ recordRate: 0.1, samples: 2_800, disagreed: 0 }], 0.02)).toBeGreaterThan(wanted);
-    expect(logCapitalForSafer([{ recordRate: 0.1, samples: 1_400, disagreed: 0 }], 0.02)).toBeLessThan(wanted);
+    expect(logCapitalForSafer([{ recordRate: 0.1, samples: 2_800, disagreed: 0 }], 0.02)).toBeGreaterThan(
+      wanted,
+    );
+    expect(logCapitalForSafer([{ recordRate: 0.1, samples: 1_400, disagreed: 0 }], 0.02)).toBeLessThan(
+      wanted,
+    );
   });
 
   it('proves a violation', () => {
-    expect(logCapitalForWorse([{ recordRate: 0.1, samples: 900, disagreed: 8 }], 0.02)).toBeGreaterThan(Math.log(20));
+    expect(logCapitalForWorse([{ recordRate: 0.1, samples: 900, disagreed: 8 }], 0.02)).toBeGreaterThan(
+      Math.log(20),
+    );
     expect(logCapitalForWorse([{ recordRate: 0.1, samples: 900, disagreed: 2 }], 0.02)).toBeLessThan(0);
   });
 

@@ -10,7 +10,8 @@ const outcomes = (effectiveSamples: number, ...disagreement: number[]) => ({
 
 describe('certifiedByTable', () => {
   it('goes as far as the table proves', () => {
-    const of = (samples: number) => certifiedByTable(outcomes(samples, 0, 0.01, 0.015, 0.019, 0.03), 0.02, 0.05);
+    const of = (samples: number) =>
+      certifiedByTable(outcomes(samples, 0, 0.01, 0.015, 0.019, 0.03), 0.02, 0.05);
     expect(of(100)).toBe(0);
     expect(of(1_000)).toBe(1);
     expect(of(5_000)).toBe(2);

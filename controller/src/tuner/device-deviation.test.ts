@@ -34,7 +34,9 @@ describe('deviatingDevices', () => {
 
   it('does not judge by few samples, nor where half the group has moved', () => {
     expect(deviatingDevices([...group(4, 1), deviceOf('new', 9, 4, 10)])).toEqual([]);
-    expect(deviatingDevices([...group(4, 1), ...[1, 2, 3, 4].map((i) => deviceOf(`m${i}`, 50 + i, 4))])).toEqual([]);
+    expect(
+      deviatingDevices([...group(4, 1), ...[1, 2, 3, 4].map((i) => deviceOf(`m${i}`, 50 + i, 4))]),
+    ).toEqual([]);
     expect(deviatingDevices([deviceOf('only', 1, 1)])).toEqual([]);
   });
 });

@@ -17,8 +17,10 @@ export type Drift =
 
 /** Windows that are looked back on; those before are one. */
 export const maxDriftWindows = 32;
-/** Odds of e^14, a million to one: looked at after every window, over several spans, for years. */
-const alarmLogOdds = 14;
+/** How many of the newest windows are held against those before. */
+const spans = [1, 2, 3, 4, 6, 8, 12, 16, 24, maxDriftWindows];
+/** Odds of e^12, or 160,000 to one: looked at after every window, over several spans, for long. */
+const alarmLogOdds = 12;
 /** What is smaller moves no threshold, however certain it is. */
 const leastDistance = 0.04;
 const leastBaseline = 500;
@@ -26,8 +28,8 @@ const leastBaseline = 500;
 const alarmLogCapital = Math.log(1_000);
 
 /**
- * Whether the newest windows differ from those before, or fall short of the goal: over the last window, the last two, four,
- * and so on. A sum of such tests begun at different times is how changes are found without fixed sample sizes (Shin,
+ * Whether the newest windows differ from those before, or fall short of the goal: over the last window, the last two, and
+ * so on. A sum of such tests begun at different times is how changes are found without fixed sample sizes (Shin,
  * Ramdas & Rinaldo, "E-detectors", 2023); here each must be certain by itself.
  * @param baseline samples of all earlier windows, by the first branch's confidence
  * @param windows oldest first
@@ -38,7 +40,8 @@ export function findDrift(
   windows: readonly DriftWindow[],
   level: number | null,
 ): Drift | null {
-  for (let length = 1; length <= windows.length; length = nextLength(length, windows.length)) {
+  for (const length of spans) {
+    if (length > windows.length) break;
     const recent = windows.slice(windows.length - length);
     const after = sumCounts(recent.map(({ histogram }) => histogram));
     const samples = total(after);
@@ -56,7 +59,8 @@ export function findDrift(
     ]);
     if (total(before) < leastBaseline) continue;
     const { logOdds, distance } = compareHistograms(before, after);
-    if (logOdds >= alarmLogOdds && distance >= leastDistance) return { kind: 'confidence', samples, distance };
+    if (logOdds >= alarmLogOdds && distance >= leastDistance)
+      return { kind: 'confidence', samples, distance };
   }
   return null;
 }
@@ -70,11 +74,6 @@ export function sumCounts(histograms: readonly (readonly number[])[]): number[] 
     });
   }
   return sum;
-}
-
-/** Doubles, and ends with all there are. */
-function nextLength(length: number, all: number): number {
-  return length === all ? all + 1 : Math.min(2 * length, all);
 }
 
 function total(counts: readonly number[]): number {

@@ -1,15 +1,12 @@
-/**
- * What one policy did to the samples of a window that started under it. Every list of counts by confidence has one
- * entry a bin.
- */
-export interface PolicyEvidence {
+/** What one policy did to the samples of a window that started under it, on devices with one bundle. */
+export interface WindowEvidence {
   /** One per branch. */
   thresholds: readonly number[];
   /** Chance of a sample to be chosen for an audit, in [0, 1]. */
   auditRate: number;
   /** Samples that left by each exit because it was sure enough; the final exit last. */
   left: readonly number[];
-  /** Per branch: samples that reached it. */
+  /** Per branch: samples that reached it, one count a bin of confidence. */
   exits: readonly { histogram: readonly number[] }[];
   offloaded: number;
   /** Chosen samples that left by a branch and ran on to the final exit, and those that were not run on. */
@@ -32,7 +29,7 @@ export interface AuditRecord {
 }
 
 /** Samples that left because an exit was sure enough. */
-export function answeredSamples({ left }: Pick<PolicyEvidence, 'left'>): number {
+export function answeredSamples({ left }: Pick<WindowEvidence, 'left'>): number {
   return left.reduce((sum, count) => sum + count, 0);
 }
 
@@ -41,7 +38,7 @@ export function answeredSamples({ left }: Pick<PolicyEvidence, 'left'>): number 
  * samples that came to the final exit by themselves are not dropped as audits: where those would leave early and
  * disagree under another policy, they count for more than they should, which errs on the safe side.
  */
-export function recordRate(evidence: PolicyEvidence): number {
+export function recordRate(evidence: WindowEvidence): number {
   const ended = evidence.audited + evidence.auditsDropped;
   const keptAudits = ended === 0 ? 1 : evidence.audited / ended;
   const kept = evidence.records.length + evidence.recordsDropped;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bearableOffload, ceilingOf, chooseCandidate, type Goal } from './goals.js';
+import { ceilingOf, chooseCandidate, type Goal } from './goals.js';
 
 const agreement: Goal = { kind: 'agreement', floor: 0.98 };
 const offload: Goal = { kind: 'offload', ceiling: 0.2 };
@@ -15,16 +15,11 @@ const facts = {
 describe('ceilingOf', () => {
   it('makes a limit of a mean of every goal but agreement', () => {
     expect(ceilingOf(offload, facts)).toEqual({ perExit: [0, 1, 1], limit: 0.2 });
-    expect(ceilingOf({ kind: 'cloudSeconds', perSecond: 0.3 }, facts)).toEqual({ perExit: [0, 0.5, 1], limit: 0.3 });
+    expect(ceilingOf({ kind: 'cloudSeconds', perSecond: 0.3 }, facts)).toEqual({
+      perExit: [0, 0.5, 1],
+      limit: 0.3,
+    });
     expect(ceilingOf(latency, facts)).toEqual({ perExit: [0, 0.1, 0.5], limit: expect.closeTo(0.05) });
-  });
-});
-
-describe('bearableOffload', () => {
-  it('asks for less before workers refuse, for no more when they are warm, for nothing while they have time', () => {
-    expect(bearableOffload(1.7, 0.2)).toBeCloseTo(0.1);
-    expect(bearableOffload(0.8, 0.2)).toBe(0.2);
-    expect(bearableOffload(0.3, 0.2)).toBe(1);
   });
 });
 

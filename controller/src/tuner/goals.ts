@@ -43,22 +43,6 @@ export function ceilingOf(goal: Exclude<Goal, { kind: 'agreement' }>, facts: Exi
   }
 }
 
-/** Workers are kept below this share of what they can do. */
-const busyUtilisation = 0.85;
-/** Above this, nothing more is sent to them. */
-const warmUtilisation = 0.7;
-
-/**
- * The share of samples that may go to the cloud, given how busy its workers are: what they can bear if all groups send less in
- * proportion; no more than now if they are nearly busy; any where they have time.
- * @param utilisation work that comes over work that can be done; above 1 when queues grow
- * @param offloadShare of samples now, in [0, 1]
- */
-export function bearableOffload(utilisation: number, offloadShare: number): number {
-  if (utilisation > busyUtilisation) return (offloadShare * busyUtilisation) / utilisation;
-  return utilisation > warmUtilisation ? offloadShare : 1;
-}
-
 /** The candidates, numbered from the safest to the cheapest, under which a goal is met. */
 export interface CandidateRange {
   goal: Goal | 'workers';

@@ -17,9 +17,9 @@ describe('compareHistograms', () => {
   });
 
   it('gives the odds that can be worked out by hand', () => {
-    // Two groups: 1 and 0 against 0 and 1. Apart: 1/2 · 1/2; together: 1/2 · 10/21.
+    // Two groups: 1 and 0 against 0 and 1. Apart: 1/2 · 1/2; together: n/2 · n/2 / (n · (n + 1)) with n of the prior.
     const { logOdds, distance } = compareHistograms([1, 0], [0, 1]);
-    expect(Math.exp(logOdds)).toBeCloseTo(1.05, 8);
+    expect(Math.exp(logOdds)).toBeCloseTo((101 / 100 + 401 / 400 + 1_201 / 1_200) / 3, 8);
     expect(distance).toBe(1);
   });
 

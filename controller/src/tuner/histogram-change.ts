@@ -9,63 +9,74 @@ export interface HistogramChange {
 /** As many groups of bins are compared, each with about as many samples. */
 const groups = 10;
 /**
- * Parameter of the Dirichlet prior, the same for each group. Larger ones expect less to move, and see that sooner; this one
- * expects a group's share to move by a third, or a tenth of all samples to lie elsewhere.
+ * How firmly each of some priors, as likely as the others, expects both to be like the two together, in samples: that a
+ * group's share of a tenth moves by a third, a sixth, a tenth.
  */
-const prior = 10;
+const priors = [100, 400, 1_200];
 
 /**
- * Whether two histograms differ: the Bayes factor of two multinomials against one. Bins are grouped by the quantiles of
- * both together, so that nothing depends on where confidences lie.
+ * Whether two histograms differ: the Bayes factor of two multinomials against one, with Dirichlet priors about what both have
+ * together. Bins are grouped by the quantiles of both, so that nothing depends on where confidences lie.
  */
 export function compareHistograms(before: readonly number[], after: readonly number[]): HistogramChange {
-  const both = before.map((count, bin) => count + (after[bin] ?? 0));
-  const total = sum(both);
-  const totalBefore = sum(before);
-  const totalAfter = sum(after);
-  if (totalBefore === 0 || totalAfter === 0) return { logOdds: 0, distance: 0 };
-  const first: number[] = [];
-  const second: number[] = [];
-  let a = 0;
-  let b = 0;
-  both.forEach((_, bin) => {
-    a += before[bin] as number;
-    b += after[bin] ?? 0;
-    if (a + b < total / groups && bin < both.length - 1) return;
-    first.push(a);
-    second.push(b);
-    a = 0;
-    b = 0;
-  });
+  const [first, second] = grouped(before, after);
+  const all = [sum(first), sum(second)] as const;
+  if (all[0] === 0 || all[1] === 0) return { logOdds: 0, distance: 0 };
   const joint = first.map((count, i) => count + (second[i] as number));
-  const none = joint.map(() => 0);
+  const logs = priors.map((samples) => {
+    const prior = joint.map((count) => (samples * count) / (all[0] + all[1]));
+    const evidence = (counts: readonly number[]) => logBeta(prior.map((own, i) => own + (counts[i] ?? 0)));
+    return evidence(first) + evidence(second) - evidence(joint) - evidence([]);
+  });
+  const most = Math.max(...logs);
   return {
-    logOdds: logEvidence(first) + logEvidence(second) - logEvidence(joint) - logEvidence(none),
-    distance:
-      first.reduce(
-        (distance, count, i) =>
-          distance + Math.abs(count / totalBefore - (second[i] as number) / totalAfter),
-        0,
-      ) / 2,
+    logOdds: most + Math.log(sum(logs.map((log) => Math.exp(log - most))) / priors.length),
+    distance: sum(first.map((count, i) => Math.abs(count / all[0] - (second[i] as number) / all[1]))) / 2,
   };
 }
 
-/** Logarithm of the multivariate beta function at counts + prior. */
-function logEvidence(counts: readonly number[]): number {
-  return (
-    counts.reduce((log, count) => log + logGamma(count + prior), 0) - logGamma(sum(counts) + counts.length * prior)
-  );
+function grouped(before: readonly number[], after: readonly number[]): [number[], number[]] {
+  const wanted = (sum(before) + sum(after)) / groups;
+  const first: number[] = [];
+  const second: number[] = [];
+  let open = false;
+  before.forEach((count, bin) => {
+    if (open) {
+      first.push((first.pop() as number) + count);
+      second.push((second.pop() as number) + (after[bin] ?? 0));
+    } else {
+      first.push(count);
+      second.push(after[bin] ?? 0);
+    }
+    open = (first.at(-1) as number) + (second.at(-1) as number) < wanted;
+  });
+  if (open && first.length > 1) {
+    // What is left over is no group of its own.
+    const [a, b] = [first.pop() as number, second.pop() as number];
+    first.push((first.pop() as number) + a);
+    second.push((second.pop() as number) + b);
+  }
+  return [first, second];
 }
 
-/** Stirling's series, whose error from 10 on is below 1e-10. @param x at least 10 */
-function logGamma(x: number): number {
+/** Logarithm of the multivariate beta function. */
+function logBeta(values: readonly number[]): number {
+  return sum(values.map(logGamma)) - logGamma(sum(values));
+}
+
+/** Stirling's series, whose error from 8 on is below 1e-9. */
+function logGamma(value: number): number {
+  let shift = 0;
+  let x = value;
+  while (x < 8) shift += Math.log(x++);
   const inverse = 1 / x;
   const square = inverse * inverse;
   return (
     (x - 0.5) * Math.log(x) -
     x +
     0.5 * Math.log(2 * Math.PI) +
-    inverse * (1 / 12 - square * (1 / 360 - square / 1260))
+    inverse * (1 / 12 - square * (1 / 360 - square / 1260)) -
+    shift
   );
 }
 

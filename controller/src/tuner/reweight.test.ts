@@ -57,7 +57,9 @@ describe('tableOutcomes', () => {
 describe('reweight', () => {
   it('leaves weights alone where nothing was seen, or what the table has', () => {
     expect([...new Set(reweight(table, []))]).toEqual([1]);
-    const histogram = edges.concat(1).map((_, bin) => table.bins[0]?.filter((b) => b === bin).length as number);
+    const histogram = edges
+      .concat(1)
+      .map((_, bin) => table.bins[0]?.filter((b) => b === bin).length as number);
     const weights = reweight(table, [{ cuts: [5, 5], histograms: [histogram, [0, 0, 0, 0, 0]] }]);
     expect(Math.max(...weights.map((weight) => Math.abs(weight - 1)))).toBeLessThan(1e-9);
   });
@@ -78,7 +80,11 @@ describe('reweight', () => {
     const told = tableOutcomes(table, reweight(table, [{ cuts, histograms }]));
     const untold = tableOutcomes(table, even);
     const off = (outcomes: typeof told) =>
-      Math.max(...truth.disagreement.map((share, candidate) => Math.abs(share - (outcomes.disagreement[candidate] as number))));
+      Math.max(
+        ...truth.disagreement.map((share, candidate) =>
+          Math.abs(share - (outcomes.disagreement[candidate] as number)),
+        ),
+      );
     expect(off(untold)).toBeGreaterThan(0.1);
     expect(off(told)).toBeLessThan(0.03);
     expect(told.effectiveSamples).toBeLessThan(4_000);

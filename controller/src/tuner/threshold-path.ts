@@ -67,7 +67,9 @@ export class ThresholdPath {
    */
   exitsOf(bins: ArrayLike<number>, into: Uint8Array, offset = 0): void {
     // A branch's threshold only falls, so it is open from one candidate on.
-    const opens = Array.from({ length: this.branches }, (_, branch) => this.firstOpen(branch, bins[branch] as number));
+    const opens = Array.from({ length: this.branches }, (_, branch) =>
+      this.firstOpen(branch, bins[branch] as number),
+    );
     let next = this.candidates;
     let exit = this.branches;
     const order = opens.map((candidate, branch) => ({ candidate, branch }));

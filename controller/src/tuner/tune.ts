@@ -1,0 +1,326 @@
+import { auditRate, type Certainty } from './audit-rate.js';
+import type { BinnedTable } from './binned-table.js';
+import { auditUpperBound, certifiedByAudits, certifiedByTable, tableUpperBound } from './certify.js';
+import { type Drift, findDrift } from './drift.js';
+import { answeredSamples, type WindowEvidence } from './evidence.js';
+import {
+  type CandidateRange,
+  type Ceiling,
+  type Choice,
+  ceilingOf,
+  chooseCandidate,
+  type ExitFacts,
+  type Goal,
+} from './goals.js';
+import { reweight } from './reweight.js';
+import { type TableOutcomes, tableOutcomes } from './table-outcomes.js';
+import type { ThresholdPath } from './threshold-path.js';
+import { addEvidence, looksViolated, newTunerState, type TunerState } from './tuner-state.js';
+import { nextOffloadLimit } from './worker-load.js';
+
+/** What the tuner is given for a group, beside its state and a window of evidence. */
+export interface TunerInputs {
+  path: ThresholdPath;
+  /** The bundle's calibration table on that path. */
+  table: BinnedTable;
+  /** The most important one first. */
+  goals: readonly Goal[];
+  facts: ExitFacts;
+  /** Work that comes to the workers over work that they can do; `null`: unknown. */
+  workerUtilisation: number | null;
+  /** The policy that devices have been given last. */
+  policy: { thresholds: readonly number[]; auditRate: number };
+}
+
+/** Why thresholds are what they are. */
+export type TuningReason =
+  /** No goal is set. */
+  | 'no-goal'
+  /** Too few samples since the last change to judge it by. */
+  | 'too-little-evidence'
+  /** The world has moved: thresholds are as safe as goals before agreement let them, until audits prove cheaper ones. */
+  | 'drift'
+  /** What was in force is not proven to meet the goal. */
+  | 'not-proven'
+  /** A ceiling is exceeded, and lower thresholds hold it. */
+  | 'over-ceiling'
+  /** Cheaper thresholds are proven. */
+  | 'cheaper'
+  /** Safer ones keep the ceiling, too. */
+  | 'safer'
+  /** Others would be better by too little to be worth a change. */
+  | 'good-enough';
+
+/** What candidates are judged by, for the newest thresholds. All shares are in [0, 1]. */
+export interface TuningFacts {
+  /** What the table foretells, and the lower bound that holds with certainty. */
+  agreement: number;
+  agreementBound: number;
+  /** What the bound stands on. */
+  provenBy: 'table' | 'audits';
+  cost: number;
+  offloadShare: number;
+  exitShares: number[];
+  samples: number;
+  records: number;
+  tableSamples: number;
+}
+
+export interface TuningDecision {
+  thresholds: number[];
+  auditRate: number;
+  /** Whether devices need a new policy. */
+  changed: boolean;
+  reason: TuningReason;
+  choice: Choice;
+  /** Where goals lead to; thresholds get there in bounded steps. */
+  target: number;
+  position: number;
+  certainty: Certainty;
+  drift: Drift | null;
+  tableTrusted: boolean;
+  facts: TuningFacts;
+}
+
+/**
+ * Chance that the goal is missed though it is held for proven: by the table, and by audits, at all times together; in all
+ * 0.05. What is in force may stay with a little less than it takes to get there, lest it follow every move of the weights.
+ */
+const tableDelta = 0.03;
+const tableDeltaToStay = 0.04;
+const auditDelta = 0.01;
+/** By audits, where the table does not count. */
+const auditOnlyDelta = 0.02;
+/** Thresholds fall by at most so many bins of confidence at a time. */
+const maxStepBins = 10;
+const leastSamplesToLower = 200;
+/** A cheaper policy saves at least this share of the cost, or devices keep the one they have. */
+const leastSaving = 0.02;
+/** As much more than a ceiling allows is let pass, where devices are at it already. */
+const ceilingSlack = 0.03;
+const settlingSamples = 1_000;
+const uncertainRecords = 1_000;
+/** Samples from which shares that were seen correct those that were foretold. */
+const leastObserved = 200;
+
+/**
+ * From what a group's devices did in a window to the thresholds that they shall have.
+ *
+ * A cheaper candidate is taken only when it is proven: by the calibration table, re-weighted to today's confidences, as long
+ * as nothing shows that the world has moved; or by audits of today's traffic. Falls are bounded and wait for
+ * evidence; rises are neither. When the world has moved, nothing counts but what was audited since.
+ */
+export function tune(
+  inputs: TunerInputs,
+  before: TunerState,
+  evidence: readonly WindowEvidence[],
+): { state: TunerState; decision: TuningDecision } {
+  const { path, goals, policy } = inputs;
+  const floor = goals.find((goal) => goal.kind === 'agreement');
+  const level = floor ? 1 - floor.floor : null;
+  let state = addEvidence(before, path, evidence);
+  const drift = findDrift(state.baseline, state.windows, level);
+  if (drift) state = { ...newTunerState(false), offloadLimit: state.offloadLimit };
+  state = { ...state, offloadLimit: offloadLimitOf(inputs, state, evidence) };
+
+  const outcomes = tableOutcomes(
+    inputs.table,
+    reweight(
+      inputs.table,
+      state.observed.map(({ thresholds, histograms }) => ({ cuts: path.cutsOf(thresholds), histograms })),
+    ),
+  );
+  const position = path.positionOf(policy.thresholds);
+  if (level !== null) state = certify(state, path, outcomes, position, level);
+  const seen = observedShares(state, policy.thresholds);
+  const ranges = rangesOf(inputs, state, outcomes, position, seen);
+  const choice = chooseCandidate(ranges, path.candidates);
+  const { next, reason } = step(inputs, state, outcomes, position, choice.candidate, drift !== null);
+
+  const moved = next !== position || reason === 'drift' || reason === 'not-proven';
+  const thresholds = moved ? path.thresholdsAt(next) : [...policy.thresholds];
+  const leavingEarly = 1 - (outcomes.exitShares.at(-1)?.[next] as number);
+  const certainty = certaintyOf(state, level);
+  const wantedRate = auditRate(certainty, leavingEarly);
+  // The rate follows thresholds; by itself it changes only by a good deal.
+  const keepRate = !moved && Math.abs(wantedRate - policy.auditRate) < 0.25 * policy.auditRate;
+  const rate = keepRate ? policy.auditRate : wantedRate;
+  const newThresholds = thresholds.some((threshold, branch) => threshold !== policy.thresholds[branch]);
+  if (newThresholds) state = { ...state, samplesSinceChange: 0 };
+  return {
+    state,
+    decision: {
+      thresholds,
+      auditRate: rate,
+      changed: newThresholds || rate !== policy.auditRate,
+      reason,
+      choice,
+      target: choice.candidate,
+      position: next,
+      certainty,
+      drift,
+      tableTrusted: state.tableTrusted,
+      facts: factsOf(inputs, state, outcomes, next),
+    },
+  };
+}
+
+function certify(
+  state: TunerState,
+  path: ThresholdPath,
+  outcomes: TableOutcomes,
+  position: number,
+  level: number,
+): TunerState {
+  const delta = state.tableTrusted ? auditDelta : auditOnlyDelta;
+  const byAudits = Math.max(
+    state.certifiedByAudits,
+    certifiedByAudits(state.tallies, path.candidates, level, delta),
+  );
+  let byTable = 0;
+  if (state.tableTrusted) {
+    byTable = certifiedByTable(outcomes, level, tableDelta);
+    if (byTable < position && position <= certifiedByTable(outcomes, level, tableDeltaToStay))
+      byTable = position;
+  }
+  return { ...state, certifiedByAudits: byAudits, certified: Math.max(byAudits, byTable) };
+}
+
+/** What was seen under the newest thresholds; `null` where it is too little. */
+function observedShares(state: TunerState, thresholds: readonly number[]): number[] | null {
+  const newest = state.observed.find((policy) =>
+    policy.thresholds.every((threshold, branch) => threshold === thresholds[branch]),
+  );
+  if (!newest) return null;
+  const samples = answeredSamples(newest);
+  return samples < leastObserved ? null : newest.left.map((count) => count / samples);
+}
+
+function rangesOf(
+  { path, goals, facts }: TunerInputs,
+  state: TunerState,
+  outcomes: TableOutcomes,
+  position: number,
+  seen: readonly number[] | null,
+): CandidateRange[] {
+  const last = path.candidates - 1;
+  const within = (goal: CandidateRange['goal'], ceiling: Ceiling): CandidateRange => ({
+    goal,
+    first: firstWithin(ceiling, outcomes, position, seen),
+    last,
+  });
+  const ranges = goals.map((goal) =>
+    goal.kind === 'agreement'
+      ? { goal, first: 0, last: state.certified }
+      : within(goal, ceilingOf(goal, facts)),
+  );
+  // Work that nobody can do is not an option, whatever goals say.
+  return state.offloadLimit < 1
+    ? [within('workers', { perExit: facts.inCloud, limit: state.offloadLimit }), ...ranges]
+    : ranges;
+}
+
+function offloadLimitOf(
+  { workerUtilisation }: TunerInputs,
+  { offloadLimit }: TunerState,
+  evidence: readonly WindowEvidence[],
+): number {
+  const samples = evidence.reduce((sum, policy) => sum + answeredSamples(policy), 0);
+  if (workerUtilisation === null || samples === 0) return offloadLimit;
+  const offloaded = evidence.reduce((sum, policy) => sum + policy.offloaded, 0);
+  return nextOffloadLimit(offloadLimit, workerUtilisation, offloaded / samples);
+}
+
+/** The safest candidate that keeps a ceiling. What was seen at the position corrects what is foretold elsewhere. */
+function firstWithin(
+  { perExit, limit }: Ceiling,
+  outcomes: TableOutcomes,
+  position: number,
+  seen: readonly number[] | null,
+): number {
+  const foretold = (candidate: number) => meanOf(perExit, sharesAt(outcomes, candidate));
+  const here = foretold(position);
+  const factor = seen && here > 0 ? Math.min(2, Math.max(0.5, meanOf(perExit, seen) / here)) : 1;
+  const candidates = outcomes.disagreement.length;
+  let candidate = 0;
+  while (candidate < candidates) {
+    const slack = candidate === position ? 1 + ceilingSlack : 1;
+    if (foretold(candidate) * factor <= limit * slack) return candidate;
+    candidate++;
+  }
+  return candidates;
+}
+
+function step(
+  { path, goals, facts }: TunerInputs,
+  state: TunerState,
+  outcomes: TableOutcomes,
+  position: number,
+  target: number,
+  drifted: boolean,
+): { next: number; reason: TuningReason } {
+  if (goals.length === 0) return { next: position, reason: 'no-goal' };
+  const agreement = goals.some(({ kind }) => kind === 'agreement');
+  if (drifted && target < position) return { next: target, reason: 'drift' };
+  if (target < position) {
+    if (agreement) return { next: target, reason: 'not-proven' };
+    return state.samplesSinceChange < leastSamplesToLower
+      ? { next: position, reason: 'too-little-evidence' }
+      : { next: target, reason: 'safer' };
+  }
+  if (target === position) return { next: position, reason: drifted ? 'drift' : 'good-enough' };
+  // Where thresholds must fall lest a ceiling breaks, saving is not the point.
+  const overCeiling = agreement ? target > state.certified : true;
+  if (state.samplesSinceChange < leastSamplesToLower && !overCeiling) {
+    return { next: position, reason: 'too-little-evidence' };
+  }
+  const costAt = (candidate: number) => meanOf(facts.cost, sharesAt(outcomes, candidate));
+  if (!overCeiling && costAt(target) > (1 - leastSaving) * costAt(position)) {
+    return { next: position, reason: 'good-enough' };
+  }
+  const next = Math.min(target, position + maxStepBins * path.branches);
+  return { next, reason: overCeiling ? 'over-ceiling' : 'cheaper' };
+}
+
+function certaintyOf(state: TunerState, level: number | null): Certainty {
+  if (level === null) return 'steady';
+  if (looksViolated(state, level)) return 'uncertain';
+  if (state.tableTrusted) return state.samples < settlingSamples ? 'settling' : 'steady';
+  const records = state.tallies.reduce((sum, tally) => sum + tally.records, 0);
+  return records < uncertainRecords ? 'uncertain' : 'steady';
+}
+
+function factsOf(
+  { facts, goals }: TunerInputs,
+  state: TunerState,
+  outcomes: TableOutcomes,
+  candidate: number,
+): TuningFacts {
+  const floor = goals.find((goal) => goal.kind === 'agreement')?.floor ?? 0;
+  const byTable = state.tableTrusted ? tableUpperBound(outcomes, candidate, tableDeltaToStay) : 1;
+  const byAudits =
+    candidate === 0
+      ? 0
+      : auditUpperBound(state.tallies, candidate, state.tableTrusted ? auditDelta : auditOnlyDelta);
+  const exitShares = sharesAt(outcomes, candidate);
+  return {
+    agreement: 1 - (outcomes.disagreement[candidate] as number),
+    // What audits have once certified stays certified, though later ones may make the bound of the moment wider.
+    agreementBound: Math.max(1 - Math.min(byTable, byAudits), candidate <= state.certified ? floor : 0),
+    provenBy: byTable < byAudits ? 'table' : 'audits',
+    cost: meanOf(facts.cost, exitShares),
+    offloadShare: meanOf(facts.inCloud, exitShares),
+    exitShares,
+    samples: state.samples,
+    records: state.tallies.reduce((sum, tally) => sum + tally.records, 0),
+    tableSamples: outcomes.effectiveSamples,
+  };
+}
+
+function sharesAt(outcomes: TableOutcomes, candidate: number): number[] {
+  return outcomes.exitShares.map((shares) => shares[candidate] as number);
+}
+
+function meanOf(perExit: readonly number[], shares: readonly number[]): number {
+  return shares.reduce((sum, share, exit) => sum + share * (perExit[exit] as number), 0);
+}

@@ -1,0 +1,176 @@
+import { type AuditTally, logCapitalForWorse } from './betting.js';
+import type { CandidateTally } from './certify.js';
+import { type DriftWindow, maxDriftWindows, sumCounts } from './drift.js';
+import { answeredSamples, recordRate, type WindowEvidence } from './evidence.js';
+import type { ThresholdPath } from './threshold-path.js';
+
+/** What was seen under one policy since the world last moved. */
+export interface ObservedPolicy {
+  thresholds: number[];
+  /** Per exit, the final one last. */
+  left: number[];
+  /** Per branch, samples that reached it, one count a bin. */
+  histograms: number[][];
+  offloaded: number;
+}
+
+/**
+ * What the tuner knows of a group, since the world last moved. A plain value, so that it can be kept and handed over as
+ * JSON; what it knows beyond its last window is in here alone.
+ */
+export interface TunerState {
+  /** Whether held-out samples still speak for today's traffic. */
+  tableTrusted: boolean;
+  /** Samples since the world last moved, and since thresholds last changed. */
+  samples: number;
+  samplesSinceChange: number;
+  /** The cheapest candidate that audits have certified; once true, it stays so until the world moves. */
+  certifiedByAudits: number;
+  /** The cheapest candidate that was certified by whatever, when the newest policy was chosen. */
+  certified: number;
+  tallies: CandidateTally[];
+  /** Newest last. */
+  observed: ObservedPolicy[];
+  /** First branch's confidences of windows before `windows`. */
+  baseline: number[];
+  /** Oldest first. */
+  windows: DriftWindow[];
+  /** Share of samples that workers can bear; 1: all. */
+  offloadLimit: number;
+}
+
+const maxObserved = 4;
+const maxTallies = 16;
+/** Confidences of so many samples are remembered; those of older ones fade, so that slow changes are followed. */
+const maxObservedSamples = 50_000;
+
+export function newTunerState(tableTrusted: boolean): TunerState {
+  return {
+    tableTrusted,
+    samples: 0,
+    samplesSinceChange: 0,
+    certifiedByAudits: 0,
+    certified: 0,
+    tallies: [],
+    observed: [],
+    baseline: [],
+    windows: [],
+    offloadLimit: 1,
+  };
+}
+
+/** Adds a window's evidence, which may be of several policies: devices do not all get a new one at once. */
+export function addEvidence(
+  state: TunerState,
+  path: ThresholdPath,
+  evidence: readonly WindowEvidence[],
+): TunerState {
+  const some = evidence.filter((policy) => answeredSamples(policy) > 0);
+  const samples = some.reduce((sum, policy) => sum + answeredSamples(policy), 0);
+  if (samples === 0) return state;
+  const windows = [...state.windows, driftWindow(state, path, some)];
+  const old = windows.length > maxDriftWindows ? windows.shift() : undefined;
+  return {
+    ...state,
+    samples: state.samples + samples,
+    samplesSinceChange: state.samplesSinceChange + samples,
+    tallies: some.reduce((tallies, policy) => addTally(tallies, path, policy), state.tallies),
+    observed: some.reduce(addObserved, state.observed),
+    windows,
+    baseline: old ? sumCounts([state.baseline, old.histogram]) : state.baseline,
+  };
+}
+
+/** Whether recent audits look as if the goal were missed, though they do not prove it: odds of ten to one. */
+export function looksViolated(state: TunerState, level: number): boolean {
+  return (
+    logCapitalForWorse(
+      state.windows.flatMap(({ audits }) => audits),
+      level,
+    ) > Math.log(10)
+  );
+}
+
+/** Audits speak of the goal only where it was to be met: under policies no cheaper than was certified. */
+function driftWindow(
+  state: TunerState,
+  path: ThresholdPath,
+  evidence: readonly WindowEvidence[],
+): DriftWindow {
+  const audits: AuditTally[] = [];
+  for (const policy of evidence) {
+    const rate = recordRate(policy);
+    if (rate <= 0 || path.positionOf(policy.thresholds) > state.certified) continue;
+    const disagreed = policy.records.filter(
+      ({ exits, leftAt }) => leftAt < exits.length && !exits[leftAt]?.agreed,
+    ).length;
+    audits.push({ recordRate: rate, samples: answeredSamples(policy), disagreed });
+  }
+  return { histogram: sumCounts(evidence.map(({ exits }) => exits[0]?.histogram ?? [])), audits };
+}
+
+function addTally(tallies: CandidateTally[], path: ThresholdPath, policy: WindowEvidence): CandidateTally[] {
+  const rate = recordRate(policy);
+  if (rate <= 0) return tallies;
+  const disagreed = new Array<number>(path.candidates).fill(0);
+  const exits = new Uint8Array(path.candidates);
+  for (const record of policy.records) {
+    path.exitsOf(
+      record.exits.map(({ bin }) => bin),
+      exits,
+    );
+    exits.forEach((exit, candidate) => {
+      if (record.exits[exit]?.agreed === false) disagreed[candidate] = (disagreed[candidate] as number) + 1;
+    });
+  }
+  const added = {
+    recordRate: rate,
+    samples: answeredSamples(policy),
+    records: policy.records.length,
+    disagreed,
+  };
+  return joinTallies([...tallies, added]);
+}
+
+/** Tallies of one rate are one; of too many, the two smallest are one, with the lower rate, which counts against them. */
+function joinTallies(tallies: CandidateTally[]): CandidateTally[] {
+  const joined: CandidateTally[] = [];
+  for (const tally of tallies) {
+    const same = joined.findIndex(({ recordRate: rate }) => Math.abs(rate - tally.recordRate) < 1e-9);
+    if (same < 0) joined.push(tally);
+    else joined[same] = sumTallies(joined[same] as CandidateTally, tally);
+  }
+  if (joined.length <= maxTallies) return joined;
+  const [first, second, ...others] = joined.sort((a, b) => a.samples - b.samples) as [
+    CandidateTally,
+    CandidateTally,
+    ...CandidateTally[],
+  ];
+  return [...others, sumTallies(first, second)];
+}
+
+function sumTallies(a: CandidateTally, b: CandidateTally): CandidateTally {
+  return {
+    recordRate: Math.min(a.recordRate, b.recordRate),
+    samples: a.samples + b.samples,
+    records: a.records + b.records,
+    disagreed: sumCounts([a.disagreed, b.disagreed]),
+  };
+}
+
+function addObserved(observed: ObservedPolicy[], policy: WindowEvidence): ObservedPolicy[] {
+  const same = (other: ObservedPolicy) =>
+    other.thresholds.every((threshold, branch) => threshold === policy.thresholds[branch]);
+  const before = observed.find(same);
+  const fade = before && answeredSamples(before) > maxObservedSamples ? 0.5 : 1;
+  const faded = (counts: readonly number[] | undefined) => (counts ?? []).map((count) => count * fade);
+  const sum: ObservedPolicy = {
+    thresholds: [...policy.thresholds],
+    left: sumCounts([faded(before?.left), policy.left]),
+    histograms: policy.exits.map(({ histogram }, branch) =>
+      sumCounts([faded(before?.histograms[branch]), histogram]),
+    ),
+    offloaded: (before?.offloaded ?? 0) * fade + policy.offloaded,
+  };
+  return [...observed.filter((other) => !same(other)), sum].slice(-maxObserved);
+}

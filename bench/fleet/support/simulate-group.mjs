@@ -1,11 +1,10 @@
 // A group of devices in a tuner's loop, without devices, network or clock: samples are drawn from recorded tables, the policy
 // of a window is what the tuner said after the one before.
-import { evaluateThresholds } from '@offramp/shared';
+import { binOf, binStarts, evaluateThresholds } from '@offramp/shared';
 import { binTable } from '../../../controller/dist/tuner/binned-table.js';
 import { ThresholdPath } from '../../../controller/dist/tuner/threshold-path.js';
 import { tune } from '../../../controller/dist/tuner/tune.js';
 import { newTunerState } from '../../../controller/dist/tuner/tuner-state.js';
-import { binOf, binStarts } from './bins.mjs';
 import { randomFrom } from './random.mjs';
 
 export const confidencePath = (branches) => new ThresholdPath(branches, binStarts.slice(1));
@@ -104,7 +103,8 @@ function emptyEvidence({ thresholds, auditRate }, branches) {
     exits: Array.from({ length: branches }, () => ({ histogram: new Array(binStarts.length).fill(0) })),
     offloaded: 0,
     audited: 0,
-    auditsDropped: 0,
+    auditedFinal: 0,
+    auditsDropped: { busy: 0, budget: 0, failed: 0 },
     records: [],
     recordsDropped: 0,
   };
@@ -122,6 +122,7 @@ function addSample(evidence, row, random, inCloud) {
   if (random.uniform() < evidence.auditRate) {
     evidence.records.push({ exits: row, leftAt: exit });
     if (exit < row.length) evidence.audited++;
+    else evidence.auditedFinal++;
   }
   return exit === row.length || row[exit].agreed;
 }

@@ -24,13 +24,14 @@ const maxWeight = 8;
  */
 export function reweight(table: BinnedTable, observed: readonly ObservedConfidences[]): Float64Array {
   const weights = new Float64Array(table.samples).fill(1);
-  const limits = observed.flatMap((policy) =>
-    policy.histograms.map((histogram, branch) => ({
+  const limits = observed.flatMap(({ cuts, histograms }) => {
+    const exits = exitsUnder(table, cuts);
+    return histograms.map((histogram, branch) => ({
       branch,
       histogram,
-      reached: reachedSamples(table, policy.cuts, branch),
-    })),
-  );
+      reached: exits.flatMap((exit, sample) => (exit >= branch ? [sample] : [])),
+    }));
+  });
   for (let round = 0; round < rounds; round++) {
     for (const { branch, histogram, reached } of limits) {
       fitBranch(weights, table.bins[branch] as Uint8Array, reached, histogram);
@@ -39,11 +40,13 @@ export function reweight(table: BinnedTable, observed: readonly ObservedConfiden
   return weights;
 }
 
-/** Samples of the table that come to a branch. */
-function reachedSamples(table: BinnedTable, cuts: readonly number[], branch: number): number[] {
-  return Array.from({ length: table.samples }, (_, sample) => sample).filter((sample) =>
-    table.bins.slice(0, branch).every((bins, i) => (bins[sample] as number) < (cuts[i] as number)),
-  );
+/** Where each of the table's samples leaves; the number of branches for the final exit. */
+function exitsUnder({ samples, bins }: BinnedTable, cuts: readonly number[]): number[] {
+  return Array.from({ length: samples }, (_, sample) => {
+    let exit = 0;
+    while (exit < bins.length && (bins[exit]?.[sample] as number) < (cuts[exit] as number)) exit++;
+    return exit;
+  });
 }
 
 function fitBranch(

@@ -12,25 +12,43 @@ export interface TableOutcomes {
 
 /** @param weights one per sample of the table, of any sum */
 export function tableOutcomes(table: BinnedTable, weights: Float64Array): TableOutcomes {
-  const candidates = table.exits.length / Math.max(1, table.samples);
-  const disagreement = new Float64Array(candidates);
-  const exitShares = Array.from({ length: table.bins.length + 1 }, () => new Float64Array(candidates));
+  const { candidates, opens, agrees } = table;
   let sum = 0;
   let squares = 0;
   for (const weight of weights) {
     sum += weight;
     squares += weight * weight;
   }
+  // Only changes from one candidate to the next are noted; sums over them follow.
+  const disagreement = new Float64Array(candidates + 1);
+  const exitShares = Array.from({ length: opens.length + 1 }, () => new Float64Array(candidates + 1));
+  const note = (changes: Float64Array, from: number, to: number, share: number) => {
+    changes[from] = (changes[from] as number) + share;
+    changes[to] = (changes[to] as number) - share;
+  };
   for (let sample = 0; sample < table.samples; sample++) {
     const share = (weights[sample] as number) / sum;
-    const start = sample * candidates;
-    for (let candidate = 0; candidate < candidates; candidate++) {
-      const shares = exitShares[table.exits[start + candidate] as number] as Float64Array;
-      shares[candidate] = (shares[candidate] as number) + share;
-      if (table.disagrees[start + candidate]) {
-        disagreement[candidate] = (disagreement[candidate] as number) + share;
-      }
-    }
+    let to = candidates;
+    opens.forEach((branch, exit) => {
+      const from = branch[sample] as number;
+      note(exitShares[exit] as Float64Array, from, to, share);
+      if (!agrees[exit]?.[sample]) note(disagreement, from, to, share);
+      to = from;
+    });
+    note(exitShares.at(-1) as Float64Array, 0, to, share);
   }
-  return { effectiveSamples: squares === 0 ? 0 : (sum * sum) / squares, disagreement, exitShares };
+  return {
+    effectiveSamples: squares === 0 ? 0 : (sum * sum) / squares,
+    disagreement: runningSums(disagreement),
+    exitShares: exitShares.map(runningSums),
+  };
+}
+
+function runningSums(changes: Float64Array): Float64Array {
+  let sum = 0;
+  // What rounding leaves of a share that is gone is none.
+  return changes.subarray(0, -1).map((change) => {
+    sum += change;
+    return Math.abs(sum) < 1e-12 ? 0 : sum;
+  });
 }

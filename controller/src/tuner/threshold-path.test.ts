@@ -25,13 +25,16 @@ describe('ThresholdPath', () => {
   it('says of every bin where it leaves, as the cascade does with confidences', () => {
     for (const first of [0.1, 0.3, 0.6, 0.9]) {
       for (const second of [0.1, 0.3, 0.6, 0.9]) {
-        const exits = new Uint8Array(path.candidates + 2);
-        path.exitsOf([binOf(first), binOf(second)], exits, 1);
+        const opens = path.opensOf([binOf(first), binOf(second)]);
+        const told = all.map((candidate) => {
+          const exit = opens.findIndex((from) => candidate >= from);
+          return exit < 0 ? 2 : exit;
+        });
         const expected = all.map((candidate) => {
           const [a, b] = path.thresholdsAt(candidate) as [number, number];
           return leaves(first, a) ? 0 : leaves(second, b) ? 1 : 2;
         });
-        expect([...exits]).toEqual([0, ...expected, 0]);
+        expect(told).toEqual(expected);
       }
     }
   });

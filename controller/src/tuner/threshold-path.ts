@@ -61,28 +61,16 @@ export class ThresholdPath {
   }
 
   /**
-   * Where a sample leaves under every candidate.
+   * From which candidate on a sample leaves at each branch or before; the number of candidates: under none. Where it leaves
+   * only moves forward along the path, so a branch keeps a sample from its own number up to that of the branch before.
    * @param bins of its confidence at each branch
-   * @param into filled from `offset` on, one exit per candidate; the final exit is the number of branches
    */
-  exitsOf(bins: ArrayLike<number>, into: Uint8Array, offset = 0): void {
-    // A branch's threshold only falls, so it is open from one candidate on.
-    const opens = Array.from({ length: this.branches }, (_, branch) =>
-      this.firstOpen(branch, bins[branch] as number),
-    );
-    let next = this.candidates;
-    let exit = this.branches;
-    const order = opens.map((candidate, branch) => ({ candidate, branch }));
-    order.sort((a, b) => a.candidate - b.candidate || b.branch - a.branch);
-    let filled = 0;
-    for (const { candidate, branch } of order) {
-      if (branch > exit) continue;
-      next = Math.min(candidate, this.candidates);
-      into.fill(exit, offset + filled, offset + next);
-      filled = next;
-      exit = branch;
-    }
-    into.fill(exit, offset + filled, offset + this.candidates);
+  opensOf(bins: ArrayLike<number>): number[] {
+    let earliest = this.candidates;
+    return Array.from({ length: this.branches }, (_, branch) => {
+      earliest = Math.min(earliest, this.firstOpen(branch, bins[branch] as number));
+      return earliest;
+    });
   }
 
   /** The first candidate under which a branch lets a bin leave. */

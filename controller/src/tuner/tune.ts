@@ -53,7 +53,7 @@ export type TuningReason =
 
 /** What candidates are judged by, for the newest thresholds. All shares are in [0, 1]. */
 export interface TuningFacts {
-  /** What the table foretells, and the lower bound that holds with certainty. */
+  /** What table, as far as it counts, and audits together foretell, and the lower bound that holds with certainty. */
   agreement: number;
   agreementBound: number;
   /** What the bound stands on. */
@@ -304,7 +304,7 @@ function factsOf(
       : auditUpperBound(state.tallies, candidate, state.tableTrusted ? auditDelta : auditOnlyDelta);
   const exitShares = sharesAt(outcomes, candidate);
   return {
-    agreement: 1 - (outcomes.disagreement[candidate] as number),
+    agreement: 1 - estimatedDisagreement(state, outcomes, candidate),
     // What audits have once certified stays certified, though later ones may make the bound of the moment wider.
     agreementBound: Math.max(1 - Math.min(byTable, byAudits), candidate <= state.certified ? floor : 0),
     provenBy: byTable < byAudits ? 'table' : 'audits',
@@ -315,6 +315,17 @@ function factsOf(
     records: state.tallies.reduce((sum, tally) => sum + tally.records, 0),
     tableSamples: outcomes.effectiveSamples,
   };
+}
+
+/** Table and audits together, by how many samples each is worth. */
+function estimatedDisagreement(state: TunerState, outcomes: TableOutcomes, candidate: number): number {
+  let worth = state.tableTrusted ? outcomes.effectiveSamples : 0;
+  let disagreed = worth * (outcomes.disagreement[candidate] as number);
+  for (const tally of state.tallies) {
+    worth += tally.recordRate * tally.samples;
+    disagreed += tally.disagreed[candidate] as number;
+  }
+  return worth === 0 ? (outcomes.disagreement[candidate] as number) : disagreed / worth;
 }
 
 function sharesAt(outcomes: TableOutcomes, candidate: number): number[] {

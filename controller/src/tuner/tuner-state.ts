@@ -113,14 +113,13 @@ function addTally(tallies: CandidateTally[], path: ThresholdPath, policy: Window
   const rate = recordRate(policy);
   if (rate <= 0) return tallies;
   const disagreed = new Array<number>(path.candidates).fill(0);
-  const exits = new Uint8Array(path.candidates);
-  for (const record of policy.records) {
-    path.exitsOf(
-      record.exits.map(({ bin }) => bin),
-      exits,
-    );
-    exits.forEach((exit, candidate) => {
-      if (record.exits[exit]?.agreed === false) disagreed[candidate] = (disagreed[candidate] as number) + 1;
+  for (const { exits } of policy.records) {
+    let to = path.candidates;
+    path.opensOf(exits.map(({ bin }) => bin)).forEach((from, branch) => {
+      for (let candidate = from; candidate < to && !exits[branch]?.agreed; candidate++) {
+        disagreed[candidate] = (disagreed[candidate] as number) + 1;
+      }
+      to = from;
     });
   }
   const added = {

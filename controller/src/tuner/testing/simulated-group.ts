@@ -1,4 +1,4 @@
-import { type CalibrationTable, leaves } from '@offramp/shared';
+import { binOf, binStarts, type CalibrationTable, leaves } from '@offramp/shared';
 import { type BinnedTable, binTable } from '../binned-table.js';
 import type { WindowEvidence } from '../evidence.js';
 import type { ExitFacts, Goal } from '../goals.js';
@@ -7,9 +7,7 @@ import { type TuningDecision, tune } from '../tune.js';
 import { newTunerState, type TunerState } from '../tuner-state.js';
 import { seededRandom } from './seeded-random.js';
 
-export const edges = Array.from({ length: 63 }, (_, i) => 1 / (1 + Math.exp(4 - (16 * i) / 62)));
-export const binOf = (confidence: number) => edges.filter((edge) => confidence >= edge).length;
-export const path = new ThresholdPath(2, edges);
+export const path = new ThresholdPath(2, binStarts.slice(1));
 
 /** How samples are: what a sample's difficulty, in [0, 1), does to confidences, and how far these can be believed. */
 export interface World {
@@ -103,7 +101,7 @@ export class SimulatedGroup {
   private observe(world: World, samples: number): WindowEvidence {
     const { thresholds, auditRate } = this.policy;
     const left = [0, 0, 0];
-    const exits = [0, 1].map(() => ({ histogram: new Array<number>(edges.length + 1).fill(0) }));
+    const exits = [0, 1].map(() => ({ histogram: new Array<number>(binStarts.length).fill(0) }));
     const records: { exits: SampleRow[]; leftAt: number }[] = [];
     for (let i = 0; i < samples; i++) {
       const row = drawSample(this.random, world);
@@ -125,7 +123,8 @@ export class SimulatedGroup {
       exits,
       offloaded: samples - (left[0] as number),
       audited: records.filter(({ leftAt }) => leftAt < 2).length,
-      auditsDropped: 0,
+      auditedFinal: records.filter(({ leftAt }) => leftAt === 2).length,
+      auditsDropped: { busy: 0, budget: 0, failed: 0 },
       records,
       recordsDropped: 0,
     };

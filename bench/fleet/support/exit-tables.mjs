@@ -1,8 +1,7 @@
-// What every exit of a bundle says of pictures as they are, and of the same pictures after the world has changed: noise,
-// blur, darkness, another mix of classes.
+// What every exit of a bundle says of pictures as they are, and of the same pictures after the world has changed.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { evaluateBundle } from '@offramp/augment';
-import { openDataset, subsetOf } from '@offramp/shared';
+import { openDataset } from '@offramp/shared';
 import { randomFrom } from './random.mjs';
 
 const noiseStandardDeviation = 25;
@@ -63,6 +62,8 @@ const changes = {
       return clamp(sum / count);
     }),
   dark: (samples) => samples.map((value) => clamp(value * darkness)),
+  // A covered lens: nothing but the sensor's noise.
+  blind: (samples, _, random) => samples.map(() => clamp(10 + 5 * random.normal())),
 };
 
 function changed(dataset, change) {

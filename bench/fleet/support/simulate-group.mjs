@@ -66,9 +66,9 @@ export function simulateGroup(
     }
     const traffic = trafficAt(done + windowSamples - 1);
     const truth = truthOf(traffic, policy.thresholds, inputs.facts.cost);
+    if (utilisationOf) workerUtilisation = utilisationOf(evidence.offloaded / windowSamples);
     const { state: next, decision } = tune({ ...inputs, workerUtilisation, policy }, state, [evidence]);
     state = next;
-    if (utilisationOf) workerUtilisation = utilisationOf(evidence.offloaded / windowSamples);
     windows.push({
       samples: done + windowSamples,
       policy,
@@ -76,6 +76,7 @@ export function simulateGroup(
       agreed: agreed / windowSamples,
       auditShare: evidence.audited / windowSamples,
       offloadShare: evidence.offloaded / windowSamples,
+      exitShares: evidence.left.map((count) => count / windowSamples),
       workerUtilisation,
       decision,
     });
@@ -95,7 +96,7 @@ export function truthOf({ table }, thresholds, costs) {
   return known.get(key);
 }
 
-function emptyEvidence({ thresholds, auditRate }, branches) {
+export function emptyEvidence({ thresholds, auditRate }, branches) {
   return {
     thresholds,
     auditRate,
@@ -111,7 +112,7 @@ function emptyEvidence({ thresholds, auditRate }, branches) {
 }
 
 /** @returns whether the answer agrees with the backbone's */
-function addSample(evidence, row, random, inCloud) {
+export function addSample(evidence, row, random, inCloud) {
   let exit = 0;
   for (; exit < row.length; exit++) {
     evidence.exits[exit].histogram[row[exit].bin]++;

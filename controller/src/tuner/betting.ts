@@ -7,9 +7,9 @@ export interface AuditTally {
   disagreed: number;
 }
 
-/** What the bets suppose the true share of disagreement to be, as multiples of the one that is tested. */
+/** What bets suppose the true share of disagreement to be, as multiples of the one that is tested. */
 const safer = [0.05, 0.2, 0.4, 0.6, 0.75, 0.85, 0.93];
-const worse = [1.15, 1.4, 1.8, 2.5, 4, 8, 16, 32];
+export const worse = [1.3, 2, 4, 10];
 
 /**
  * Logarithm of the capital of somebody who bets, sample after sample, that less than a share `level` of them disagrees,
@@ -48,17 +48,24 @@ export function disagreementBounds(
 }
 
 function mixture(tallies: readonly AuditTally[], level: number, ratios: readonly number[]): number {
-  const logs = ratios.map((ratio) => {
-    let log = 0;
-    for (const { recordRate, samples, disagreed } of tallies) {
-      const payoff = 1 / recordRate;
-      // Nobody may stake so much that an ordinary sample ruins them.
-      const stake = Math.min((ratio - 1) / (payoff - level), 0.9 / level);
-      log +=
-        (samples - disagreed) * Math.log1p(-stake * level) + disagreed * Math.log1p(stake * (payoff - level));
-    }
-    return log;
-  });
+  return logMean(ratios.map((ratio) => logGain(tallies, level, ratio)));
+}
+
+/** What a bet multiplies its capital by, as a logarithm. @param ratio what it supposes, see `worse` */
+export function logGain(tallies: readonly AuditTally[], level: number, ratio: number): number {
+  let log = 0;
+  for (const { recordRate, samples, disagreed } of tallies) {
+    const payoff = 1 / recordRate;
+    // Nobody may stake so much that an ordinary sample ruins them.
+    const stake = Math.min((ratio - 1) / (payoff - level), 0.9 / level);
+    log +=
+      (samples - disagreed) * Math.log1p(-stake * level) + disagreed * Math.log1p(stake * (payoff - level));
+  }
+  return log;
+}
+
+/** Logarithm of the mean of what the logarithms are of. */
+export function logMean(logs: readonly number[]): number {
   const most = Math.max(...logs);
   return most + Math.log(logs.reduce((sum, log) => sum + Math.exp(log - most), 0) / logs.length);
 }

@@ -1,4 +1,4 @@
-import { sumCounts } from './drift.js';
+import { sumCounts } from './confidence-drift.js';
 import { compareHistograms } from './histogram-change.js';
 
 /** A device's samples by the first branch's confidence, over the same stretch of time for all devices of a group. */

@@ -9,7 +9,10 @@ import type { AuditDrops, AuditRecord, ExitEvidence, PolicyEvidence } from '@off
  */
 export interface WindowEvidence
   extends Readonly<
-    Pick<PolicyEvidence, 'left' | 'offloaded' | 'audited' | 'auditedFinal' | 'recordsDropped' | 'auditsDropped'>
+    Pick<
+      PolicyEvidence,
+      'left' | 'offloaded' | 'audited' | 'auditedFinal' | 'recordsDropped' | 'auditsDropped'
+    >
   > {
   /** One per branch. */
   thresholds: readonly number[];

@@ -1,7 +1,8 @@
+import { doubtsAgreement, provesViolation } from './agreement-watch.js';
 import { auditRate, type Certainty } from './audit-rate.js';
 import type { BinnedTable } from './binned-table.js';
 import { auditUpperBound, certifiedByAudits, certifiedByTable, tableUpperBound } from './certify.js';
-import { type Drift, findDrift } from './drift.js';
+import { type ConfidenceDrift, findConfidenceDrift } from './confidence-drift.js';
 import { answeredSamples, type WindowEvidence } from './evidence.js';
 import {
   type CandidateRange,
@@ -15,7 +16,7 @@ import {
 import { reweight } from './reweight.js';
 import { type TableOutcomes, tableOutcomes } from './table-outcomes.js';
 import type { ThresholdPath } from './threshold-path.js';
-import { addEvidence, looksViolated, newTunerState, type TunerState } from './tuner-state.js';
+import { addEvidence, newTunerState, type TunerState } from './tuner-state.js';
 import { nextOffloadLimit } from './worker-load.js';
 
 /** What the tuner is given for a group, beside its state and a window of evidence. */
@@ -31,6 +32,12 @@ export interface TunerInputs {
   /** The policy that devices have been given last. */
   policy: { thresholds: readonly number[]; auditRate: number };
 }
+
+/** The world has moved, or what audits say of it. */
+export type Drift =
+  | ConfidenceDrift
+  /** More audited answers disagree than the goal allows: `disagreed` of about `audited`. */
+  | { kind: 'agreement'; samples: number; audited: number; disagreed: number };
 
 /** Why thresholds are what they are. */
 export type TuningReason =
@@ -118,8 +125,8 @@ export function tune(
   const { path, goals, policy } = inputs;
   const floor = goals.find((goal) => goal.kind === 'agreement');
   const level = floor ? 1 - floor.floor : null;
-  let state = addEvidence(before, path, evidence);
-  const drift = findDrift(state.baseline, state.windows, level);
+  let state = addEvidence(before, path, level, evidence);
+  const drift = findDrift(state);
   if (drift) state = { ...newTunerState(false), offloadLimit: state.offloadLimit };
   state = { ...state, offloadLimit: offloadLimitOf(inputs, state, evidence) };
 
@@ -163,6 +170,12 @@ export function tune(
       facts: factsOf(inputs, state, outcomes, next),
     },
   };
+}
+
+function findDrift({ watch, baseline, windows }: TunerState): Drift | null {
+  if (!provesViolation(watch)) return findConfidenceDrift(baseline, windows);
+  const { samples, audited, disagreed } = watch;
+  return { kind: 'agreement', samples, audited, disagreed };
 }
 
 function certify(
@@ -284,7 +297,7 @@ function step(
 
 function certaintyOf(state: TunerState, level: number | null): Certainty {
   if (level === null) return 'steady';
-  if (looksViolated(state, level)) return 'uncertain';
+  if (doubtsAgreement(state.watch)) return 'uncertain';
   if (state.tableTrusted) return state.samples < settlingSamples ? 'settling' : 'steady';
   const records = state.tallies.reduce((sum, tally) => sum + tally.records, 0);
   return records < uncertainRecords ? 'uncertain' : 'steady';

@@ -1,6 +1,7 @@
-import { type AuditTally, logCapitalForWorse } from './betting.js';
+import { type AgreementWatch, newAgreementWatch, watchAgreement } from './agreement-watch.js';
+import type { AuditTally } from './betting.js';
 import type { CandidateTally } from './certify.js';
-import { type DriftWindow, maxDriftWindows, sumCounts } from './drift.js';
+import { maxDriftWindows, sumCounts } from './confidence-drift.js';
 import { answeredSamples, recordRate, type WindowEvidence } from './evidence.js';
 import type { ThresholdPath } from './threshold-path.js';
 
@@ -33,8 +34,9 @@ export interface TunerState {
   observed: ObservedPolicy[];
   /** First branch's confidences of windows before `windows`. */
   baseline: number[];
-  /** Oldest first. */
-  windows: DriftWindow[];
+  /** The same of each window, oldest first. */
+  windows: number[][];
+  watch: AgreementWatch;
   /** Share of samples that workers can bear; 1: all. */
   offloadLimit: number;
 }
@@ -55,20 +57,25 @@ export function newTunerState(tableTrusted: boolean): TunerState {
     observed: [],
     baseline: [],
     windows: [],
+    watch: newAgreementWatch,
     offloadLimit: 1,
   };
 }
 
-/** Adds a window's evidence, which may be of several policies: devices do not all get a new one at once. */
+/**
+ * Adds a window's evidence, which may be of several policies: devices do not all get a new one at once.
+ * @param level the share of disagreement that the goal allows; `null`: there is no such goal
+ */
 export function addEvidence(
   state: TunerState,
   path: ThresholdPath,
+  level: number | null,
   evidence: readonly WindowEvidence[],
 ): TunerState {
   const some = evidence.filter((policy) => answeredSamples(policy) > 0);
   const samples = some.reduce((sum, policy) => sum + answeredSamples(policy), 0);
   if (samples === 0) return state;
-  const windows = [...state.windows, driftWindow(state, path, some)];
+  const windows = [...state.windows, sumCounts(some.map(({ exits }) => exits[0]?.histogram ?? []))];
   const old = windows.length > maxDriftWindows ? windows.shift() : undefined;
   return {
     ...state,
@@ -77,26 +84,18 @@ export function addEvidence(
     tallies: some.reduce((tallies, policy) => addTally(tallies, path, policy), state.tallies),
     observed: some.reduce(addObserved, state.observed),
     windows,
-    baseline: old ? sumCounts([state.baseline, old.histogram]) : state.baseline,
+    baseline: old ? sumCounts([state.baseline, old]) : state.baseline,
+    watch:
+      level === null ? state.watch : watchAgreement(state.watch, auditsOfProven(state, path, some), level),
   };
 }
 
-/** Whether recent audits look as if the goal were missed, though they do not prove it: odds of ten to one. */
-export function looksViolated(state: TunerState, level: number): boolean {
-  return (
-    logCapitalForWorse(
-      state.windows.flatMap(({ audits }) => audits),
-      level,
-    ) > Math.log(10)
-  );
-}
-
 /** Audits speak of the goal only where it was to be met: under policies no cheaper than was certified. */
-function driftWindow(
+function auditsOfProven(
   state: TunerState,
   path: ThresholdPath,
   evidence: readonly WindowEvidence[],
-): DriftWindow {
+): AuditTally[] {
   const audits: AuditTally[] = [];
   for (const policy of evidence) {
     const rate = recordRate(policy);
@@ -106,7 +105,7 @@ function driftWindow(
     ).length;
     audits.push({ recordRate: rate, samples: answeredSamples(policy), disagreed });
   }
-  return { histogram: sumCounts(evidence.map(({ exits }) => exits[0]?.histogram ?? [])), audits };
+  return audits;
 }
 
 function addTally(tallies: CandidateTally[], path: ThresholdPath, policy: WindowEvidence): CandidateTally[] {

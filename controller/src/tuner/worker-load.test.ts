@@ -4,8 +4,10 @@ import { nextOffloadLimit } from './worker-load.js';
 describe('nextOffloadLimit', () => {
   it('asks for less before workers refuse, keeps that while they are warm, and lets go when they have time', () => {
     expect(nextOffloadLimit(1, 1.7, 0.2)).toBeCloseTo(0.1);
+    expect(nextOffloadLimit(1, 20, 0.2)).toBeCloseTo(0.1);
     expect(nextOffloadLimit(0.1, 0.8, 0.1)).toBe(0.1);
-    expect(nextOffloadLimit(0.1, 0.3, 0.1)).toBeCloseTo(0.11);
+    expect(nextOffloadLimit(0.1, 0.3, 0.1)).toBeCloseTo(0.13);
+    expect(nextOffloadLimit(0.1, 0.65, 0.1)).toBeCloseTo(0.108, 3);
     expect(nextOffloadLimit(1, 0.3, 0.1)).toBe(1);
   });
 

@@ -2,8 +2,9 @@
 const busyUtilisation = 0.85;
 /** Below this, they are given more again. */
 const idleUtilisation = 0.7;
-/** By how much, a window: less than what lies between the two, lest they go from one to the other and back. */
-const recovery = 1.1;
+/** The limit falls and rises by no more than this at once: what is measured lags behind, and comes from several groups. */
+const steepestFall = 0.5;
+const steepestRise = 1.3;
 
 /**
  * The share of samples that may go to the cloud, given how busy its workers are. Each group takes back in proportion
@@ -13,6 +14,10 @@ const recovery = 1.1;
  * @param offloadShare of the group's samples, now
  */
 export function nextOffloadLimit(limit: number, utilisation: number, offloadShare: number): number {
-  if (utilisation > busyUtilisation) return Math.min(limit, (offloadShare * busyUtilisation) / utilisation);
-  return utilisation < idleUtilisation ? Math.min(1, limit * recovery) : limit;
+  if (utilisation > busyUtilisation) {
+    const now = Math.min(limit, offloadShare);
+    return now * Math.max(steepestFall, busyUtilisation / utilisation);
+  }
+  if (utilisation >= idleUtilisation || limit === 1) return limit;
+  return Math.min(1, limit * Math.min(steepestRise, idleUtilisation / utilisation));
 }

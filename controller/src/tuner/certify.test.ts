@@ -2,8 +2,8 @@ import { binomialCdf } from '@offramp/shared';
 import { describe, expect, it } from 'vitest';
 import { auditUpperBound, certifiedByAudits, certifiedByTable, tableUpperBound } from './certify.js';
 
-const outcomes = (effectiveSamples: number, ...disagreement: number[]) => ({
-  effectiveSamples,
+const outcomes = (samples: number, ...disagreement: number[]) => ({
+  effectiveSamples: Float64Array.from(disagreement, () => samples),
   disagreement: Float64Array.from(disagreement),
   exitShares: [],
 });

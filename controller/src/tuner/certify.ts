@@ -16,12 +16,11 @@ export interface CandidateTally {
 /**
  * The cheapest candidate of which the calibration table proves that at most a share `level` disagrees, with certainty
  * 1 − `delta` for all candidates together: each of the safer ones is proven, too (fixed-sequence testing), by
- * the exact binomial test at the table's effective size.
+ * the exact binomial test at the candidate's effective size.
  */
 export function certifiedByTable(outcomes: TableOutcomes, level: number, delta: number): number {
-  const samples = Math.floor(outcomes.effectiveSamples);
   return lastThatHolds(outcomes.disagreement.length, (candidate) => {
-    const disagreed = Math.ceil((outcomes.disagreement[candidate] as number) * samples - 1e-9);
+    const { samples, disagreed } = countsOf(outcomes, candidate);
     return binomialCdf(disagreed, samples, level) <= delta;
   });
 }
@@ -42,8 +41,7 @@ export function certifiedByAudits(
 
 /** Upper bound of a candidate's disagreement by the table. */
 export function tableUpperBound(outcomes: TableOutcomes, candidate: number, delta: number): number {
-  const samples = Math.floor(outcomes.effectiveSamples);
-  const disagreed = Math.ceil((outcomes.disagreement[candidate] as number) * samples - 1e-9);
+  const { samples, disagreed } = countsOf(outcomes, candidate);
   let low = 0;
   let high = 1;
   for (let i = 0; i < 30; i++) {
@@ -61,6 +59,11 @@ export function auditUpperBound(
   delta: number,
 ): number {
   return disagreementBounds(talliesOf(tallies, candidate), delta).upper;
+}
+
+function countsOf({ effectiveSamples, disagreement }: TableOutcomes, candidate: number) {
+  const samples = Math.floor(effectiveSamples[candidate] as number);
+  return { samples, disagreed: Math.ceil((disagreement[candidate] as number) * samples - 1e-9) };
 }
 
 function talliesOf(tallies: readonly CandidateTally[], candidate: number) {

@@ -1,4 +1,5 @@
 import type { BinnedTable } from './binned-table.js';
+import { sumCounts } from './confidence-drift.js';
 
 /** Confidences that were seen under one policy. */
 export interface ObservedConfidences {
@@ -26,11 +27,17 @@ export function reweight(table: BinnedTable, observed: readonly ObservedConfiden
   const weights = new Float64Array(table.samples).fill(1);
   const limits = observed.flatMap(({ cuts, histograms }) => {
     const exits = exitsUnder(table, cuts);
-    return histograms.map((histogram, branch) => ({
-      branch,
+    return histograms.slice(1).map((histogram, i) => ({
+      branch: i + 1,
       histogram,
-      reached: exits.flatMap((exit, sample) => (exit >= branch ? [sample] : [])),
+      reached: samplesThatReach(i + 1, exits),
     }));
+  });
+  // Everybody reaches the first branch, whatever the policy; last, since it is what most is known of.
+  limits.push({
+    branch: 0,
+    histogram: sumCounts(observed.map(({ histograms }) => histograms[0] ?? [])),
+    reached: Array.from(weights.keys()),
   });
   for (let round = 0; round < rounds; round++) {
     for (const { branch, histogram, reached } of limits) {
@@ -40,9 +47,17 @@ export function reweight(table: BinnedTable, observed: readonly ObservedConfiden
   return weights;
 }
 
+function samplesThatReach(branch: number, exits: Uint8Array): number[] {
+  const reached: number[] = [];
+  exits.forEach((exit, sample) => {
+    if (exit >= branch) reached.push(sample);
+  });
+  return reached;
+}
+
 /** Where each of the table's samples leaves; the number of branches for the final exit. */
-function exitsUnder({ samples, bins }: BinnedTable, cuts: readonly number[]): number[] {
-  return Array.from({ length: samples }, (_, sample) => {
+function exitsUnder({ samples, bins }: BinnedTable, cuts: readonly number[]): Uint8Array {
+  return Uint8Array.from({ length: samples }, (_, sample) => {
     let exit = 0;
     while (exit < bins.length && (bins[exit]?.[sample] as number) < (cuts[exit] as number)) exit++;
     return exit;

@@ -107,8 +107,8 @@ const leastSaving = 0.02;
 const ceilingSlack = 0.03;
 const settlingSamples = 1_000;
 const uncertainRecords = 1_000;
-/** Samples from which shares that were seen correct those that were foretold. */
-const leastObserved = 200;
+/** So many samples it takes until what was seen counts as much as what was foretold. */
+const doubtSamples = 500;
 
 /**
  * From what a group's devices did in a window to the thresholds that they shall have.
@@ -139,8 +139,7 @@ export function tune(
   );
   const position = path.positionOf(policy.thresholds);
   if (level !== null) state = certify(state, path, outcomes, position, level);
-  const seen = observedShares(state, policy.thresholds);
-  const ranges = rangesOf(inputs, state, outcomes, position, seen);
+  const ranges = rangesOf(inputs, state, outcomes, position);
   const choice = chooseCandidate(ranges, path.candidates);
   const { next, reason } = step(inputs, state, outcomes, position, choice.candidate, drift !== null);
 
@@ -199,27 +198,16 @@ function certify(
   return { ...state, certifiedByAudits: byAudits, certified: Math.max(byAudits, byTable) };
 }
 
-/** What was seen under the newest thresholds; `null` where it is too little. */
-function observedShares(state: TunerState, thresholds: readonly number[]): number[] | null {
-  const newest = state.observed.find((policy) =>
-    policy.thresholds.every((threshold, branch) => threshold === thresholds[branch]),
-  );
-  if (!newest) return null;
-  const samples = answeredSamples(newest);
-  return samples < leastObserved ? null : newest.left.map((count) => count / samples);
-}
-
 function rangesOf(
   { path, goals, facts }: TunerInputs,
   state: TunerState,
   outcomes: TableOutcomes,
   position: number,
-  seen: readonly number[] | null,
 ): CandidateRange[] {
   const last = path.candidates - 1;
   const within = (goal: CandidateRange['goal'], ceiling: Ceiling): CandidateRange => ({
     goal,
-    first: firstWithin(ceiling, outcomes, position, seen),
+    first: firstWithin(ceiling, outcomes, position, seenOverForetold(ceiling.perExit, path, state, outcomes)),
     last,
   });
   const ranges = goals.map((goal) =>
@@ -244,22 +232,37 @@ function offloadLimitOf(
   return nextOffloadLimit(offloadLimit, workerUtilisation, offloaded / samples);
 }
 
-/** The safest candidate that keeps a ceiling. What was seen at the position corrects what is foretold elsewhere. */
+/** By how much more what was seen costs than what is foretold of the same thresholds; a few samples say next to nothing. */
+function seenOverForetold(
+  perExit: readonly number[],
+  path: ThresholdPath,
+  { observed }: TunerState,
+  outcomes: TableOutcomes,
+): number {
+  let samples = 0;
+  let seen = 0;
+  let foretold = 0;
+  for (const policy of observed) {
+    const count = answeredSamples(policy);
+    samples += count;
+    seen += meanOf(perExit, policy.left);
+    foretold += count * meanOf(perExit, sharesAt(outcomes, path.positionOf(policy.thresholds)));
+  }
+  const mean = samples === 0 ? 0 : foretold / samples;
+  return mean === 0 ? 1 : (seen + doubtSamples * mean) / (foretold + doubtSamples * mean);
+}
+
+/** The safest candidate that keeps a ceiling. */
 function firstWithin(
   { perExit, limit }: Ceiling,
   outcomes: TableOutcomes,
   position: number,
-  seen: readonly number[] | null,
+  correction: number,
 ): number {
-  const foretold = (candidate: number) => meanOf(perExit, sharesAt(outcomes, candidate));
-  const here = foretold(position);
-  const factor = seen && here > 0 ? Math.min(2, Math.max(0.5, meanOf(perExit, seen) / here)) : 1;
   const candidates = outcomes.disagreement.length;
-  let candidate = 0;
-  while (candidate < candidates) {
+  for (let candidate = 0; candidate < candidates; candidate++) {
     const slack = candidate === position ? 1 + ceilingSlack : 1;
-    if (foretold(candidate) * factor <= limit * slack) return candidate;
-    candidate++;
+    if (meanOf(perExit, sharesAt(outcomes, candidate)) * correction <= limit * slack) return candidate;
   }
   return candidates;
 }
@@ -326,13 +329,13 @@ function factsOf(
     exitShares,
     samples: state.samples,
     records: state.tallies.reduce((sum, tally) => sum + tally.records, 0),
-    tableSamples: outcomes.effectiveSamples,
+    tableSamples: outcomes.effectiveSamples[candidate] as number,
   };
 }
 
 /** Table and audits together, by how many samples each is worth. */
 function estimatedDisagreement(state: TunerState, outcomes: TableOutcomes, candidate: number): number {
-  let worth = state.tableTrusted ? outcomes.effectiveSamples : 0;
+  let worth = state.tableTrusted ? (outcomes.effectiveSamples[candidate] as number) : 0;
   let disagreed = worth * (outcomes.disagreement[candidate] as number);
   for (const tally of state.tallies) {
     worth += tally.recordRate * tally.samples;

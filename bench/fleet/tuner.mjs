@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Bundle, binStarts, exitCosts, parseCalibrationTable } from '@offramp/shared';
-import { explain } from '../../controller/dist/tuner/explain.js';
+import { explain } from '../../controller/dist/tuner/index.js';
 import { exitTables, rowsOf } from './support/exit-tables.mjs';
 import { bestOfAll, bestOnPath } from './support/hindsight.mjs';
 import { randomFrom } from './support/random.mjs';
@@ -117,7 +117,7 @@ function goalTable() {
   const path98 = bestOnPath(clean, path, costs, floor);
   const all = bestOfAll(clean, path, binStarts, costs, floor);
   console.log(
-    '| start | runs | met after 5,000 | last sample below | agreement, worst and mean | cost | over best on the path, worst and mean | over best of all, mean | audits once steady, mean | policies |\n|---|---|---|---|---|---|---|---|---|---|',
+    '| start | runs | met after 5,000 | last sample below | agreement, worst and mean | cost | over best on the path, worst and mean | over best of all, worst and mean | audits once steady, mean | policies |\n|---|---|---|---|---|---|---|---|---|---|',
   );
   for (const [name, start] of Object.entries(starts)) {
     const found = range(runs).map((seed) => {
@@ -137,7 +137,7 @@ function goalTable() {
     });
     const over = (best) => found.map(({ cost }) => cost / best.cost - 1);
     console.log(
-      `| ${name} | ${runs} | ${found.filter((run) => run.agreement >= floor).length} | ${Math.max(...found.map((run) => run.lastBelow))} | ${percent(Math.min(...found.map((run) => run.agreement)), 2)}, ${percent(mean(found.map((run) => run.agreement)), 2)} | ${percent(mean(found.map(({ cost }) => cost)))} | ${percent(Math.max(...over(path98)))}, ${percent(mean(over(path98)))} | ${percent(mean(over(all)))} | ${percent(mean(found.map(({ audits }) => audits)), 2)} | ${mean(found.map(({ policies }) => policies)).toFixed(1)} |`,
+      `| ${name} | ${runs} | ${found.filter((run) => run.agreement >= floor).length} | ${Math.max(...found.map((run) => run.lastBelow))} | ${percent(Math.min(...found.map((run) => run.agreement)), 2)}, ${percent(mean(found.map((run) => run.agreement)), 2)} | ${percent(mean(found.map(({ cost }) => cost)))} | ${percent(Math.max(...over(path98)))}, ${percent(mean(over(path98)))} | ${percent(Math.max(...over(all)))}, ${percent(mean(over(all)))} | ${percent(mean(found.map(({ audits }) => audits)), 2)} | ${mean(found.map(({ policies }) => policies)).toFixed(1)} |`,
     );
   }
   console.log(`\nBest on the path: ${percent(path98.cost)}; best of all: ${percent(all.cost)}.`);

@@ -1,10 +1,7 @@
 // Devices of one group, each with a camera of its own: those whose traffic is provably not the group's are tuned by
 // themselves, and the group by the others.
 
-import { sumCounts } from '../../../controller/dist/tuner/confidence-drift.js';
-import { deviatingDevices } from '../../../controller/dist/tuner/device-deviation.js';
-import { tune } from '../../../controller/dist/tuner/tune.js';
-import { newTunerState } from '../../../controller/dist/tuner/tuner-state.js';
+import { deviatingDevices, newTunerState, sumCounts, tune } from '../../../controller/dist/tuner/index.js';
 import { randomFrom } from './random.mjs';
 import { addSample, emptyEvidence, truthOf } from './simulate-group.mjs';
 

@@ -1,10 +1,7 @@
 // A group of devices in a tuner's loop, without devices, network or clock: samples are drawn from recorded tables, the policy
 // of a window is what the tuner said after the one before.
 import { binOf, binStarts, evaluateThresholds } from '@offramp/shared';
-import { binTable } from '../../../controller/dist/tuner/binned-table.js';
-import { ThresholdPath } from '../../../controller/dist/tuner/threshold-path.js';
-import { tune } from '../../../controller/dist/tuner/tune.js';
-import { newTunerState } from '../../../controller/dist/tuner/tuner-state.js';
+import { binTable, newTunerState, ThresholdPath, tune } from '../../../controller/dist/tuner/index.js';
 import { randomFrom } from './random.mjs';
 
 export const confidencePath = (branches) => new ThresholdPath(branches, binStarts.slice(1));

@@ -10,6 +10,8 @@ const reasons: Record<TuningReason, string> = {
   'over-ceiling': 'A limit would be exceeded otherwise, so thresholds went down.',
   cheaper: 'Lower thresholds are proven to meet the goal, so they went down, by a bounded step.',
   safer: 'The limits allow for more agreement, so thresholds went up.',
+  aligned:
+    'Thresholds that were set by hand moved to the nearest safer ones between which confidences are counted, so that evidence speaks of exactly these.',
   'good-enough': 'Nothing that is proven would be better by enough to be worth a change.',
 };
 

@@ -1,6 +1,6 @@
 import { leaves } from '@offramp/shared';
 import { describe, expect, it } from 'vitest';
-import { ThresholdPath } from './threshold-path.js';
+import { sameThresholds, ThresholdPath } from './threshold-path.js';
 
 const edges = [0.25, 0.5, 0.75];
 const path = new ThresholdPath(2, edges);
@@ -40,7 +40,21 @@ describe('ThresholdPath', () => {
   });
 
   it('finds itself again', () => {
-    for (const candidate of all) expect(path.positionOf(path.thresholdsAt(candidate))).toBe(candidate);
+    for (const candidate of all) {
+      expect(path.positionOf(path.thresholdsAt(candidate))).toBe(candidate);
+      expect(path.has(path.thresholdsAt(candidate))).toBe(true);
+    }
+    expect(path.has([0.6, 0.6])).toBe(false);
+    expect(path.has([0, 2])).toBe(false);
+  });
+
+  it('knows thresholds that travelled as float32 and were written with few digits', () => {
+    const fine = new ThresholdPath(1, [Math.fround(0.9206799864768982)]);
+    expect(fine.has([0.92068])).toBe(true);
+    expect(fine.positionOf([0.92068])).toBe(1);
+    expect(sameThresholds([0.92068, 2], [Math.fround(0.92068), 1.5])).toBe(true);
+    expect(sameThresholds([0.92068], [0.9207])).toBe(false);
+    expect(sameThresholds([0.5], [0.5, 0.5])).toBe(false);
   });
 
   it('places other thresholds where it is no less safe', () => {

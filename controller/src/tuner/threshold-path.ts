@@ -51,11 +51,16 @@ export class ThresholdPath {
     return candidate;
   }
 
+  /** Whether thresholds are a candidate's, so that bins tell exactly what they do. */
+  has(thresholds: readonly number[]): boolean {
+    return sameThresholds(thresholds, this.thresholdsAt(this.positionOf(thresholds)));
+  }
+
   /** As {@link cutsAt}, for any thresholds: bins that hold one of them count as staying. */
   cutsOf(thresholds: readonly number[]): number[] {
     return thresholds.map((threshold) => {
       if (threshold <= 0) return 0;
-      const reached = this.edges.findIndex((edge) => edge >= threshold);
+      const reached = this.edges.findIndex((edge) => Math.fround(edge) >= Math.fround(threshold));
       return reached < 0 ? this.edges.length + 1 : reached + 1;
     });
   }
@@ -78,4 +83,15 @@ export class ThresholdPath {
     const turn = this.branches - 1 - branch;
     return (this.edges.length - bin) * this.branches + turn + 1;
   }
+}
+
+/** Whether two vectors of thresholds do the same. They travel as float32, and people see fewer digits of them. */
+export function sameThresholds(a: readonly number[], b: readonly number[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every((threshold, branch) => {
+      const other = b[branch] as number;
+      return Math.fround(threshold) === Math.fround(other) || (threshold > 1 && other > 1);
+    })
+  );
 }

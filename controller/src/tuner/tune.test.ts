@@ -25,6 +25,13 @@ describe('tune, for agreement', () => {
     expect(trueAgreement(group.policy.thresholds, calm)).toBeGreaterThan(0.98);
   });
 
+  it('trusts nothing that it cannot judge: thresholds of somebody else move to the nearest safer candidate', () => {
+    const group = new SimulatedGroup(table, [agreement], { thresholds: [0, 2], auditRate: 0.02 });
+    expect(group.play(calm, 100).decision).toMatchObject({ changed: true, reason: 'aligned' });
+    expect(path.has(group.policy.thresholds)).toBe(true);
+    expect(trueAgreement(group.policy.thresholds, calm)).toBeGreaterThan(0.98);
+  });
+
   it('lowers them step by step, each step on evidence of its own', () => {
     const group = new SimulatedGroup(table, [agreement], high);
     const positions = [0, ...windows(12).map(() => group.play({ ...calm }, 100).decision.position)];

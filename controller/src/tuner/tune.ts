@@ -15,7 +15,7 @@ import {
 } from './goals.js';
 import { reweight } from './reweight.js';
 import { type TableOutcomes, tableOutcomes } from './table-outcomes.js';
-import type { ThresholdPath } from './threshold-path.js';
+import { sameThresholds, type ThresholdPath } from './threshold-path.js';
 import { addEvidence, newTunerState, type TunerState } from './tuner-state.js';
 import { nextOffloadLimit } from './worker-load.js';
 
@@ -55,6 +55,8 @@ export type TuningReason =
   | 'cheaper'
   /** Safer ones keep the ceiling, too. */
   | 'safer'
+  /** Somebody set thresholds that are no candidate's; the nearest safer ones are, and evidence can speak of these. */
+  | 'aligned'
   /** Others would be better by too little to be worth a change. */
   | 'good-enough';
 
@@ -143,15 +145,14 @@ export function tune(
   const choice = chooseCandidate(ranges, path.candidates);
   const { next, reason } = step(inputs, state, outcomes, position, choice.candidate, drift !== null);
 
-  const moved = next !== position || reason === 'drift' || reason === 'not-proven';
-  const thresholds = moved ? path.thresholdsAt(next) : [...policy.thresholds];
+  const newThresholds = reason !== 'no-goal' && !sameThresholds(path.thresholdsAt(next), policy.thresholds);
+  const thresholds = newThresholds ? path.thresholdsAt(next) : [...policy.thresholds];
   const leavingEarly = 1 - (outcomes.exitShares.at(-1)?.[next] as number);
   const certainty = certaintyOf(state, level);
   const wantedRate = auditRate(certainty, leavingEarly);
   // The rate follows thresholds; by itself it changes only by a good deal.
-  const keepRate = !moved && Math.abs(wantedRate - policy.auditRate) < 0.25 * policy.auditRate;
+  const keepRate = !newThresholds && Math.abs(wantedRate - policy.auditRate) < 0.25 * policy.auditRate;
   const rate = keepRate ? policy.auditRate : wantedRate;
-  const newThresholds = thresholds.some((threshold, branch) => threshold !== policy.thresholds[branch]);
   if (newThresholds) state = { ...state, samplesSinceChange: 0 };
   return {
     state,
@@ -159,7 +160,7 @@ export function tune(
       thresholds,
       auditRate: rate,
       changed: newThresholds || rate !== policy.auditRate,
-      reason,
+      reason: newThresholds && next === position && reason !== 'drift' ? 'aligned' : reason,
       choice,
       target: choice.candidate,
       position: next,
@@ -242,7 +243,7 @@ function seenOverForetold(
   let samples = 0;
   let seen = 0;
   let foretold = 0;
-  for (const policy of observed) {
+  for (const policy of observed.filter(({ thresholds }) => path.has(thresholds))) {
     const count = answeredSamples(policy);
     samples += count;
     seen += meanOf(perExit, policy.left);

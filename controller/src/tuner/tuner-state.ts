@@ -3,7 +3,7 @@ import type { AuditTally } from './betting.js';
 import type { CandidateTally } from './certify.js';
 import { maxDriftWindows, sumCounts } from './confidence-drift.js';
 import { answeredSamples, recordRate, type WindowEvidence } from './evidence.js';
-import type { ThresholdPath } from './threshold-path.js';
+import { sameThresholds, type ThresholdPath } from './threshold-path.js';
 
 /** What was seen under one policy since the world last moved. */
 export interface ObservedPolicy {
@@ -99,7 +99,8 @@ function auditsOfProven(
   const audits: AuditTally[] = [];
   for (const policy of evidence) {
     const rate = recordRate(policy);
-    if (rate <= 0 || path.positionOf(policy.thresholds) > state.certified) continue;
+    const proven = path.has(policy.thresholds) && path.positionOf(policy.thresholds) <= state.certified;
+    if (rate <= 0 || !proven) continue;
     const disagreed = policy.records.filter(
       ({ exits, leftAt }) => leftAt < exits.length && !exits[leftAt]?.agreed,
     ).length;
@@ -157,8 +158,7 @@ function sumTallies(a: CandidateTally, b: CandidateTally): CandidateTally {
 }
 
 function addObserved(observed: ObservedPolicy[], policy: WindowEvidence): ObservedPolicy[] {
-  const same = (other: ObservedPolicy) =>
-    other.thresholds.every((threshold, branch) => threshold === policy.thresholds[branch]);
+  const same = (other: ObservedPolicy) => sameThresholds(other.thresholds, policy.thresholds);
   const before = observed.find(same);
   const fade = before && answeredSamples(before) > maxObservedSamples ? 0.5 : 1;
   const faded = (counts: readonly number[] | undefined) => (counts ?? []).map((count) => count * fade);

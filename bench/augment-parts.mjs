@@ -30,13 +30,15 @@ const { values: flags } = parseArgs({
   },
 });
 
-const parts = [
+const places = [
   ['the default recipe', {}],
   ['placement linear', { placement: 'linear' }],
-  ['placement linear, body conv2', { placement: 'linear', body: 'conv2' }],
   ['placement linear, body pool', { placement: 'linear', body: 'pool' }],
+];
+/** With branches where the default recipe has them, so that there is no further trial. */
+const parts = [
+  ['the places of the default recipe, all conv3', {}],
   ['body conv1', { body: 'conv1' }],
-  ['body conv3', { body: 'conv3' }],
   ['reduce stride', { reduce: 'stride' }],
   ['reduce depthwise', { reduce: 'depthwise' }],
   ['reduce none', { reduce: 'none' }],
@@ -56,6 +58,7 @@ const where = { cifar10: flags.cifar10, fashionMnist: flags['fashion-mnist'] };
 const backbone = backbonesOn(where).find(({ name }) => name === flags.model);
 if (!backbone) throw new Error(`--model: expected a backbone whose data are given, found ${flags.model}`);
 const data = await dataFor(backbone, 8);
+let cutPoints;
 console.log(`# What each part of the recipe contributes
 
 ${cpus()[0].model}, ${availableParallelism()} cores, Node ${process.version}; load when it began: ${loadavg()[0].toFixed(1)}. \`${backbone.name}\`,
@@ -63,12 +66,19 @@ ${flags.epochs} epochs over ${data.pictures.size} pictures, one seed: difference
 
 | changed | branches | their cost | ${agreements.map((agreement) => `cost at ${percent(agreement, 0)}`).join(' | ')} | minutes |
 |---|---|---|${agreements.map(() => '---').join('|')}|---|`);
+for (const [i, [title, changed]] of places.entries()) await measure(`place${i}`, title, changed);
 for (const [i, [title, changed]] of parts.entries()) {
+  await measure(`part${i}`, title, { body: 'conv3', cutPoints, ...changed });
+}
+
+async function measure(folder, title, changed) {
   const training = z
     .object(trainingOptions)
     .parse({ ...backbone.options, epochs: Number(flags.epochs), ...changed });
-  const keep = flags.keep && join(flags.keep, String(i));
+  const keep = flags.keep && join(flags.keep, folder);
   const trained = await trainedBundle({ ...backbone, models: flags.models, keep }, data, training);
+  const { stages } = trained.bundle.manifest;
+  cutPoints ??= stages.flatMap(({ branch }) => branch?.cutPoint ?? []);
   const costs = exitCosts(trained.bundle.manifest);
   const exits = await runEveryExit(trained.bundle, data.test);
   const curves = await Promise.all(data.splits.map((split) => curveOf(exits, split, costs, training)));

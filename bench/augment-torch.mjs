@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import {
   augmentBackbone,
+  bodiesOf,
   distinctCutPoints,
   placeBranches,
   profileBackbone,
@@ -48,10 +49,11 @@ const shape = [3, 32, 32];
 const preprocessing = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 const training = z.object(trainingOptions).parse({
   branches: 4,
+  placement: 'linear',
   body: 'conv2',
   reduce: 'pool',
   grid: 2,
-  reuse: true,
+  reuse: 'linear',
   flip: true,
   crop: 2,
   epochs,
@@ -109,7 +111,7 @@ const { bundle } = await augmentBackbone(model, pictures, join(folder, 'bundle')
   ...training,
   name: flags.model,
   cutPoints: watchedCutPoints,
-  body: { kind: training.body, grid: training.grid, reduce: training.reduce },
+  bodies: bodiesOf(training),
   holdOut: 0.1,
   calibration: test,
   preprocessing,

@@ -1,12 +1,13 @@
 #!/usr/bin/env node
 // What early exits save: `npm run build && node bench/augment.mjs --models DIR --cifar10 DIR --fashion-mnist DIR [--only NAME]
-// [--epochs N] [--splits N] [--set option=value …] [--keep DIR]`; --keep keeps trained bundles for the next run.
+// [--epochs N] [--splits N] [--set option=value …] [--keep DIR]`; --keep keeps trained bundles for the next run. With --only,
+// --bundle DIR reads a bundle that is there instead of training one.
 // DIRs: the backbones; CIFAR-10 as train/<class>/ and test/<class>/; Fashion-MNIST as IDX files. Prints Markdown.
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { trainingOptions } from '@offramp/augment';
-import { exitCosts } from '@offramp/shared';
+import { Bundle, exitCosts } from '@offramp/shared';
 import { z } from 'zod';
 import {
   backbonesOn,
@@ -33,6 +34,7 @@ const { values: flags } = parseArgs({
     splits: { type: 'string', default: '8' },
     set: { type: 'string', multiple: true, default: [] },
     keep: { type: 'string' },
+    bundle: { type: 'string' },
   },
 });
 
@@ -72,12 +74,14 @@ async function measure(backbone) {
     .parse({ ...options, epochs: Number(flags.epochs), ...overrides });
   const data = await dataFor(backbone, Number(flags.splits));
   const where = { ...backbone, models: flags.models, keep: flags.keep };
-  const { bundle, minutes, peakGiB } = await trainedBundle(where, data, training);
+  const { bundle, how, facts } = flags.bundle
+    ? await shippedBundle(flags.bundle)
+    : await trainedHere(where, data, training);
   const costs = exitCosts(bundle.manifest);
   const exits = await runEveryExit(bundle, data.test);
   const curves = [];
   for (const criterion of criteria) {
-    const points = data.splits.map((split) => curveOf(exits, split, costs, { ...training, criterion }));
+    const points = data.splits.map((split) => curveOf(exits, split, costs, { ...facts, criterion }));
     curves.push(await Promise.all(points));
   }
   const means = curves.map(meanCurve);
@@ -88,8 +92,7 @@ async function measure(backbone) {
   console.log(`## ${name}
 
 ${branches.length} branches (${bodies}), together ${percent(costs.at(-1) - 1)} of the backbone's cost, at ${places.join(', ')};
-alone they agree on ${alone.join(', ')}. ${training.epochs} epochs over ${data.pictures.size} pictures in ${minutes.toFixed(1)} minutes with the trial,
-peak memory ${peakGiB.toFixed(1)} GiB.
+alone they agree on ${alone.join(', ')}. ${how}
 
 | agreement | cost, by confidence | by max softmax | by entropy |
 |---|---|---|---|
@@ -105,6 +108,20 @@ ${goals.map((goal) => `| ${percent(goal)} | ${means.map((curve) => costCell(curv
     );
   }
   console.log();
+}
+
+async function trainedHere(where, data, training) {
+  const { bundle, minutes, peakGiB } = await trainedBundle(where, data, training);
+  const how = `${training.epochs} epochs over ${data.pictures.size} pictures in ${minutes.toFixed(1)} minutes with the trial,
+peak memory ${peakGiB.toFixed(1)} GiB.`;
+  return { bundle, how, facts: training };
+}
+
+async function shippedBundle(path) {
+  const bundle = await Bundle.open(path);
+  const { options, trainingSamples } = bundle.manifest.provenance;
+  const how = `\`${bundle.manifest.name}\` as it is shipped: ${options.epochs} epochs over ${trainingSamples} pictures.`;
+  return { bundle, how, facts: options };
 }
 
 async function compareTimes({ models, name }, bundle, { test }, curves) {

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { cp, mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { Bundle } from '@offramp/shared';
@@ -35,6 +35,29 @@ beforeAll(async () => {
 });
 
 afterAll(() => folder.remove());
+
+describe('offramp augment with its default recipe', () => {
+  it('tries branches, trains those that pay, and says what came of it', async () => {
+    const out = within('recipe');
+    const ended = await offramp(
+      ...['augment', backbonePath, '--data', within('data'), '--split', 'test', '--out', out],
+      ...['--hold-out', '100', '--mean', '0.286', '--std', '0.353', '--epochs', '1', '--batch-size', '32'],
+      ...['--agreement', '0.5', '--branches', '2'],
+    );
+    expect(ended.status, ended.stderr).toBe(0);
+    expect(ended.stderr).toMatch(/trial: training the branches: 10 of 10/);
+    expect(ended.stdout).toMatch(/exit 0 .* leave/);
+    const { manifest } = await Bundle.open(out);
+    expect(manifest.provenance.options).toMatchObject({
+      placement: 'auto',
+      reuse: 'linear',
+      loss: 'separate',
+    });
+    // Some of the held-out pictures judged the trial.
+    expect(manifest.calibration.samples).toBe(80);
+    await rm(out, { recursive: true });
+  });
+});
 
 describe('offramp augment, interrupted', () => {
   it('leaves a checkpoint, says how to go on, and --resume does', async () => {

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { type ConfigOf, commonOptions, defineConfig } from '@offramp/shared';
+import { type ConfigOf, commonOptions, defineConfig, type SessionOptions } from '@offramp/shared';
 import { z } from 'zod';
 
 const count = (maximum: number) => z.number().int().min(1).max(maximum);
@@ -7,9 +7,21 @@ const count = (maximum: number) => z.number().int().min(1).max(maximum);
 /** The options of `offramp worker`. */
 export const workerConfig = defineConfig('worker', {
   bundle: z
-    .array(z.string().min(1), 'expected at least one bundle folder')
-    .min(1, 'expected at least one bundle folder')
-    .describe('Bundle folders to serve; may be given several times'),
+    .array(z.string().min(1))
+    .default([])
+    .meta({ description: 'Bundle folders to serve; may be given several times', fallback: 'none' }),
+  bundleFolder: z.string().min(1).optional().meta({
+    description:
+      'Folder of bundle folders: those that appear in it while the worker runs are served, those that go are not any more',
+    fallback: 'none',
+  }),
+  bundleScanMs: z
+    .number()
+    .int()
+    .min(10)
+    .max(86_400_000)
+    .default(2_000)
+    .describe('Time between looks into the bundle folder, in milliseconds'),
   listen: z
     .string()
     .default('127.0.0.1:7400')
@@ -20,15 +32,30 @@ export const workerConfig = defineConfig('worker', {
     .min(0)
     .max(256)
     .default(0)
-    .describe('Threads that run stages, per bundle; 0: one fewer than the cores, at least 1'),
+    .describe('Threads that run stages; 0: one fewer than the cores, at least 1'),
   intraOpThreads: count(256).default(1).describe('Threads inside one run of a stage'),
+  executionProvider: z
+    .array(z.string().min(1))
+    .default(['cpu'])
+    .describe(
+      'What runs the stages, such as cuda; may be given several times, the first that can takes a node',
+    ),
+  sessionEntry: z
+    .array(z.string().regex(/^[^=]+=/, 'expected KEY=VALUE'))
+    .default([])
+    .meta({
+      description: "ONNX Runtime's session configuration entries, as KEY=VALUE; may be given several times",
+      fallback: 'none',
+    }),
   maxBatch: count(1024).default(16).describe('Samples in one run of a stage, at most'),
   maxWaitMs: z
     .number()
     .min(0)
     .max(10_000)
-    .default(2)
-    .describe('How long a sample may wait for others to share its batch, in milliseconds'),
+    .default(0)
+    .describe(
+      'How long a sample is held for others to share its batch while a thread is free, in milliseconds; while none is, it waits anyway',
+    ),
   maxQueue: count(100_000)
     .default(512)
     .describe('Samples on the worker at once, waiting or running, at most; more are refused'),
@@ -55,7 +82,20 @@ export const workerConfig = defineConfig('worker', {
 
 export type WorkerConfig = ConfigOf<typeof workerConfig>;
 
-/** Inference threads of one bundle. */
+/** Inference threads. */
 export function threadsOf(config: WorkerConfig): number {
   return config.threads || Math.max(1, availableParallelism() - 1);
+}
+
+/** How ONNX Runtime is to run stages. */
+export function sessionOptionsOf(config: WorkerConfig): SessionOptions {
+  const entries = config.sessionEntry.map((entry) => {
+    const at = entry.indexOf('=');
+    return [entry.slice(0, at), entry.slice(at + 1)] as const;
+  });
+  return {
+    intraOpThreads: config.intraOpThreads,
+    executionProviders: config.executionProvider,
+    sessionEntries: Object.fromEntries(entries),
+  };
 }

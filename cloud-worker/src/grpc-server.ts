@@ -10,9 +10,11 @@ import {
   OfframpError,
   offloadService,
   offloadServiceName,
+  removeStaleSocket,
 } from '@offramp/shared';
 import { HealthImplementation } from 'grpc-health-check';
 import { type ClassifyCall, classify } from './classify-call.js';
+import type { Sender } from './fair-clock.js';
 import { type Intake, stopping } from './intake.js';
 import { addReflection } from './reflection.js';
 import { type ResumeCall, ResumeStream } from './resume-stream.js';
@@ -39,6 +41,7 @@ export interface GrpcServerOptions {
 export class GrpcServer {
   private readonly streams = new Set<ResumeStream>();
   private readonly health = new HealthImplementation();
+  private readonly classifying = new Map<string, Sender>();
   private draining = false;
 
   private constructor(
@@ -54,7 +57,7 @@ export class GrpcServer {
     server.addService(offloadService, {
       Resume: (call: ResumeCall) => this.resume(call),
       Classify: (call: ClassifyCall, respond: sendUnaryData<ClassifyResponse>) =>
-        classify(call, respond, intake),
+        classify(call, respond, intake, this.classifying),
     });
   }
 
@@ -150,6 +153,7 @@ export class GrpcServer {
 /** @returns the address with the port that it got */
 async function bind(grpc: Server, listen: ListenAddress): Promise<string> {
   const target = formatAddress(listen);
+  if ('socketPath' in listen) await removeStaleSocket(listen.socketPath);
   return new Promise((resolve, reject) => {
     grpc.bindAsync(target, ServerCredentials.createInsecure(), (error, port) => {
       if (error) reject(listenError(target, error));

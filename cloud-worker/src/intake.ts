@@ -1,16 +1,18 @@
 import {
   type Clock,
+  checkTensor,
   checkThresholds,
-  decodeTensor,
   neverExit,
   OfframpError,
   shortDigest,
   type TensorMessage,
 } from '@offramp/shared';
 import type { Admission } from './admission.js';
+import type { BundleShelf } from './bundle-shelf.js';
+import type { Sender } from './fair-clock.js';
 import { PendingSample, type SampleOutcome } from './pending-sample.js';
 import { statusCodeOf, toOfframpError } from './refusal.js';
-import type { ServedBundle } from './served-bundle.js';
+import type { ServiceRate } from './service-rate.js';
 import type { WorkerStats } from './worker-stats.js';
 
 /** When a client that meets a draining worker should try again: another one may be there by then. */
@@ -18,6 +20,8 @@ const drainRetryMs = 1_000;
 
 /** What somebody sent to be answered. */
 export interface Submission {
+  /** Who sent it, among whom turns and places are shared. */
+  sender: Sender;
   bundleDigest: Uint8Array | null | undefined;
   /** The stage to run next. */
   stage: number;
@@ -33,10 +37,10 @@ export class Intake {
   private readonly pending = new Set<PendingSample>();
   private draining = false;
 
-  /** @param bundles by digest, in lower-case hexadecimal */
   constructor(
-    private readonly bundles: ReadonlyMap<string, ServedBundle>,
+    private readonly bundles: BundleShelf,
     private readonly admission: Admission,
+    private readonly rate: ServiceRate,
     private readonly stats: WorkerStats,
     private readonly clock: Clock,
   ) {}
@@ -58,52 +62,47 @@ export class Intake {
 
   /** Forgets samples that nobody waits for any more, and frees their places. */
   abandon(samples: Iterable<PendingSample>): void {
-    let any = false;
-    for (const sample of samples) {
-      any = true;
-      sample.settle({ kind: 'abandoned' });
-    }
-    if (any) for (const served of this.bundles.values()) served.dropSettled();
+    for (const sample of samples) sample.settle({ kind: 'abandoned' });
   }
 
   /** Takes nothing new and holds nothing back; resolves when what was admitted is settled. */
   async drain(): Promise<void> {
     this.draining = true;
-    for (const served of this.bundles.values()) served.finish();
+    this.bundles.finish();
     await this.admission.empty();
   }
 
   /** Settles everything that is still here as refused. */
   refuseAll(error: OfframpError): void {
     for (const sample of this.pending) sample.settle({ kind: 'refused', error });
-    for (const served of this.bundles.values()) served.dropSettled();
   }
 
   private admit(submission: Submission, onSettled: (outcome: SampleOutcome) => void): PendingSample {
     if (this.draining) throw stopping();
+    const { stage, tensor, patienceMs, sender } = submission;
     const { served, shape, thresholds } = this.check(submission);
-    this.admission.enter();
+    const made = stage === 0 ? served.bundle.manifest.input : undefined;
+    const input = checkTensor(`input of stage ${stage}`, shape, tensor, made);
     const arrivedMs = this.clock.now();
-    let input: Float32Array;
-    try {
-      const made = submission.stage === 0 ? served.bundle.manifest.input : undefined;
-      input = decodeTensor(`input of stage ${submission.stage}`, shape, submission.tensor, made);
-    } catch (error) {
-      this.admission.leave(0);
-      throw error;
-    }
-    const deadlineMs = arrivedMs + submission.patienceMs;
-    const onOutcome = (settled: PendingSample, outcome: SampleOutcome) => {
-      this.pending.delete(settled);
-      this.admission.leave(this.clock.now() - arrivedMs);
-      this.count(outcome);
-      onSettled(outcome);
-    };
-    const { digestBytes } = served.bundle;
-    const sample = new PendingSample(digestBytes, thresholds, arrivedMs, deadlineMs, input, onOutcome);
+    this.admission.enter(sender, patienceMs, arrivedMs);
+    const sample = new PendingSample({
+      bundleDigest: served.bundle.digestBytes,
+      sender,
+      thresholds,
+      arrivedMs,
+      deadlineMs: arrivedMs + patienceMs,
+      input,
+      onSettled: (settled, outcome) => {
+        this.pending.delete(settled);
+        this.admission.leave(sender);
+        this.count(outcome);
+        onSettled(outcome);
+        served.settled(settled);
+      },
+    });
     this.pending.add(sample);
     this.stats.onAdmitted();
-    served.submit(submission.stage, sample);
+    served.submit(stage, sample);
     return sample;
   }
 
@@ -111,7 +110,7 @@ export class Intake {
     const digest = Buffer.from(bundleDigest ?? []).toString('hex');
     const served = this.bundles.get(digest);
     if (!served) {
-      const known = [...this.bundles.keys()].map(shortDigest).join(', ');
+      const known = this.bundles.digests().map(shortDigest).join(', ') || 'none';
       throw new OfframpError(
         'BUNDLE_UNKNOWN',
         `bundle digest: expected one of ${known}; found ${shortDigest(digest) || 'nothing'}`,
@@ -128,8 +127,10 @@ export class Intake {
 
   private count(outcome: SampleOutcome): void {
     this.stats.onLeft();
-    if (outcome.kind === 'answered') this.stats.onAnswered(outcome.answer.outcome.exit);
-    else if (outcome.kind === 'refused') this.stats.onRefused(statusCodeOf(outcome.error));
+    if (outcome.kind === 'answered') {
+      this.rate.onLeft();
+      this.stats.onAnswered(outcome.answer.outcome.exit);
+    } else if (outcome.kind === 'refused') this.stats.onRefused(statusCodeOf(outcome.error));
     else this.stats.onAbandoned();
   }
 }

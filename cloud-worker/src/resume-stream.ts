@@ -7,6 +7,7 @@ import {
   type ResumeResponse,
 } from '@offramp/shared';
 import { answerMessage } from './answer-message.js';
+import { Sender } from './fair-clock.js';
 import type { Intake } from './intake.js';
 import type { PendingSample, SampleOutcome } from './pending-sample.js';
 import { refusalMessage, refusalStatus, toOfframpError } from './refusal.js';
@@ -25,6 +26,7 @@ export class ResumeStream {
   /** Resolves when the stream is gone, for whatever reason. */
   readonly closed: Promise<void>;
   private state: StreamState = 'open';
+  private readonly sender = new Sender();
   private readonly inFlight = new Map<number, PendingSample>();
   /** Responses written that the transport has not taken yet. */
   private undelivered = 0;
@@ -89,6 +91,7 @@ export class ResumeStream {
     const { bundleDigest, stage, tensor, thresholds, deadlineMs, policyVersion } = request;
     const sample = this.intake.submit(
       {
+        sender: this.sender,
         bundleDigest,
         stage: stage ?? 0,
         tensor,

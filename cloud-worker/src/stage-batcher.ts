@@ -1,9 +1,14 @@
+import type { FairClock, Sender } from './fair-clock.js';
+import { MinHeap } from './min-heap.js';
+import type { StageTimes } from './stage-times.js';
+
 /** What the batcher must know of a sample. Times are milliseconds of one monotonic clock. */
 export interface BatchableSample {
-  /** When it reached the worker. */
-  readonly arrivedMs: number;
+  readonly sender: Sender;
   /** When nobody waits for its answer any more; `Infinity` for never. */
   readonly deadlineMs: number;
+  /** Its turn among all samples, whatever the stage; given by {@link StageBatcher.add}. */
+  startTag: number;
 }
 
 export interface StageBatcherOptions {
@@ -11,57 +16,86 @@ export interface StageBatcherOptions {
   stages: number;
   /** Samples in one batch, at most. */
   maxBatch: number;
-  /** How long a new sample may be held for others to share its batch. */
+  /** How long a new sample may be held for others to share its batch while a thread has nothing to do. */
   maxWaitMs: number;
-  /** A stage whose oldest sample is older than this goes before deeper ones, so that none starves. */
+  /** How long a sample may wait at a stage for others to fill its batch while batches of other stages are full. */
   overdueMs: number;
 }
 
 export interface Batch<S> {
   stage: number;
-  /** Oldest first; at least one, at most `maxBatch`. */
+  /** In the order of their turns; at least one, at most `maxBatch`. */
   samples: S[];
 }
 
 interface Waiting<S> {
   sample: S;
+  stage: number;
+  /** Since when it waits at this stage. */
+  sinceMs: number;
   /** From when on it is not held any longer. */
   readyMs: number;
 }
 
+interface StageQueue<S> {
+  /** Those that wait, and some that have left already. */
+  turns: MinHeap<Waiting<S>>;
+  ready: MinHeap<Waiting<S>>;
+  /** Those that wait. */
+  size: number;
+}
+
+/** No deadline makes a batch smaller than this: the fixed cost of a run would eat what haste gains. */
+const leastBatch = 4;
+/** What has left is cleared out of the heaps when more of that is in them than of what waits, and more than this. */
+const maxLeft = 256;
+
 /**
  * One bundle's queues, one per stage, and the rule by which they become batches. Pure: time is passed in.
  *
- * - A new sample is held at its stage until `maxBatch` wait there or it has been held for `maxWaitMs`. A
- *   sample that continues from the stage before has been held once and is not held again. Either way a
- *   batch is topped up with whatever else waits at its stage.
- * - Among the stages that are ready the deepest goes first: that frees places soonest. Overdue samples go
- *   before that, the oldest first.
+ * - A batch is topped up with whatever waits at its stage, in fair turns among senders. It is no larger than lets its
+ *   most urgent sample reach the last stage in time.
+ * - Stages with a full batch go first, and those where a sample has waited long for one: of these, the one whose turn
+ *   it is. Else the deepest: that frees places soonest.
+ * - A new sample may be held for `maxWaitMs`, or until a batch is full, even if a thread is free. A sample that continues
+ *   from the stage before is not held.
  */
 export class StageBatcher<S extends BatchableSample> {
-  /** Per stage, oldest arrival first. */
-  private readonly queues: Waiting<S>[][];
-  private holds = true;
-  /** No later than the earliest deadline among those who wait. */
-  private nextDeadline = Number.POSITIVE_INFINITY;
+  private readonly queues: StageQueue<S>[];
+  private readonly waiting = new Map<S, Waiting<S>>();
+  private readonly deadlines = new MinHeap<Waiting<S>>();
+  private holds: boolean;
 
-  constructor(private readonly options: StageBatcherOptions) {
-    this.queues = Array.from({ length: options.stages }, () => []);
+  constructor(
+    private readonly options: StageBatcherOptions,
+    private readonly clock: FairClock,
+    private readonly times: StageTimes,
+  ) {
+    this.holds = options.maxWaitMs > 0;
+    this.queues = Array.from({ length: options.stages }, () => ({
+      turns: new MinHeap(),
+      ready: new MinHeap(),
+      size: 0,
+    }));
   }
 
   /** Samples waiting at all stages. */
   get size(): number {
-    return this.queues.reduce((sum, queue) => sum + queue.length, 0);
+    return this.waiting.size;
   }
 
   /** A sample that has just come to the worker. */
   add(stage: number, sample: S, nowMs: number): void {
-    this.insert(stage, { sample, readyMs: nowMs + this.options.maxWaitMs });
+    const toEndMs = this.times.toEndMs(stage);
+    // Before anything is measured, stages count alike.
+    sample.startTag = this.clock.startTag(sample.sender, toEndMs || this.options.stages - stage);
+    const readyMs = Math.min(nowMs + this.options.maxWaitMs, sample.deadlineMs - toEndMs);
+    this.insert({ sample, stage, sinceMs: nowMs, readyMs });
   }
 
   /** A sample that passed the exit of the stage before. */
   continue(stage: number, sample: S, nowMs: number): void {
-    this.insert(stage, { sample, readyMs: nowMs });
+    this.insert({ sample, stage, sinceMs: nowMs, readyMs: nowMs });
   }
 
   /** From now on holds no sample back. */
@@ -69,84 +103,125 @@ export class StageBatcher<S extends BatchableSample> {
     this.holds = false;
   }
 
-  /** The batch to run now, if any is ready. Its samples have left the queue. */
-  take(nowMs: number): Batch<S> | null {
-    const stage = this.choose(nowMs);
+  /**
+   * The batch to run now, if any is ready. Its samples have left the queue.
+   * @param onlyFull where it would wait for a thread anyway, as it may still grow
+   */
+  take(nowMs: number, onlyFull = false): Batch<S> | null {
+    const stage = this.choose(nowMs, onlyFull);
     if (stage === null) return null;
-    const taken = this.queueOf(stage).splice(0, this.options.maxBatch);
-    return { stage, samples: taken.map(({ sample }) => sample) };
+    const queue = this.queueOf(stage);
+    const toEndMs = this.times.toEndMs(stage);
+    const samples: S[] = [];
+    let most = this.options.maxBatch;
+    for (let next = this.head(queue); next && samples.length < most; next = this.head(queue)) {
+      this.leave(next);
+      samples.push(next.sample);
+      this.clock.serve(next.sample.startTag);
+      const inTime = Math.floor((next.sample.deadlineMs - nowMs) / toEndMs);
+      if (inTime < most) most = Math.min(most, Math.max(leastBatch, inTime));
+    }
+    return { stage, samples };
   }
 
   /** Takes out the samples whose deadline has passed. */
   takeExpired(nowMs: number): S[] {
-    if (nowMs < this.nextDeadline) return [];
-    const expired = this.remove((sample) => sample.deadlineMs <= nowMs);
-    this.nextDeadline = this.earliest(({ sample }) => sample.deadlineMs);
-    return expired;
+    const expired: S[] = [];
+    for (;;) {
+      const first = this.first(this.deadlines);
+      if (!first || first.sample.deadlineMs > nowMs) return expired;
+      this.leave(first);
+      expired.push(first.sample);
+    }
   }
 
-  /** Takes out the samples for which `matches` holds. */
-  remove(matches: (sample: S) => boolean): S[] {
-    const removed: S[] = [];
-    this.queues.forEach((queue, stage) => {
-      if (!queue.some(({ sample }) => matches(sample))) return;
-      this.queues[stage] = queue.filter(({ sample }) => {
-        if (!matches(sample)) return true;
-        removed.push(sample);
-        return false;
-      });
-    });
-    return removed;
+  /** Takes a sample out. @returns whether it waited here */
+  remove(sample: S): boolean {
+    const waiting = this.waiting.get(sample);
+    if (waiting) this.leave(waiting);
+    return waiting !== undefined;
   }
 
   /** When the next held sample is held no longer; `Infinity` while none waits. */
   nextReadyMs(): number {
-    return this.earliest(({ readyMs }) => (this.holds ? readyMs : Number.NEGATIVE_INFINITY));
+    if (this.size === 0) return Number.POSITIVE_INFINITY;
+    if (!this.holds) return Number.NEGATIVE_INFINITY;
+    return Math.min(
+      ...this.queues.map((queue) => this.first(queue.ready)?.readyMs ?? Number.POSITIVE_INFINITY),
+    );
   }
 
-  /** When to call {@link takeExpired} next: no deadline passes before that. `Infinity` while there is none. */
+  /** When to call {@link takeExpired} next. `Infinity` while no deadline can pass. */
   nextDeadlineMs(): number {
-    if (this.size === 0) this.nextDeadline = Number.POSITIVE_INFINITY;
-    return this.nextDeadline;
+    return this.first(this.deadlines)?.sample.deadlineMs ?? Number.POSITIVE_INFINITY;
   }
 
-  private choose(nowMs: number): number | null {
-    const ready = [...this.queues.keys()].filter((stage) => this.isReady(this.queueOf(stage), nowMs));
-    const deepest = ready.at(-1);
-    if (deepest === undefined) return null;
-    const oldest = ready.reduce((a, b) => (this.oldestMs(b) < this.oldestMs(a) ? b : a));
-    return nowMs - this.oldestMs(oldest) > this.options.overdueMs ? oldest : deepest;
+  private choose(nowMs: number, onlyFull: boolean): number | null {
+    let turn: number | null = null;
+    let deepest: number | null = null;
+    let earliestTag = Number.POSITIVE_INFINITY;
+    this.queues.forEach((queue, stage) => {
+      const head = this.head(queue);
+      if (!head) return;
+      const full = queue.size >= this.options.maxBatch;
+      if (!full && (onlyFull || !this.isReady(queue, nowMs))) return;
+      deepest = stage;
+      const overdue = nowMs - head.sinceMs >= this.options.overdueMs;
+      if (!(full || overdue) || head.sample.startTag > earliestTag) return;
+      turn = stage;
+      earliestTag = head.sample.startTag;
+    });
+    return turn ?? deepest;
   }
 
-  private oldestMs(stage: number): number {
-    return this.queueOf(stage)[0]?.sample.arrivedMs ?? Number.POSITIVE_INFINITY;
+  private isReady(queue: StageQueue<S>, nowMs: number): boolean {
+    return !this.holds || (this.first(queue.ready)?.readyMs ?? Number.POSITIVE_INFINITY) <= nowMs;
   }
 
-  private isReady(queue: readonly Waiting<S>[], nowMs: number): boolean {
-    if (queue.length === 0) return false;
-    if (!this.holds || queue.length >= this.options.maxBatch) return true;
-    return queue.some(({ readyMs }) => readyMs <= nowMs);
-  }
-
-  private insert(stage: number, waiting: Waiting<S>): void {
+  private insert(waiting: Waiting<S>): void {
+    const { sample, stage } = waiting;
     const queue = this.queueOf(stage);
-    let at = queue.length;
-    while (at > 0 && (queue[at - 1] as Waiting<S>).sample.arrivedMs > waiting.sample.arrivedMs) at--;
-    queue.splice(at, 0, waiting);
-    this.nextDeadline = Math.min(this.nextDeadline, waiting.sample.deadlineMs);
+    queue.size++;
+    queue.turns.push(sample.startTag, waiting);
+    if (this.holds) queue.ready.push(waiting.readyMs, waiting);
+    if (sample.deadlineMs < Number.POSITIVE_INFINITY) this.deadlines.push(sample.deadlineMs, waiting);
+    this.waiting.set(sample, waiting);
   }
 
-  private queueOf(stage: number): Waiting<S>[] {
+  /** Leaves it in the heaps, from which it goes when it comes up, or with many others. */
+  private leave({ sample, stage }: Waiting<S>): void {
+    this.waiting.delete(sample);
+    const queue = this.queueOf(stage);
+    queue.size--;
+    this.clear(queue.turns, queue.size);
+    this.clear(queue.ready, queue.size);
+    this.clear(this.deadlines, this.size);
+    if (this.size === 0) this.clock.rest();
+  }
+
+  private clear(heap: MinHeap<Waiting<S>>, wait: number): void {
+    if (heap.size > 2 * wait + maxLeft) heap.keep((waiting) => this.waits(waiting));
+  }
+
+  private head(queue: StageQueue<S>): Waiting<S> | undefined {
+    return this.first(queue.turns);
+  }
+
+  private first(heap: MinHeap<Waiting<S>>): Waiting<S> | undefined {
+    for (let first = heap.peek(); first; first = heap.peek()) {
+      if (this.waits(first)) return first;
+      heap.pop();
+    }
+    return undefined;
+  }
+
+  private waits(waiting: Waiting<S>): boolean {
+    return this.waiting.get(waiting.sample) === waiting;
+  }
+
+  private queueOf(stage: number): StageQueue<S> {
     const queue = this.queues[stage];
     if (!queue) throw new RangeError(`stage: expected 0 to ${this.queues.length - 1}, found ${stage}`);
     return queue;
-  }
-
-  private earliest(timeOf: (waiting: Waiting<S>) => number): number {
-    let earliest = Number.POSITIVE_INFINITY;
-    for (const queue of this.queues) {
-      for (const waiting of queue) earliest = Math.min(earliest, timeOf(waiting));
-    }
-    return earliest;
   }
 }

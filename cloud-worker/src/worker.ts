@@ -1,24 +1,24 @@
 import {
   Bundle,
   type Clock,
-  elementsOf,
-  InferencePool,
   type Logger,
   OfframpError,
   parseListenAddress,
-  shortDigest,
   systemClock,
 } from '@offramp/shared';
 import { Admission } from './admission.js';
-import { threadsOf, type WorkerConfig } from './config.js';
+import { BundleFolder } from './bundle-folder.js';
+import { BundleShelf } from './bundle-shelf.js';
+import { sessionOptionsOf, threadsOf, type WorkerConfig } from './config.js';
+import { Dispatcher } from './dispatcher.js';
+import { FairClock } from './fair-clock.js';
 import { GrpcServer } from './grpc-server.js';
+import { letHeapGrow } from './heap-growth.js';
 import { Intake } from './intake.js';
-import { ServedBundle } from './served-bundle.js';
+import { laterRequestBytes, requestBytesOf } from './request-bytes.js';
+import { RowStore } from './row-store.js';
+import { ServiceRate } from './service-rate.js';
 import { WorkerStats } from './worker-stats.js';
-
-/** What a request may hold besides its tensor: digest, thresholds, shape, and what later versions add. */
-const requestSlackBytes = 64 * 2 ** 10;
-const bytesPerElement = 4;
 
 /** A running worker. */
 export interface Worker {
@@ -46,27 +46,39 @@ export async function startWorker(
   { clock = systemClock }: WorkerDependencies = {},
 ): Promise<Worker> {
   const listen = parseListenAddress(config.listen);
-  const bundles = await openBundles(config.bundle);
-  const stats = new WorkerStats();
-  const pools: InferencePool[] = [];
+  if (config.bundle.length === 0 && config.bundleFolder === undefined) {
+    throw new OfframpError('CONFIG_INVALID', '--bundle: expected at least one bundle folder; found nothing', {
+      hint: 'Give --bundle DIR, or --bundle-folder DIR to serve all bundles in a folder.',
+    });
+  }
+  letHeapGrow();
   let onLost = (_: OfframpError) => {};
   const lost = new Promise<OfframpError>((resolve) => {
     onLost = resolve;
   });
-  const closePools = () => Promise.all(pools.map((pool) => pool.close()));
+  const stats = new WorkerStats();
+  const rate = new ServiceRate();
+  const threads = threadsOf(config);
+  const shelf = new BundleShelf(
+    { ...config, threads, session: sessionOptionsOf(config), onLost },
+    {
+      dispatcher: new Dispatcher(threads, rate),
+      fairClock: new FairClock(),
+      rows: new RowStore(config.maxQueue),
+      stats,
+      clock,
+      logger,
+    },
+  );
+  const folder = config.bundleFolder
+    ? new BundleFolder(config.bundleFolder, shelf, config.bundleScanMs, clock, logger)
+    : null;
   try {
-    const served = new Map<string, ServedBundle>();
-    const { intraOpThreads, maxBatch, maxWaitMs } = config;
-    const threads = threadsOf(config);
-    for (const bundle of bundles) {
-      const pool = await InferencePool.create(bundle, { threads, intraOpThreads, onLost });
-      pools.push(pool);
-      const options = { threads, maxBatch, maxWaitMs };
-      served.set(bundle.digest, new ServedBundle(bundle, pool, options, stats, clock, logger));
-      logger.info({ bundle: bundle.directory, digest: shortDigest(bundle.digest), threads }, 'bundle loaded');
-    }
-    const intake = new Intake(served, new Admission(config.maxQueue), stats, clock);
-    const options = { ...config, listen, maxRequestBytes: maxRequestBytes(bundles) };
+    const given = await Promise.all(config.bundle.map((directory) => Bundle.open(directory)));
+    for (const bundle of given) await shelf.add(bundle);
+    if (folder) await folder.start();
+    const intake = new Intake(shelf, new Admission(config.maxQueue, rate), rate, stats, clock);
+    const options = { ...config, listen, maxRequestBytes: maxRequestBytes(given, folder !== null) };
     const { server, address } = await GrpcServer.start(intake, options, stats, clock, logger);
     logger.info({ address }, 'listening');
     const stopReporting = reportStats(stats, config.statsIntervalMs, clock, logger);
@@ -79,8 +91,9 @@ export async function startWorker(
       const failure = await Promise.race([asked, lost]);
       if (failure) logger.fatal({ err: failure }, 'an inference thread was lost');
       logger.info({ drainMs: config.drainMs }, 'draining');
+      await folder?.stop();
       await server.stop(config.drainMs);
-      await closePools();
+      await shelf.close();
       stopReporting();
       logger.info(stats.counts(), 'stopped');
       if (failure) throw failure;
@@ -91,30 +104,16 @@ export async function startWorker(
     };
     return { address, done, stats, stop };
   } catch (error) {
-    await closePools();
+    await folder?.stop();
+    await shelf.close();
     throw error;
   }
 }
 
-async function openBundles(directories: readonly string[]): Promise<Bundle[]> {
-  const bundles: Bundle[] = [];
-  for (const directory of directories) {
-    const bundle = await Bundle.open(directory);
-    const same = bundles.find(({ digest }) => digest === bundle.digest);
-    if (same) {
-      throw new OfframpError(
-        'CONFIG_INVALID',
-        `bundle: expected different ones; ${same.directory} and ${directory} are the same`,
-      );
-    }
-    bundles.push(bundle);
-  }
-  return bundles;
-}
-
-function maxRequestBytes(bundles: readonly Bundle[]): number {
-  const inputs = bundles.flatMap(({ manifest }) => manifest.stages.map(({ inputShape }) => inputShape));
-  return Math.max(...inputs.map(elementsOf)) * bytesPerElement + requestSlackBytes;
+/** @param open whether others may come later */
+function maxRequestBytes(bundles: readonly Bundle[], open: boolean): number {
+  const needed = bundles.map(requestBytesOf);
+  return Math.max(...needed, open ? laterRequestBytes : 0);
 }
 
 /** Logs the counts at every interval. @returns what ends that */

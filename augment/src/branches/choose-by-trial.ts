@@ -48,6 +48,9 @@ export async function chooseByTrial(
   return chooseBranches(calibrationTable(trained, null), candidates, backbone.macs, goal);
 }
 
-function trialProgress({ step, advance }: ProgressListener): ProgressListener {
-  return { step: (title, total, done) => step(`trial: ${title}`, total, done), advance };
+function trialProgress(progress: ProgressListener): ProgressListener {
+  return {
+    step: (title, total, done) => progress.step(`trial: ${title}`, total, done),
+    advance: (by, note) => progress.advance(by, note),
+  };
 }

@@ -1,6 +1,4 @@
-import { lstat, unlink } from 'node:fs/promises';
-import { connect } from 'node:net';
-import { type ListenAddress, listenError, systemCodeOf } from '@offramp/shared';
+import { type ListenAddress, listenError, removeStaleSocket } from '@offramp/shared';
 import type { FastifyInstance } from 'fastify';
 
 /**
@@ -12,24 +10,10 @@ import type { FastifyInstance } from 'fastify';
 export async function listen(server: FastifyInstance, address: ListenAddress, text: string): Promise<string> {
   try {
     if (!('socketPath' in address)) return await server.listen({ host: address.host, port: address.port });
-    if (await isStaleSocket(address.socketPath)) await unlink(address.socketPath);
+    await removeStaleSocket(address.socketPath);
     await server.listen({ path: address.socketPath });
     return `unix:${address.socketPath}`;
   } catch (cause) {
     throw listenError(text, cause);
   }
-}
-
-/** Whether a socket stands at the path that nobody listens on. */
-async function isStaleSocket(path: string): Promise<boolean> {
-  const info = await lstat(path).catch(() => null);
-  if (!info?.isSocket()) return false;
-  return new Promise((resolve) => {
-    const probe = connect(path);
-    probe.once('connect', () => {
-      probe.destroy();
-      resolve(false);
-    });
-    probe.once('error', (error) => resolve(systemCodeOf(error) === 'ECONNREFUSED'));
-  });
 }

@@ -1,4 +1,4 @@
-import type { StageRunner } from '../inference/stage-runner.js';
+import type { StageOutput, StageRunner } from '../inference/stage-runner.js';
 import { leaves } from './thresholds.js';
 
 /** What one exit said about one sample. */
@@ -27,12 +27,14 @@ export interface AnsweredSample<S> {
 }
 
 /** What became of a batch at one stage. */
-export interface StageStep<S> {
+export interface StageStep<S, O extends StageOutput = StageOutput> {
   answered: AnsweredSample<S>[];
   /** The samples that go on, in their order, … */
   staying: S[];
   /** … and the next stage's input for them: `staying.length` × elements of its `inputShape`. */
   activation: Float32Array;
+  /** What the runner gave, whose memory `answered` and `activation` look into. */
+  output: O;
 }
 
 const nothing = new Float32Array(0);
@@ -44,12 +46,12 @@ const nothing = new Float32Array(0);
  * @param input one after the other the samples' inputs to this stage; handed over, see {@link StageRunner.run}
  * @throws OfframpError `INFERENCE_FAILED`, `TENSOR_INVALID`
  */
-export async function runStage<S extends CascadeSample>(
-  runner: StageRunner,
+export async function runStage<S extends CascadeSample, O extends StageOutput>(
+  runner: StageRunner<O>,
   stage: number,
   samples: readonly S[],
   input: Float32Array,
-): Promise<StageStep<S>> {
+): Promise<StageStep<S, O>> {
   const output = await runner.run(stage, input, samples.length);
   const classes = output.probabilities.length / samples.length;
   const answered: AnsweredSample<S>[] = [];
@@ -70,6 +72,7 @@ export async function runStage<S extends CascadeSample>(
     answered,
     staying: stayingRows.map((row) => samples[row] as S),
     activation: output.activation ? compactRows(output.activation, samples.length, stayingRows) : nothing,
+    output,
   };
 }
 
@@ -82,12 +85,12 @@ export function argMax(values: Float32Array): number {
   return best;
 }
 
+/** Moves the rows together, in place. */
 function compactRows(batch: Float32Array, rows: number, keep: readonly number[]): Float32Array {
   if (keep.length === rows) return batch;
   const width = batch.length / rows;
-  const compacted = new Float32Array(keep.length * width);
   keep.forEach((row, i) => {
-    compacted.set(batch.subarray(row * width, (row + 1) * width), i * width);
+    if (row !== i) batch.copyWithin(i * width, row * width, (row + 1) * width);
   });
-  return compacted;
+  return batch.subarray(0, keep.length * width);
 }

@@ -77,17 +77,40 @@ describe('InferencePool', () => {
     expect(pool.idleThreads).toBe(2);
   });
 
-  it('takes a whole buffer away, and copies a view', async () => {
-    const whole = inputOf(0, 1);
-    const larger = new Float32Array(elements(0) + 4);
-    larger.set(inputOf(0, 1), 2);
-    const [taken, copied] = await Promise.all([
-      pool.run(0, whole, 1),
-      pool.run(0, larger.subarray(2, -2), 1),
-    ]);
-    expect(whole).toHaveLength(0);
-    expect(larger).toHaveLength(elements(0) + 4);
+  it('takes away memory that it lent, and copies other', async () => {
+    const lent = pool.inputFor(0, 1);
+    lent.set(inputOf(0, 1));
+    const own = inputOf(0, 1);
+    const [taken, copied] = await Promise.all([pool.run(0, lent, 1), pool.run(0, own, 1)]);
+    expect(lent).toHaveLength(0);
+    expect(own).toEqual(inputOf(0, 1));
     expect(copied.probabilities).toEqual(taken.probabilities);
+  });
+
+  it('runs the next stage on the activation of the one before, and leaves what stands beside it alone', async () => {
+    const first = await pool.run(0, inputOf(0, 2), 2);
+    const activation = first.activation as Float32Array;
+    const rows = [activation.subarray(0, elements(1)), activation.subarray(elements(1))] as const;
+    const apart = [await pool.run(1, rows[0], 1), await pool.run(1, rows[1], 1)] as const;
+    const together = await pool.run(1, activation, 2);
+    expect(activation).toHaveLength(0);
+    apart.forEach(({ confidence }, row) => {
+      expectClose(together.confidence.subarray(row, row + 1), confidence);
+    });
+    first.release();
+    expectClose(first.confidence, (await direct(0, 2)).confidence);
+  });
+
+  it('gives memory that was released to later runs, not to two of them', async () => {
+    for (let round = 0; round < 3; round++) {
+      const outputs = await Promise.all([0, 1, 2, 3, 4].map((seed) => pool.run(0, inputOf(0, 1, seed), 1)));
+      for (const [seed, output] of outputs.entries()) {
+        expectClose(output.confidence, (await direct(0, 1, seed)).confidence);
+        expectClose(output.activation, (await direct(0, 1, seed)).activation);
+        output.release();
+        output.release();
+      }
+    }
   });
 
   it('refuses input of another length, and goes on', async () => {
@@ -132,6 +155,13 @@ describe('InferencePool', () => {
     await expect(closing.run(0, inputOf(0, 1), 1)).rejects.toMatchObject({ code: 'STOPPING' });
     expect(closing.idleThreads).toBe(0);
     await closing.close();
+  });
+
+  it('says which execution providers there are where one is asked for that is not', async () => {
+    await expect(InferencePool.create(bundle, { executionProviders: ['abacus'] })).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringMatching(/^execution provider: expected one of cpu.*; found abacus$/),
+    });
   });
 
   it('does not start on models that are none', async () => {

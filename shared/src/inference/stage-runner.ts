@@ -9,14 +9,14 @@ export interface StageOutput {
 }
 
 /** Runs stages of one bundle. */
-export interface StageRunner {
+export interface StageRunner<O extends StageOutput = StageOutput> {
   /**
    * Runs one stage on a batch.
-   * @param input `batch` × elements of the stage's `inputShape`. It is handed over: where it spans its
-   *   whole buffer, the buffer moves to another thread and is empty here afterwards.
+   * @param input `batch` × elements of the stage's `inputShape`. It is handed over: it may be empty
+   *   afterwards, or hold something else.
    * @throws OfframpError `TENSOR_INVALID` for a wrong length, `INFERENCE_FAILED`
    */
-  run(stage: number, input: Float32Array, batch: number): Promise<StageOutput>;
+  run(stage: number, input: Float32Array, batch: number): Promise<O>;
 }
 
 /** The names of a stage model's input and outputs. */

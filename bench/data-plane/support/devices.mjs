@@ -1,0 +1,181 @@
+// Simulated devices: each a connection of its own with one `Resume` stream, all in this process. Requests are encoded
+// beforehand, but for id and deadline; of a response only id and kind are read. So it costs little beyond gRPC itself.
+import { Client, credentials, status } from '@grpc/grpc-js';
+import { Bundle, codecs, encodeTensor, offloadService } from '@offramp/shared';
+import { measured, serve } from './child.mjs';
+import { readOffloads } from './offloads.mjs';
+
+const idTag = 0x08;
+const deadlineTag = 0x38;
+const answerTag = 0x12;
+const raw = (bytes) => bytes;
+
+let bodies = [];
+let deadline = Buffer.alloc(0);
+let devices = [];
+
+/** What the agent does by default, too. */
+const maxInFlight = 32;
+
+class Device {
+  inFlight = new Map();
+  #pausedUntil = 0;
+  #client;
+  #call;
+  #onResponse;
+  #nextId = 1;
+
+  constructor(address, onResponse) {
+    this.#onResponse = onResponse;
+    this.#client = new Client(address, credentials.createInsecure(), { 'grpc.use_local_subchannel_pool': 1 });
+    this.#call = this.#client.makeBidiStreamRequest(offloadService.Resume.path, raw, raw);
+    this.#call.on('data', (response) => this.#receive(response));
+    this.#call.on('error', () => undefined);
+    this.ended = new Promise((resolve) => this.#call.once('status', resolve));
+  }
+
+  /** As the agent does: it does not ask a worker that asked for a pause, nor sends too much. @returns whether it asked */
+  offer() {
+    if (performance.now() < this.#pausedUntil || this.inFlight.size >= maxInFlight) return false;
+    this.send();
+    return true;
+  }
+
+  send() {
+    const id = this.#nextId++;
+    this.inFlight.set(id, performance.now());
+    this.#call.write(Buffer.concat([field(idTag, id), bodies[id % bodies.length], deadline]));
+  }
+
+  async close() {
+    this.#call.end();
+    await this.ended;
+    this.#client.close();
+  }
+
+  #receive(response) {
+    const { value: id, end } = varint(response, 1);
+    const sent = this.inFlight.get(id);
+    if (response[0] !== idTag || sent === undefined)
+      throw new Error(`a response to ${id}, which is not in flight`);
+    this.inFlight.delete(id);
+    let kind = 'answered';
+    if (response[end] !== answerTag) {
+      const { refusal } = offloadService.Resume.responseDeserialize(response);
+      this.#pausedUntil = performance.now() + refusal.retryAfterMs;
+      kind = refusal.code === status.RESOURCE_EXHAUSTED ? 'refused' : 'expired';
+    }
+    this.#onResponse(this, performance.now() - sent, kind);
+  }
+}
+
+serve({
+  /** Encodes the samples. */
+  async start({ directory, folder, stage, codecName }) {
+    const bundle = await Bundle.open(directory);
+    const shape = bundle.manifest.stages[stage].inputShape;
+    const width = shape.reduce((product, size) => product * size, 1);
+    const inputs = await readOffloads(folder, stage);
+    const codec = codecs.find(({ name }) => name === codecName);
+    bodies = Array.from({ length: inputs.length / width }, (_, row) =>
+      offloadService.Resume.requestSerialize({
+        bundleDigest: bundle.digestBytes,
+        stage,
+        tensor: encodeTensor(codec, shape, inputs.subarray(row * width, (row + 1) * width)),
+        thresholds: bundle.manifest.policy.thresholds,
+        policyVersion: 1,
+      }),
+    );
+    return { bytes: bodies[0].length };
+  },
+
+  /** Every device keeps `window` samples in flight for as long as it lasts, without deadlines. */
+  closedLoop: ({ address, count, window, seconds, warmUpSeconds = 1 }) => {
+    deadline = Buffer.alloc(0);
+    return play(address, count, warmUpSeconds, seconds, (until) => {
+      for (const device of devices) for (let i = 0; i < window; i++) device.send();
+      return (device) => {
+        if (performance.now() < until()) device.send();
+      };
+    });
+  },
+
+  /** Samples come at random at `rate` a second, over all devices, whatever becomes of those before. */
+  openLoop: async ({ address, count, rate, seconds, deadlineMs, warmUpSeconds = 1 }) => {
+    deadline = field(deadlineTag, deadlineMs);
+    let keptBack = 0;
+    const playing = play(address, count, warmUpSeconds, seconds, (until) => {
+      let next = performance.now();
+      let turn = 0;
+      const tick = () => {
+        const now = performance.now();
+        if (now >= until()) return;
+        while (next <= now) {
+          if (!devices[turn++ % devices.length].offer()) keptBack++;
+          next += -Math.log(1 - Math.random()) * (1000 / rate);
+        }
+        setTimeout(tick, 1);
+      };
+      tick();
+      return () => undefined;
+    });
+    const result = await playing;
+    return { ...result, keptBack: (keptBack * seconds) / (seconds + warmUpSeconds) };
+  },
+});
+process.once('disconnect', () => process.exit());
+
+async function play(address, count, warmUpSeconds, seconds, begin) {
+  const times = { answered: [], refused: [], expired: [] };
+  let counting = false;
+  let end = Number.POSITIVE_INFINITY;
+  let afterResponse = () => undefined;
+  devices = Array.from(
+    { length: count },
+    () =>
+      new Device(address, (device, tookMs, kind) => {
+        if (counting) times[kind].push(tookMs);
+        afterResponse(device);
+      }),
+  );
+  afterResponse = begin(() => end);
+  await sleep(warmUpSeconds);
+  const result = await measured(async () => {
+    counting = true;
+    await sleep(seconds);
+    counting = false;
+    return Object.fromEntries(Object.entries(times).map(([kind, { length }]) => [kind, length]));
+  });
+  end = 0;
+  await Promise.all(devices.map((device) => device.close()));
+  const unanswered = devices.reduce((sum, { inFlight }) => sum + inFlight.size, 0);
+  return {
+    ...result,
+    unanswered,
+    answerMs: percentiles(times.answered),
+    refusalMs: percentiles(times.refused),
+  };
+}
+
+function percentiles(values) {
+  const sorted = Float64Array.from(values).sort();
+  const at = (share) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? null;
+  return { p50: at(0.5), p99: at(0.99), most: at(1) };
+}
+
+function field(tag, value) {
+  const bytes = [tag];
+  let rest = value;
+  for (; rest > 127; rest = Math.floor(rest / 128)) bytes.push((rest % 128) + 128);
+  return Buffer.from([...bytes, rest]);
+}
+
+function varint(bytes, start) {
+  let value = 0;
+  let factor = 1;
+  let at = start;
+  for (; bytes[at] > 127; at++, factor *= 128) value += (bytes[at] - 128) * factor;
+  return { value: value + bytes[at] * factor, end: at + 1 };
+}
+
+const sleep = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));

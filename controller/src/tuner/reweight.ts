@@ -18,21 +18,22 @@ const maxWeight = 8;
 
 /**
  * Weights of the table's samples under which its confidences are distributed as those that were observed: raking, or
- * iterative proportional fitting (W. E. Deming & F. F. Stephan, 1940), over the branches of each policy, where only samples
- * count that reach the branch under that policy. How often confident answers agree is taken to be as it was on the
+ * iterative proportional fitting (W. E. Deming & F. F. Stephan, 1940), over the branches, of which only those samples
+ * count that reach them. The deeper ones are fitted to the newest policy alone: what is passed under others matters less, and
+ * every distribution that is fitted costs effective size. How often confident answers agree is taken to be as it was on the
  * held-out samples; whether it is, audits tell.
+ * @param observed newest last
  * @returns one weight per sample, in [1/8, 8]
  */
 export function reweight(table: BinnedTable, observed: readonly ObservedConfidences[]): Float64Array {
   const weights = new Float64Array(table.samples).fill(1);
-  const limits = observed.flatMap(({ cuts, histograms }) => {
-    const exits = exitsUnder(table, cuts);
-    return histograms.slice(1).map((histogram, i) => ({
-      branch: i + 1,
-      histogram,
-      reached: samplesThatReach(i + 1, exits),
-    }));
-  });
+  const newest = observed.at(-1);
+  const exits = newest ? exitsUnder(table, newest.cuts) : new Uint8Array(0);
+  const limits = (newest?.histograms.slice(1) ?? []).map((histogram, i) => ({
+    branch: i + 1,
+    histogram,
+    reached: samplesThatReach(i + 1, exits),
+  }));
   // Everybody reaches the first branch, whatever the policy; last, since it is what most is known of.
   limits.push({
     branch: 0,

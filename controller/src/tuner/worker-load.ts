@@ -17,7 +17,8 @@ const steepestRise = 1.3;
 export function nextOffloadLimit(limit: number, utilisation: number, offloadShare: number): number {
   if (limit === 1 && utilisation <= busyUtilisation) return 1;
   const from = limit === 1 ? offloadShare : limit;
-  const wanted = utilisation > 0 ? (offloadShare * wantedUtilisation) / utilisation : Number.POSITIVE_INFINITY;
+  const wanted =
+    utilisation > 0 ? (offloadShare * wantedUtilisation) / utilisation : Number.POSITIVE_INFINITY;
   const next = from + gain * (wanted - from);
   return Math.min(1, Math.max(from * steepestFall, Math.min(from * steepestRise, next)));
 }

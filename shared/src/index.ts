@@ -37,6 +37,7 @@ export * from './inference/stage-runner.js';
 export * from './logging.js';
 export * from './make-folder.js';
 export * from './shape.js';
+export * from './statistics/binomial.js';
 export * from './telemetry/latency-sketch.js';
 export * from './version.js';
 export * from './wire/messages.js';

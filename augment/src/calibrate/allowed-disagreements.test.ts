@@ -1,8 +1,8 @@
+import { binomialCdf } from '@offramp/shared';
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { describe, expect, it } from 'vitest';
 import { allowedDisagreements, provenAgreement } from './allowed-disagreements.js';
-import { binomialCdf } from './binomial.js';
 
 describe('provenAgreement', () => {
   it.each([0, 1, 20, 78, 79, 2_500, 5_000])(

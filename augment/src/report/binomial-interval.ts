@@ -1,4 +1,4 @@
-import { binomialCdf } from '../calibrate/binomial.js';
+import { binomialCdf } from '@offramp/shared';
 
 /** Halvings of [0, 1]; leaves an error below 1e-12. */
 const bisections = 40;

@@ -1,0 +1,53 @@
+import { describe, expect, it } from 'vitest';
+import { doubtsAgreement, newAgreementWatch, provesViolation, watchAgreement } from './agreement-watch.js';
+import { seededRandom } from './testing/seeded-random.js';
+
+const level = 0.02;
+
+/** @returns windows of 100 samples until a violation is proven; `null`: it was not */
+function play(seed: number, windows: number, recordRate: number, disagreementAt: (window: number) => number) {
+  const random = seededRandom(seed);
+  let watch = newAgreementWatch;
+  for (let i = 0; i < windows; i++) {
+    const tally = { recordRate, samples: 100, disagreed: 0 };
+    for (let sample = 0; sample < 100; sample++) {
+      if (random() < recordRate && random() < disagreementAt(i)) tally.disagreed++;
+    }
+    watch = watchAgreement(watch, [tally], level);
+    if (provesViolation(watch)) return i;
+  }
+  return null;
+}
+
+describe('watchAgreement', () => {
+  it('proves nothing where the goal is met, for long', () => {
+    for (let seed = 0; seed < 50; seed++) expect(play(seed, 500, 0.1, () => 0.018)).toBeNull();
+  });
+
+  it('proves a violation soon, however long all was well', () => {
+    for (let seed = 0; seed < 20; seed++) {
+      for (const well of [10, 200]) {
+        const found = play(seed, 300, 0.1, (window) => (window < well ? 0.015 : 0.2));
+        expect(found).toBeGreaterThanOrEqual(well);
+        expect(found).toBeLessThan(well + 12);
+      }
+    }
+  });
+
+  it('adds up evidence that single windows do not hold', () => {
+    const found = play(3, 2_000, 0.015, () => 0.08);
+    expect(found).toBeGreaterThan(10);
+    expect(found).toBeLessThan(400);
+  });
+
+  it('doubts before it is sure, counts since it began to, and forgets when it need not', () => {
+    let watch = watchAgreement(newAgreementWatch, [{ recordRate: 0.1, samples: 200, disagreed: 4 }], level);
+    expect(doubtsAgreement(watch)).toBe(true);
+    expect(provesViolation(watch)).toBe(false);
+    expect(watch).toMatchObject({ samples: 200, audited: 20, disagreed: 4 });
+    for (let i = 0; i < 30; i++) {
+      watch = watchAgreement(watch, [{ recordRate: 0.1, samples: 200, disagreed: 0 }], level);
+    }
+    expect(watch).toEqual(newAgreementWatch);
+  });
+});

@@ -1,0 +1,50 @@
+import { binomialCdf } from '@offramp/shared';
+import { describe, expect, it } from 'vitest';
+import { auditUpperBound, certifiedByAudits, certifiedByTable, tableUpperBound } from './certify.js';
+
+const outcomes = (samples: number, ...disagreement: number[]) => ({
+  effectiveSamples: Float64Array.from(disagreement, () => samples),
+  disagreement: Float64Array.from(disagreement),
+  exitShares: [],
+});
+
+describe('certifiedByTable', () => {
+  it('goes as far as the table proves', () => {
+    const of = (samples: number) =>
+      certifiedByTable(outcomes(samples, 0, 0.01, 0.015, 0.019, 0.03), 0.02, 0.05);
+    expect(of(100)).toBe(0);
+    expect(of(1_000)).toBe(1);
+    expect(of(5_000)).toBe(2);
+    expect(of(100_000)).toBe(3);
+  });
+
+  it('does not look beyond the first that fails', () => {
+    expect(certifiedByTable(outcomes(5_000, 0, 0.03, 0.01), 0.02, 0.05)).toBe(0);
+  });
+
+  it('bounds what it proves', () => {
+    const upper = tableUpperBound(outcomes(5_000, 0, 0.015), 1, 0.05);
+    expect(binomialCdf(75, 5_000, upper)).toBeCloseTo(0.05, 6);
+  });
+});
+
+describe('certifiedByAudits', () => {
+  const tally = (recordRate: number, samples: number, ...disagreed: number[]) => ({
+    recordRate,
+    samples,
+    records: samples * recordRate,
+    disagreed,
+  });
+
+  it('needs evidence', () => {
+    expect(certifiedByAudits([], 4, 0.02, 0.05)).toBe(0);
+    expect(certifiedByAudits([tally(1, 100, 0, 0, 0, 0)], 4, 0.02, 0.05)).toBe(0);
+  });
+
+  it('adds up what was learnt at different rates', () => {
+    const tallies = [tally(1, 400, 0, 0, 1, 9), tally(0.1, 3_000, 0, 0, 2, 9)];
+    expect(certifiedByAudits(tallies, 4, 0.02, 0.05)).toBe(2);
+    expect(auditUpperBound(tallies, 2, 0.05)).toBeLessThan(0.02);
+    expect(auditUpperBound(tallies, 3, 0.05)).toBeGreaterThan(0.02);
+  });
+});

@@ -1,0 +1,82 @@
+import { binomialCdf } from '@offramp/shared';
+import { disagreementBounds, logCapitalForSafer } from './betting.js';
+import type { TableOutcomes } from './table-outcomes.js';
+
+/** As `AuditTally`, for every candidate of a path at once. */
+export interface CandidateTally {
+  /** In (0, 1]. */
+  recordRate: number;
+  /** Audited or not. */
+  samples: number;
+  /** Records in all, and per candidate those that it would let leave early with another answer than the backbone's. */
+  records: number;
+  disagreed: number[];
+}
+
+/**
+ * The cheapest candidate of which the calibration table proves that at most a share `level` disagrees, with certainty
+ * 1 − `delta` for all candidates together: each of the safer ones is proven, too (fixed-sequence testing), by
+ * the exact binomial test at the candidate's effective size.
+ */
+export function certifiedByTable(outcomes: TableOutcomes, level: number, delta: number): number {
+  return lastThatHolds(outcomes.disagreement.length, (candidate) => {
+    const { samples, disagreed } = countsOf(outcomes, candidate);
+    return binomialCdf(disagreed, samples, level) <= delta;
+  });
+}
+
+/** As {@link certifiedByTable}, by audits of today's traffic, at all times at once. */
+export function certifiedByAudits(
+  tallies: readonly CandidateTally[],
+  candidates: number,
+  level: number,
+  delta: number,
+): number {
+  const wanted = -Math.log(delta);
+  return lastThatHolds(
+    candidates,
+    (candidate) => logCapitalForSafer(talliesOf(tallies, candidate), level) >= wanted,
+  );
+}
+
+/** Upper bound of a candidate's disagreement by the table. */
+export function tableUpperBound(outcomes: TableOutcomes, candidate: number, delta: number): number {
+  const { samples, disagreed } = countsOf(outcomes, candidate);
+  let low = 0;
+  let high = 1;
+  for (let i = 0; i < 30; i++) {
+    const middle = (low + high) / 2;
+    if (binomialCdf(disagreed, samples, middle) > delta) low = middle;
+    else high = middle;
+  }
+  return high;
+}
+
+/** Upper bound of a candidate's disagreement by audits. */
+export function auditUpperBound(
+  tallies: readonly CandidateTally[],
+  candidate: number,
+  delta: number,
+): number {
+  return disagreementBounds(talliesOf(tallies, candidate), delta).upper;
+}
+
+function countsOf({ effectiveSamples, disagreement }: TableOutcomes, candidate: number) {
+  const samples = Math.floor(effectiveSamples[candidate] as number);
+  return { samples, disagreed: Math.ceil((disagreement[candidate] as number) * samples - 1e-9) };
+}
+
+function talliesOf(tallies: readonly CandidateTally[], candidate: number) {
+  return tallies.map(({ recordRate, samples, disagreed }) => ({
+    recordRate,
+    samples,
+    disagreed: disagreed[candidate] as number,
+  }));
+}
+
+/** Candidate 0 holds by definition: nobody leaves early. */
+function lastThatHolds(candidates: number, holds: (candidate: number) => boolean): number {
+  let candidate = 0;
+  while (candidate + 1 < candidates && holds(candidate + 1)) candidate++;
+  return candidate;
+}

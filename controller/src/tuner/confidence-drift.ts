@@ -1,0 +1,57 @@
+import { compareHistograms } from './histogram-change.js';
+
+/** The first branch's confidences have moved: `distance` is their total variation distance, in [0, 1]. */
+export interface ConfidenceDrift {
+  kind: 'confidence';
+  /** The newest samples, which differ from those before. */
+  samples: number;
+  distance: number;
+}
+
+/** Windows that are looked back on; those before are one. */
+export const maxDriftWindows = 32;
+/** How many of the newest windows are held against those before. */
+const spans = [1, 2, 3, 4, 6, 8, 12, 16, 24, maxDriftWindows];
+/** Odds of e^12, or 160,000 to one: looked at after every window, over several spans, for long. */
+const alarmLogOdds = 12;
+/** What is smaller moves no threshold, however certain it is. */
+const leastDistance = 0.04;
+const leastBaseline = 500;
+
+/**
+ * Whether confidences of the newest windows differ from those before. All counts are of the first branch's
+ * confidence: the only one that does not depend on the policy.
+ * @param baseline samples of all earlier windows
+ * @param windows oldest first
+ */
+export function findConfidenceDrift(
+  baseline: readonly number[],
+  windows: readonly (readonly number[])[],
+): ConfidenceDrift | null {
+  for (const length of spans) {
+    if (length > windows.length) break;
+    const after = sumCounts(windows.slice(windows.length - length));
+    const before = sumCounts([baseline, ...windows.slice(0, windows.length - length)]);
+    if (total(before) < leastBaseline) continue;
+    const { logOdds, distance } = compareHistograms(before, after);
+    if (logOdds >= alarmLogOdds && distance >= leastDistance) {
+      return { kind: 'confidence', samples: total(after), distance };
+    }
+  }
+  return null;
+}
+
+/** Counts of histograms of one kind; an empty one is as long as the others. */
+export function sumCounts(histograms: readonly (readonly number[])[]): number[] {
+  const sum: number[] = [];
+  for (const histogram of histograms) {
+    histogram.forEach((count, bin) => {
+      sum[bin] = (sum[bin] ?? 0) + count;
+    });
+  }
+  return sum;
+}
+
+function total(counts: readonly number[]): number {
+  return counts.reduce((sum, count) => sum + count, 0);
+}

@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest';
+import { explain } from './explain.js';
+import type { Goal } from './goals.js';
+import { drawBinnedTable, SimulatedGroup } from './testing/simulated-group.js';
+
+const agreement: Goal = { kind: 'agreement', floor: 0.98 };
+const table = drawBinnedTable(1, 5_000);
+
+function said(
+  goals: readonly Goal[],
+  windows: number,
+  thresholds = [0.5, 0.5],
+  world = { ease: 1, overconfidence: 1 },
+) {
+  const group = new SimulatedGroup(table, goals, { thresholds, auditRate: 0.02 });
+  let text = '';
+  for (let i = 0; i < windows; i++) {
+    const { decision } = group.play(i < windows / 2 ? undefined : world);
+    text = explain(goals, decision).join('\n');
+    if (decision.drift) break;
+  }
+  return text;
+}
+
+describe('explain', () => {
+  it('names goal, thresholds, proof, cost, and what limits', () => {
+    const text = said([agreement], 1);
+    expect(text).toContain('The goal is agreement with the whole model on at least 98 % of samples.');
+    expect(text).toMatch(/Thresholds are 0\.\d+, 0\.\d+\./);
+    expect(text).toMatch(/With 95 % certainty it is at least 98(\.\d)? %, by held-out samples/);
+    expect(text).toContain('not proven to meet the goal, so thresholds went up');
+    expect(text).toContain('What keeps them from being lower: agreement');
+  });
+
+  it('says what moved', () => {
+    const text = said([agreement], 40, [0.5, 0.5], { ease: 0.4, overconfidence: 3 });
+    expect(text).toMatch(/confidences have moved: of the last [\d,]+ samples, \d+(\.\d)? % lie elsewhere/);
+    expect(text).toContain('Nobody leaves early');
+    expect(text).toContain('evidence is wanted soon');
+  });
+
+  it('says which goal is not met', () => {
+    const text = said([agreement, { kind: 'offload', ceiling: 0.05 }], 10);
+    expect(text).toContain('then, as far as that allows, at most 5 % of samples to the cloud');
+    expect(text).toContain('Not met: at most 5 % of samples to the cloud.');
+  });
+
+  it('speaks of every kind of goal', () => {
+    expect(said([{ kind: 'latency', targetMs: 80, quantile: 0.95 }], 2)).toContain(
+      '95 % of answers within 80 ms',
+    );
+    expect(said([{ kind: 'cloudSeconds', perSecond: 0.3 }], 2)).toContain(
+      "0.3 s of workers' time per second",
+    );
+    expect(said([], 1)).toContain('Nobody has said what this group is to achieve.');
+  });
+});

@@ -1,0 +1,107 @@
+import { describe, expect, it } from 'vitest';
+import { binTable } from './binned-table.js';
+import { reweight } from './reweight.js';
+import { tableOutcomes } from './table-outcomes.js';
+import { seededRandom } from './testing/seeded-random.js';
+import { ThresholdPath } from './threshold-path.js';
+
+const edges = [0.2, 0.4, 0.6, 0.8];
+const path = new ThresholdPath(2, edges);
+const binOf = (confidence: number) => edges.filter((edge) => confidence >= edge).length;
+
+/** Samples that agree as often as they are confident; the second branch is the more confident, the harder the fewer. */
+function sampleTable(samples: number, seed: number, hard: number) {
+  const random = seededRandom(seed);
+  const rows = Array.from({ length: samples }, () => {
+    const first = random() < hard ? 0.5 * random() : 0.5 + 0.5 * random();
+    const second = 0.3 + 0.7 * random();
+    return { first, second, a: random() < first, b: random() < second };
+  });
+  return {
+    samples,
+    branches: [
+      { confidence: rows.map((row) => row.first), agrees: rows.map((row) => Number(row.a)).join('') },
+      { confidence: rows.map((row) => row.second), agrees: rows.map((row) => Number(row.b)).join('') },
+    ],
+    correct: null,
+  };
+}
+
+const table = binTable(sampleTable(4_000, 1, 0.3), path, binOf);
+const even = new Float64Array(table.samples).fill(1);
+
+describe('tableOutcomes', () => {
+  it('plays every candidate over the table', () => {
+    const { disagreement, exitShares, effectiveSamples } = tableOutcomes(table, even);
+    expect(effectiveSamples[0]).toBeCloseTo(4_000);
+    expect(effectiveSamples.at(-1)).toBeCloseTo(4_000);
+    expect(disagreement[0]).toBe(0);
+    expect(exitShares.map((shares) => shares[0])).toEqual([0, 0, expect.closeTo(1)]);
+    const last = path.candidates - 1;
+    expect(exitShares[0]?.[last]).toBeCloseTo(1);
+    // Everybody leaves at the first branch, which is wrong as often as it is unsure: 0.3 · 0.75 + 0.7 · 0.25.
+    expect(disagreement[last]).toBeCloseTo(0.4, 1);
+  });
+
+  it('gives a sample of double weight double say, and knows less of what hangs on few', () => {
+    const bits = (odd: string, even: string) =>
+      Array.from({ length: 1_000 }, (_, i) => (i % 2 ? odd : even)).join('');
+    const unevenly = Float64Array.from({ length: 1_000 }, (_, i) => (i % 2 ? 4 : 1));
+    const of = (agrees: string) =>
+      tableOutcomes(
+        binTable(
+          {
+            samples: 1_000,
+            branches: [{ confidence: new Array<number>(1_000).fill(0.9), agrees }],
+            correct: null,
+          },
+          new ThresholdPath(1, edges),
+          binOf,
+        ),
+        unevenly,
+      );
+    const heavy = of(bits('0', '1'));
+    const light = of(bits('1', '0'));
+    expect(heavy.disagreement.at(-1)).toBeCloseTo(4 / 5);
+    expect(light.disagreement.at(-1)).toBeCloseTo(1 / 5);
+    expect(heavy.effectiveSamples.at(-1)).toBeLessThan(650);
+    expect(light.effectiveSamples.at(-1)).toBe(1_000);
+  });
+});
+
+describe('reweight', () => {
+  it('leaves weights alone where nothing was seen, or what the table has', () => {
+    expect([...new Set(reweight(table, []))]).toEqual([1]);
+    const histogram = edges
+      .concat(1)
+      .map((_, bin) => table.bins[0]?.filter((b) => b === bin).length as number);
+    const weights = reweight(table, [{ cuts: [5, 5], histograms: [histogram, [0, 0, 0, 0, 0]] }]);
+    expect(Math.max(...weights.map((weight) => Math.abs(weight - 1)))).toBeLessThan(1e-9);
+  });
+
+  it('foretells what other thresholds do on harder traffic, from confidences alone', () => {
+    const today = binTable(sampleTable(20_000, 2, 0.7), path, binOf);
+    const truth = tableOutcomes(today, new Float64Array(today.samples).fill(1));
+    const cuts = [3, 4];
+    const histograms = [0, 1].map((branch) => {
+      const counts = [0, 0, 0, 0, 0];
+      for (let i = 0; i < today.samples; i++) {
+        if (branch === 1 && (today.bins[0]?.[i] as number) >= (cuts[0] as number)) continue;
+        const bin = today.bins[branch]?.[i] as number;
+        counts[bin] = (counts[bin] as number) + 1;
+      }
+      return counts;
+    });
+    const told = tableOutcomes(table, reweight(table, [{ cuts, histograms }]));
+    const untold = tableOutcomes(table, even);
+    const off = (outcomes: typeof told) =>
+      Math.max(
+        ...truth.disagreement.map((share, candidate) =>
+          Math.abs(share - (outcomes.disagreement[candidate] as number)),
+        ),
+      );
+    expect(off(untold)).toBeGreaterThan(0.1);
+    expect(off(told)).toBeLessThan(0.03);
+    expect(Math.min(...told.effectiveSamples)).toBeLessThan(4_000);
+  });
+});

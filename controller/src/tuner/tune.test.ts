@@ -1,0 +1,173 @@
+import { describe, expect, it } from 'vitest';
+import type { Goal } from './goals.js';
+import { calm, drawBinnedTable, path, SimulatedGroup, trueAgreement } from './testing/simulated-group.js';
+
+const agreement: Goal = { kind: 'agreement', floor: 0.98 };
+const table = drawBinnedTable(1, 5_000);
+const low = { thresholds: [0.5, 0.5], auditRate: 0.02 };
+const high = { thresholds: [2, 2], auditRate: 0.02 };
+const windows = (count: number) => Array.from({ length: count }, (_, i) => i);
+const positionOf = ({ policy }: SimulatedGroup) => path.positionOf(policy.thresholds);
+
+/** A group whose thresholds have been found. */
+function settled(goals: readonly Goal[] = [agreement], seed = 1): SimulatedGroup {
+  const group = new SimulatedGroup(table, goals, low, seed);
+  for (const _ of windows(20)) group.play();
+  return group;
+}
+
+describe('tune, for agreement', () => {
+  it('raises thresholds at once that are not proven', () => {
+    const group = new SimulatedGroup(table, [agreement], low);
+    const { decision } = group.play();
+    expect(decision).toMatchObject({ changed: true, reason: 'not-proven' });
+    expect(trueAgreement(low.thresholds, calm)).toBeLessThan(0.97);
+    expect(trueAgreement(group.policy.thresholds, calm)).toBeGreaterThan(0.98);
+  });
+
+  it('trusts nothing that it cannot judge: thresholds of somebody else move to the nearest safer candidate', () => {
+    const group = new SimulatedGroup(table, [agreement], { thresholds: [0, 2], auditRate: 0.02 });
+    expect(group.play(calm, 100).decision).toMatchObject({ changed: true, reason: 'aligned' });
+    expect(path.has(group.policy.thresholds)).toBe(true);
+    expect(trueAgreement(group.policy.thresholds, calm)).toBeGreaterThan(0.98);
+  });
+
+  it('lowers them step by step, each step on evidence of its own', () => {
+    const group = new SimulatedGroup(table, [agreement], high);
+    const positions = [0, ...windows(12).map(() => group.play({ ...calm }, 100).decision.position)];
+    const steps = positions.slice(1).map((position, i) => position - (positions[i] as number));
+    expect(Math.max(...steps)).toBe(20);
+    expect(steps.every((step, i) => step <= 0 || !(steps[i - 1] && (steps[i - 1] as number) > 0))).toBe(true);
+    expect(steps[0]).toBe(0);
+  });
+
+  it('finds thresholds that hold, from both sides, close to each other', () => {
+    const fromBelow = settled();
+    const fromAbove = new SimulatedGroup(table, [agreement], high);
+    for (const _ of windows(20)) fromAbove.play();
+    for (const group of [fromBelow, fromAbove]) {
+      expect(trueAgreement(group.policy.thresholds, calm)).toBeGreaterThan(0.98);
+      expect(trueAgreement(group.policy.thresholds, calm)).toBeLessThan(0.99);
+      expect(group.decision?.facts.agreementBound).toBeGreaterThanOrEqual(0.98);
+    }
+    expect(Math.abs(positionOf(fromAbove) - positionOf(fromBelow))).toBeLessThan(4);
+  });
+
+  it('audits at most two samples in a hundred once it is steady', () => {
+    const group = settled();
+    const audited = windows(20).map(() => group.play().evidence.audited);
+    expect(audited.reduce((sum, count) => sum + count, 0) / (20 * 250)).toBeLessThan(0.02);
+    expect(group.decision?.certainty).toBe('steady');
+  });
+
+  it('changes nothing without samples', () => {
+    const group = settled();
+    const before = group.state;
+    const { decision } = group.play(calm, 0);
+    expect(decision.changed).toBe(false);
+    expect(group.state).toMatchObject({ samples: before.samples, tallies: before.tallies });
+  });
+
+  it('goes on from a state that was written down', () => {
+    const group = settled();
+    const twin = settled();
+    twin.state = JSON.parse(JSON.stringify(twin.state));
+    for (const _ of windows(3)) expect(twin.play().decision).toEqual(group.play().decision);
+  });
+});
+
+describe('tune, when the world moves', () => {
+  it('lets nobody leave early, says so, and comes back by audits alone', () => {
+    const group = settled();
+    const harder = { ease: 0.4, overconfidence: 3 };
+    const found = windows(8)
+      .map(() => group.play(harder).decision)
+      .findIndex(({ drift }) => drift);
+    expect(found).toBeGreaterThanOrEqual(0);
+    for (const _ of windows(30)) group.play(harder);
+    expect(group.decision?.tableTrusted).toBe(false);
+    expect(positionOf(group)).toBeGreaterThan(0);
+    expect(trueAgreement(group.policy.thresholds, harder)).toBeGreaterThan(0.98);
+  });
+
+  it('finds out by audits where confidences look as before', () => {
+    const group = settled();
+    const lying = { ease: 1, overconfidence: 12 };
+    const drifts = windows(24).map(() => group.play(lying).decision.drift?.kind);
+    expect(drifts).toContain('agreement');
+    expect(drifts).not.toContain('confidence');
+    expect(trueAgreement(group.policy.thresholds, lying)).toBeGreaterThan(0.98);
+  });
+
+  it('sees nothing where nothing moves', () => {
+    for (const seed of windows(5)) {
+      const group = new SimulatedGroup(table, [agreement], high, seed);
+      expect(windows(60).filter(() => group.play().decision.drift)).toEqual([]);
+    }
+  });
+});
+
+describe('tune, for other goals', () => {
+  const offloaded = (group: SimulatedGroup) => {
+    const played = windows(20).map(() => group.play().evidence.offloaded);
+    return played.reduce((sum, count) => sum + count, 0) / (20 * 250);
+  };
+
+  it('holds a ceiling of offloads with as much agreement as it allows', () => {
+    const group = new SimulatedGroup(table, [{ kind: 'offload', ceiling: 0.2 }], high);
+    for (const _ of windows(15)) group.play();
+    expect(offloaded(group)).toBeLessThan(0.22);
+    expect(offloaded(group)).toBeGreaterThan(0.16);
+  });
+
+  it('goes up again where a ceiling has room', () => {
+    const group = new SimulatedGroup(table, [{ kind: 'offload', ceiling: 0.2 }], {
+      thresholds: [0, 0],
+      auditRate: 0,
+    });
+    for (const _ of windows(3)) group.play();
+    expect(positionOf(group)).toBeLessThan(path.candidates - 1);
+    expect(offloaded(group)).toBeGreaterThan(0.16);
+  });
+
+  it('sacrifices what comes later to what comes first', () => {
+    const ceiling: Goal = { kind: 'offload', ceiling: 0.05 };
+    const group = settled([agreement, ceiling]);
+    expect(trueAgreement(group.policy.thresholds, calm)).toBeGreaterThan(0.98);
+    expect(group.decision?.choice.unmet).toEqual([ceiling]);
+    const other = settled([ceiling, agreement]);
+    expect(offloaded(other)).toBeLessThan(0.055);
+    expect(other.decision?.choice.unmet).toEqual([agreement]);
+  });
+
+  it('keeps a latency target and a budget of workers’ time', () => {
+    const late = settled([{ kind: 'latency', targetMs: 80, quantile: 0.95 }]);
+    const shares = late.decision?.facts.exitShares as number[];
+    expect(0.05 * (shares[1] as number) + 0.5 * (shares[2] as number)).toBeLessThan(0.053);
+    const busy = settled([{ kind: 'cloudSeconds', perSecond: 0.3 }]);
+    const { exitShares } = busy.decision?.facts ?? { exitShares: [] };
+    expect((exitShares[1] as number) + 2 * (exitShares[2] as number)).toBeLessThan(0.31);
+  });
+
+  it('keeps more to itself while workers are busy, whatever the goals, and not longer', () => {
+    const group = settled();
+    const wanted = offloaded(group);
+    const utilisations = windows(30).map(() => {
+      const { evidence } = group.play();
+      group.workerUtilisation = evidence.offloaded / 250 / (0.6 * wanted);
+      return group.workerUtilisation;
+    });
+    const late = utilisations.slice(10);
+    expect(late.reduce((sum, each) => sum + each, 0) / late.length).toBeLessThan(1);
+    expect(group.decision?.choice.unmet).toEqual([agreement]);
+    group.workerUtilisation = 0.2;
+    for (const _ of windows(30)) group.play();
+    expect(group.decision?.choice.unmet).toEqual([]);
+    expect(offloaded(group)).toBeGreaterThan(0.9 * wanted);
+  });
+
+  it('leaves alone what nobody has set a goal for', () => {
+    const group = new SimulatedGroup(table, [], low);
+    expect(group.play().decision).toMatchObject({ reason: 'no-goal', thresholds: low.thresholds });
+  });
+});

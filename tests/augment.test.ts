@@ -59,6 +59,17 @@ describe('offramp augment with its default recipe', () => {
   });
 });
 
+describe('offramp augment for a cost', () => {
+  it('says so when it cannot be kept to, and refuses a cost that is no share', async () => {
+    const out = within('cost');
+    const ended = await offramp(...training(out, ...pooled, '--epochs', '1', '--cost', '0.01'));
+    expect(ended.status, ended.stderr).toBe(0);
+    expect(ended.stderr).toMatch(/warning: no thresholds keep to a cost of 1.0 % .* leave at the first exit/);
+    await rm(out, { recursive: true });
+    expectError(await offramp(...training(out, '--cost', '30')), 'CONFIG_INVALID', '--cost');
+  });
+});
+
 describe('offramp augment, interrupted', () => {
   it('leaves a checkpoint, says how to go on, and --resume does', async () => {
     const out = within('interrupted');

@@ -109,7 +109,13 @@ async function runOn(
   watchConnection(bus, logger, onReconnect);
   await feed.start();
   await endpoints.start();
-  const http = await listen(config, { evidence, ready: () => !bus.isClosed() }, logger);
+  const http = await listen(config, { evidence, ready: () => !bus.isClosed() }, logger).catch(
+    async (error: unknown) => {
+      // What goes on by itself would keep the process.
+      await Promise.all([endpoints.stop(), feed.stop()]);
+      throw error;
+    },
+  );
   logger.info(
     { nats: bus.getServer(), devices: register.size, ...reports.counts },
     'the controller is ready',

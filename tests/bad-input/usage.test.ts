@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
+import { startNatsServer } from '@offramp/shared/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   agentArguments,
@@ -101,6 +102,16 @@ describe('an address in use', () => {
       'PORT_IN_USE',
       `${address} is already in use`,
     );
+  });
+
+  it('stops the controller, which has read the reports by then', async () => {
+    const nats = await startNatsServer();
+    try {
+      const ended = await offramp('controller', '--nats', nats.url, '--listen', address);
+      expectError(ended, 'PORT_IN_USE', `${address} is already in use`);
+    } finally {
+      await nats.stop();
+    }
   });
 
   it('leaves alone who listens on a Unix socket already', async () => {

@@ -50,7 +50,7 @@ const definition = defineConfig('augment', {
       'Pictures kept from training for confidence heads and thresholds, the last ones (of each class, where sorted by class); below 1: their share',
     ),
   agreement: share.default(0.98).describe('Agreement with the backbone that the thresholds are chosen for'),
-  cost: z.number().positive().optional().meta({
+  cost: z.number().gt(0).max(1).optional().meta({
     description: "Share of the backbone's cost that the thresholds are to keep to, instead of --agreement",
     fallback: 'by --agreement',
   }),
@@ -152,6 +152,11 @@ async function augment(
   if (result.differentAnswers === 1) {
     process.stderr.write(
       'warning: the backbone gives the same answer for all held-out pictures, so to agree with it says little; check the preprocessing\n',
+    );
+  }
+  if (config.cost !== undefined && outcome.cost > config.cost) {
+    process.stderr.write(
+      `warning: no thresholds keep to a cost of ${formatPercent(config.cost)} with certainty ${1 - config.delta}; these let everybody leave at the first exit, at ${formatPercent(outcome.cost)} and agreement ${formatPercent(outcome.agreement)}; ask for an earlier branch (--cut-points), or for a higher --cost\n`,
     );
   }
   if (outcome.exitShares.at(-1) === 1) {

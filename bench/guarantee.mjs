@@ -38,7 +38,7 @@ on the other half is below the wanted one. That half has noise of its own; *miss
 for (const search of ['shared', 'joint']) {
   for (const agreement of [0.97, 0.98, 0.99]) {
     // The joint search takes a second for each.
-    const count = search === 'joint' ? Math.ceil(splits / 20) : splits;
+    const count = search === 'joint' ? Math.ceil(splits / 50) : splits;
     const found = Array.from({ length: count }, (_, seed) => play(seed, agreement, search));
     const share = (of) => percent(mean(found.map(of)));
     console.log(

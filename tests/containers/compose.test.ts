@@ -54,6 +54,7 @@ describeContainers('deploy/compose.yaml', compose ? null : 'Docker Compose is no
         OFFRAMP_AGENT_RATE: '0',
         // The point is what is answered, however busy the machine is.
         OFFRAMP_AGENT_OFFLOAD_TIMEOUT_MS: '60000',
+        OFFRAMP_AGENT_ACTIVATION_CODEC: 'lossless',
       })
       .withDefaultWaitStrategy(Wait.forHealthCheck())
       .withWaitStrategy(containerName('nats'), Wait.forLogMessage(/Server is ready/))

@@ -36,6 +36,7 @@ export * from './inference/session-options.js';
 export * from './inference/stage-runner.js';
 export * from './logging.js';
 export * from './make-folder.js';
+export * from './policy/canary-place.js';
 export * from './shape.js';
 export * from './statistics/binomial.js';
 export * from './telemetry/latency-sketch.js';

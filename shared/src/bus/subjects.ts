@@ -12,6 +12,12 @@ export function telemetrySubject(group: string, device: string): string {
   return `${prefix}.telemetry.${checkName('group', group)}.${checkName('device', device)}`;
 }
 
+/** A worker publishes its `WorkerReport`s here; nobody keeps them. */
+export function workerSubject(worker: string): string {
+  return `${prefix}.workers.${checkName('worker', worker)}`;
+}
+export const workerSubjects = `${prefix}.workers.*`;
+
 /** The JetStream key-value bucket of policies: the key is the group, the value a `Policy`. */
 export const policyBucket = 'OFFRAMP_POLICIES';
 /** How many policies of a group the bucket remembers; the most that NATS allows. */
@@ -33,7 +39,7 @@ export type ControllerEndpoint = keyof typeof controllerEndpoints;
  * Names of devices and groups become tokens of subjects and keys of buckets.
  * @throws OfframpError `CONFIG_INVALID`
  */
-export function checkName(what: 'device' | 'group', name: string): string {
+export function checkName(what: 'device' | 'group' | 'worker', name: string): string {
   if (!/^[A-Za-z0-9_-]{1,64}$/.test(name)) {
     throw new OfframpError(
       'CONFIG_INVALID',

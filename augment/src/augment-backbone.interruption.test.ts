@@ -79,18 +79,24 @@ describe('an interrupted augmentBackbone', () => {
     expect(await readdir(folder)).toEqual(['graph']);
   }, 60_000);
 
-  it('goes on with the branches that a trial chose, without a second trial', async () => {
+  it('goes on with a trial, and with the branches that it chose without a second one', async () => {
     const out = join(folder, 'auto');
     const auto = { ...options, placement: 'auto', epochs: 1, branches: 2 } as const;
     const whole = await augmentBackbone(model, pictures, out, auto);
     await rm(out, { recursive: true });
-    const first = interruptAt(/^training the branches/, 2);
-    await expect(augmentBackbone(model, pictures, out, { ...auto, ...first })).rejects.toThrow(
-      /training so far/,
-    );
-    expect(first.titles[0]).toMatch(/^trial: /);
-
     const resumed = { ...auto, checkpoint: { everyMinutes: 0, resume: true } };
+    for (const [title, count, begin] of [
+      [/^trial: training the branches/, 2, auto],
+      [/^trial: running held-out/, 1, resumed],
+      [/^training the branches/, 2, resumed],
+    ] as const) {
+      const interruption = interruptAt(title, count);
+      await expect(augmentBackbone(model, pictures, out, { ...begin, ...interruption })).rejects.toThrow(
+        /training so far/,
+      );
+      expect(interruption.titles[0]).toMatch(/^trial: /);
+      expect(interruption.titles.at(-1)).toMatch(title);
+    }
     await expect(augmentBackbone(model, pictures, out, { ...resumed, agreement: 0.7 })).rejects.toMatchObject(
       {
         code: 'CONFIG_INVALID',

@@ -144,30 +144,56 @@ export async function augmentBackbone(
   const file = { file: basename(modelPath), sha256: sha256Hex(await readFile(modelPath)) };
   const data = { description: dataset.description, labels, trueLabels };
   throwIfInterrupted(signal);
-  const choice = judged ? await chooseDesigns({ ...plan, heldOut: judged }, out, options) : null;
+  const { sha256 } = file;
+  const choice = judged ? await chooseDesigns({ ...plan, heldOut: judged }, sha256, out, options) : null;
   const task = choice ? { ...plan, designs: choice.designs } : plan;
   if (!options.checkpoint) return trainAndWrite(task, file, data, out, options);
-  const facts = { ...trainingFacts(task, file.sha256), ...choice?.facts };
-  const checkpoint = new TrainingCheckpoint(checkpointPathOf(out), facts, options.checkpoint, systemClock);
+  const facts = { ...trainingFacts(task, sha256), ...choice?.facts };
+  const resume = options.checkpoint.resume && !choice?.isNew;
+  const checkpointOptions = { ...options.checkpoint, resume };
+  const checkpoint = new TrainingCheckpoint(checkpointPathOf(out), facts, checkpointOptions, systemClock);
   return checkpoint.protect(() => trainAndWrite({ ...task, checkpoint }, file, data, out, options));
+}
+
+interface ChosenDesigns {
+  designs: BranchDesign[];
+  facts: TrainingFacts;
+  /** Whether a trial has just chosen, so that no checkpoint can know of a training with them. */
+  isNew: boolean;
 }
 
 /** Chooses among the task's designs by a trial, or as the training did that is gone on with. */
 async function chooseDesigns(
   task: TrainingTask,
+  backboneSha256: string,
   out: string,
   options: AugmentOptions,
-): Promise<{ designs: BranchDesign[]; facts: TrainingFacts }> {
+): Promise<ChosenDesigns> {
   const { agreement, branches: most, reuse, bodies } = options;
   const kinds = bodies
     .map(({ kind, grid, reduce }) => `${kind} (${grid}×${grid}, reduce ${reduce})`)
     .join(', ');
   const placement = `auto: at most ${most} for agreement ${agreement} of ${kinds}, judged on ${task.heldOut.size} pictures`;
-  const chosen = options.checkpoint?.resume
-    ? await readChoice(checkpointPathOf(out), placement)
-    : await chooseByTrial(task, options.trialTrainer ?? options.trainer, { agreement, most });
+  const path = checkpointPathOf(out);
+  const known = options.checkpoint?.resume ? await readChoice(path, placement) : null;
+  const trial = (checkpoint?: TrainingCheckpoint) =>
+    chooseByTrial(checkpoint ? { ...task, checkpoint } : task, options.trialTrainer ?? options.trainer, {
+      agreement,
+      most,
+    });
+  const tried = () => {
+    if (!options.checkpoint) return trial();
+    const facts = { ...trainingFacts(task, backboneSha256), placement };
+    const checkpoint = new TrainingCheckpoint(path, facts, options.checkpoint, systemClock);
+    return checkpoint.protect(() => trial(checkpoint));
+  };
+  const chosen = known ?? (await tried());
   const designs = chosen.map((i) => task.designs[i]).filter((design) => design !== undefined);
-  return { designs: withReuse(designs, reuse), facts: { placement, chosen: chosen.join(' ') } };
+  return {
+    designs: withReuse(designs, reuse),
+    facts: { placement, chosen: chosen.join(' ') },
+    isNew: known === null,
+  };
 }
 
 interface LabelledData {

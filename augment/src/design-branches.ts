@@ -72,7 +72,7 @@ function namedCutPoints(backbone: BackboneProfile, names: readonly string[]): Cu
   if (unknown !== undefined) {
     throw new OfframpError(
       'CONFIG_INVALID',
-      `cut points: expected different cut points of the model, found ${unknown}`,
+      `--cut-points: expected different cut points of the model, found ${unknown}`,
       {
         hint: '`offramp inspect MODEL --all` lists them.',
       },

@@ -28,7 +28,7 @@ export function splitForTrial(size: number): { judged: number[]; rest: number[] 
  * @returns indices into the designs, rising; at least one
  */
 export async function chooseByTrial(
-  task: Omit<TrainingTask, 'checkpoint'>,
+  task: TrainingTask,
   trainer: BranchTrainer,
   goal: ChoiceGoal,
 ): Promise<number[]> {

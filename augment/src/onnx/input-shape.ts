@@ -32,7 +32,7 @@ export function sampleShapeOf(
   if (wanted && !fits(wanted)) {
     throw new OfframpError(
       'CONFIG_INVALID',
-      `inputShape: found ${wanted.join(',')}; ${where} declares input ${input.name} as ${found}, batch first`,
+      `--input-shape: found ${wanted.join(',')}; ${where} declares input ${input.name} as ${found}, batch first`,
     );
   }
   const sampleShape = [...(wanted ?? open)].map(Number);

@@ -47,7 +47,7 @@ it('offramp calibrate records a codec for every boundary, and says what it saves
 });
 
 it.each([
-  [['--hold-out', '20000'], 2, '--hold-out|hold-out: expected'],
+  [['--hold-out', '20000'], 2, '--hold-out: expected'],
   [['--allowed-loss', '2'], 2, '--allowed-loss'],
 ])('offramp calibrate %j is refused in words', async (flags, status, message) => {
   await main(['calibrate', join(example, 'bundle'), ...data, ...flags]);

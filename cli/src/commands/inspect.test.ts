@@ -91,7 +91,7 @@ hidden         3  4.6 k  99.8 %        12 B
       'a shape that does not fit',
       ['--input-shape', '3,8,8'],
       2,
-      'error [CONFIG_INVALID]: inputShape: found 3,8,8',
+      'error [CONFIG_INVALID]: --input-shape: found 3,8,8',
     ],
     ['a shape that is none', ['--input-shape', '3,big'], 2, 'error [CONFIG_INVALID]: --input-shape'],
   ])('says what is wrong with %s', async (_, args, status, message) => {

@@ -1,10 +1,11 @@
+import type { SessionOptions } from '../inference/session-options.js';
+
 /** What the threads of a {@link CascadePool} start with. */
 export interface CascadeThreadData {
   models: Uint8Array[];
   /** Per stage, without the batch dimension. */
   inputShapes: number[][];
-  intraOpThreads: number;
-  intraOpAffinities: string | undefined;
+  session: Required<SessionOptions>;
 }
 
 export interface CascadeBatchRequest {

@@ -1,6 +1,7 @@
-import { Worker } from 'node:worker_threads';
 import type { Bundle } from '../bundle/bundle.js';
 import { OfframpError } from '../errors.js';
+import { listenToThread, type PoolThread, startThread } from '../inference/pool-thread.js';
+import { checkSessionOptions } from '../inference/session-options.js';
 import { elementsOf } from '../shape.js';
 import type { CascadeSample, ExitOutcome } from './cascade.js';
 import {
@@ -20,7 +21,10 @@ export interface CascadePoolOptions {
   maxBatch?: number;
   /** ONNX Runtime's `intra_op_num_threads` of every session. Default 1. */
   intraOpThreads?: number;
-  /** ONNX Runtime's `session.intra_op_thread_affinities`. Default: wherever the system puts them. */
+  /**
+   * ONNX Runtime's `session.intra_op_thread_affinities`: for each thread inside a run but the first, which is the
+   * caller's, the logical processors it may run on, counted from 1, like `2;3` or `1-2;3-4`. Default: any.
+   */
   intraOpAffinities?: string | undefined;
   /** Told once if a thread dies after all had started. From then on every sample is rejected. */
   onLost?: (error: OfframpError) => void;
@@ -48,10 +52,8 @@ interface Running {
   stage: number;
 }
 
-interface CascadeThread {
-  worker: Worker;
+interface CascadeThread extends PoolThread {
   running: Map<number, Running>;
-  ended: Promise<void>;
 }
 
 /** Batches that a thread has at once: the one it runs and the one it goes on with, so that it never waits for us. */
@@ -99,13 +101,16 @@ export class CascadePool {
     const workerData: CascadeThreadData = {
       models: await bundle.readStages(0, stages.length),
       inputShapes: stages.map((stage) => stage.inputShape),
-      intraOpThreads: options.intraOpThreads ?? 1,
-      intraOpAffinities: options.intraOpAffinities,
+      session: checkSessionOptions({
+        intraOpThreads: options.intraOpThreads ?? 1,
+        sessionEntries:
+          options.intraOpAffinities === undefined
+            ? {}
+            : { 'session.intra_op_thread_affinities': options.intraOpAffinities },
+      }),
     };
     const threads = Array.from({ length: options.threads ?? 1 }, (): CascadeThread => {
-      const worker = new Worker(threadModule, { workerData });
-      const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
-      return { worker, running: new Map(), ended };
+      return { ...startThread(threadModule, workerData), running: new Map() };
     });
     let started = false;
     const pool = new CascadePool(bundle, threads, options, (error) => {
@@ -152,20 +157,15 @@ export class CascadePool {
   }
 
   private start(thread: CascadeThread): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const lost = (problem: string) => {
+    return listenToThread<Exclude<CascadeThreadReply, 'ready'>>(thread, {
+      onReply: (reply) => this.settle(thread, reply),
+      onLost: (problem) => {
         const error = new OfframpError('INFERENCE_FAILED', `${this.bundle.directory}: ${problem}`);
-        reject(error);
         const news = this.closed === null;
         this.fail(error);
         if (news) this.onLost(error);
-      };
-      thread.worker.on('error', (error) => lost(error.message));
-      thread.worker.on('exit', () => lost('an inference thread ended'));
-      thread.worker.on('message', (reply: CascadeThreadReply) => {
-        if (reply === 'ready') resolve();
-        else this.settle(thread, reply);
-      });
+        return error;
+      },
     });
   }
 

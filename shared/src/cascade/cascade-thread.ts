@@ -17,9 +17,9 @@ const quickStageMs = 1;
 
 const port = parentPort;
 if (!port) throw new Error('this module runs in a worker thread');
-const { models, inputShapes, ...options } = workerData as CascadeThreadData;
+const { models, inputShapes, session } = workerData as CascadeThreadData;
 const stages = models.length;
-const runner = await StageSessions.open(models, inputShapes, 0, options);
+const runner = await StageSessions.open(models, inputShapes, 0, session);
 
 const waiting: CascadeBatchRequest[] = [];
 let running = false;

@@ -1,8 +1,8 @@
-import { Worker } from 'node:worker_threads';
 import type { Bundle } from '../bundle/bundle.js';
 import { messageOf, OfframpError } from '../errors.js';
 import { elementsOf } from '../shape.js';
 import { BufferPool } from './buffer-pool.js';
+import { listenToThread, type PoolThread, startThread } from './pool-thread.js';
 import { checkSessionOptions, type SessionOptions } from './session-options.js';
 import type { StageOutput, StageRunner } from './stage-runner.js';
 import {
@@ -46,11 +46,9 @@ export interface PooledStageOutput extends StageOutput {
   release(): void;
 }
 
-interface InferenceThread {
-  worker: Worker;
+interface InferenceThread extends PoolThread {
   /** Handed over and not finished, in order. */
   jobs: Job[];
-  ended: Promise<void>;
 }
 
 // The compiled thread, from here in `dist/` as well as from the source that unit tests import.
@@ -101,9 +99,7 @@ export class InferencePool implements StageRunner {
       session,
     };
     const threads: InferenceThread[] = Array.from({ length: options.threads ?? 1 }, () => {
-      const worker = new Worker(threadModule, { workerData });
-      const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
-      return { worker, jobs: [], ended };
+      return { ...startThread(threadModule, workerData), jobs: [] };
     });
     let started = false;
     const pool = new InferencePool(bundle, firstStage, stageEnd, threads, adviceOn(session), (error) => {
@@ -175,24 +171,19 @@ export class InferencePool implements StageRunner {
   }
 
   private start(thread: InferenceThread): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const lost = (problem: string) => {
+    return listenToThread<Exclude<ThreadReply, 'ready'>>(thread, {
+      onReply: (reply) => this.settle(thread, reply),
+      onLost: (problem) => {
         const error = new OfframpError(
           'INFERENCE_FAILED',
           `${this.bundle.directory}: ${problem}`,
           this.advice,
         );
-        reject(error);
         const news = this.closed === null;
         this.fail(error);
         if (news) this.onLost(error);
-      };
-      thread.worker.on('error', (error) => lost(error.message));
-      thread.worker.on('exit', () => lost('an inference thread ended'));
-      thread.worker.on('message', (reply: ThreadReply) => {
-        if ('ready' in reply) resolve();
-        else this.settle(thread, reply);
-      });
+        return error;
+      },
     });
   }
 
@@ -217,7 +208,7 @@ export class InferencePool implements StageRunner {
     }
   }
 
-  private settle(thread: InferenceThread, reply: Exclude<ThreadReply, { ready: true }>): void {
+  private settle(thread: InferenceThread, reply: Exclude<ThreadReply, 'ready'>): void {
     const job = thread.jobs.shift();
     const { buffers } = reply;
     this.buffers.give(buffers.input);

@@ -55,4 +55,4 @@ async function run({ id, stage, batch, buffers }: ThreadRequest): Promise<void> 
   }
 }
 
-reply({ ready: true });
+reply('ready');

@@ -1,15 +1,6 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { runtimeOptions, type SessionOptions } from './session-options.js';
 import { type StageOutput, type StageRunner, stageTensors } from './stage-runner.js';
-
-export interface StageSessionsOptions {
-  /** ONNX Runtime's `intra_op_num_threads`. */
-  intraOpThreads: number;
-  /**
-   * ONNX Runtime's `session.intra_op_thread_affinities`: for each thread inside a run but the first, which is the
-   * caller's, the logical processors it may run on, counted from 1, like `2;3` or `1-2;3-4`. Default: any.
-   */
-  intraOpAffinities?: string | undefined;
-}
 
 /** Consecutive stages of a bundle, opened in this thread: `run` blocks it. */
 export class StageSessions implements StageRunner {
@@ -28,22 +19,11 @@ export class StageSessions implements StageRunner {
     models: readonly Uint8Array[],
     inputShapes: readonly (readonly number[])[],
     firstStage: number,
-    { intraOpThreads, intraOpAffinities }: StageSessionsOptions,
+    options: Required<SessionOptions>,
   ): Promise<StageSessions> {
     const sessions: InferenceSession[] = [];
     for (const model of models) {
-      sessions.push(
-        await InferenceSession.create(model, {
-          intraOpNumThreads: intraOpThreads,
-          interOpNumThreads: 1,
-          executionMode: 'sequential',
-          graphOptimizationLevel: 'all',
-          logSeverityLevel: 3,
-          ...(intraOpAffinities === undefined
-            ? {}
-            : { extra: { session: { intra_op_thread_affinities: intraOpAffinities } } }),
-        }),
-      );
+      sessions.push(await InferenceSession.create(model, runtimeOptions(options)));
     }
     return new StageSessions(sessions, inputShapes, firstStage);
   }

@@ -37,7 +37,7 @@ export interface ThreadRequest {
 export const endThread = 'end';
 
 export type ThreadReply =
-  | { ready: true }
+  | 'ready'
   | { id: number; buffers: RunBuffers; computeMs: number }
   | { id: number; buffers: RunBuffers; error: string };
 

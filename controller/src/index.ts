@@ -5,7 +5,7 @@ export type { NewEvidence } from './evidence/evidence-journal.js';
 export * from './evidence/evidence-json.js';
 export * from './evidence/evidence-register.js';
 export * from './evidence/window-evidence.js';
-export type { PolicyView } from './policy/policy-store.js';
+export type { PolicyView } from './policy/policy-view.js';
 export type { DeviceView, FleetSummary } from './register/fleet-register.js';
 export type { DeviceState } from './register/report.js';
 export * from './register/window-counts.js';

@@ -11,7 +11,7 @@ import {
 } from '@offramp/shared';
 import type { Msg, NatsConnection } from 'nats';
 import type { WindowEvidence } from '../evidence/window-evidence.js';
-import { type PolicyView, readPolicyMessage } from '../policy/policy-store.js';
+import { type PolicyView, readPolicyMessage } from '../policy/policy-view.js';
 import type { DeviceView, FleetSummary } from '../register/fleet-register.js';
 import { readDeviceState } from '../register/report.js';
 import { readWindow } from '../register/window-counts.js';

@@ -19,7 +19,8 @@ import {
 } from '@offramp/shared';
 import type { NatsConnection, Service, ServiceMsg } from 'nats';
 import type { EvidenceRegister } from '../evidence/evidence-register.js';
-import type { PolicyStore, PolicyView } from '../policy/policy-store.js';
+import type { PolicyStore } from '../policy/policy-store.js';
+import { type PolicyView, writePolicyMessage } from '../policy/policy-view.js';
 import { policyThresholds } from '../policy/thresholds.js';
 import type { DeviceView, FleetRegister } from '../register/fleet-register.js';
 import { writeEvidence } from './evidence-messages.js';
@@ -220,7 +221,7 @@ function checkText(what: string, text: string, maxLength: number): string {
 }
 
 function recordOf({ setAt, ...policy }: PolicyView): PolicyRecordMessage {
-  return { policy, setAtMs: setAt.getTime() };
+  return { policy: writePolicyMessage(policy), setAtMs: setAt.getTime() };
 }
 
 function deviceMessage(view: DeviceView, newestPolicyVersion: number): DeviceMessage {

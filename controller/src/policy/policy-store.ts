@@ -2,37 +2,24 @@ import {
   checkName,
   defaultMaxAuditBytesPerHour,
   jetStreamError,
+  maxPolicyExceptions,
   OfframpError,
-  type PolicyMessage,
   v1,
 } from '@offramp/shared';
 import { ErrorCode, type KV, type KvEntry, type NatsConnection, NatsError } from 'nats';
-import { shortestDecimal } from '../shortest-decimal.js';
+import { type PolicyContent, type PolicyView, readPolicyMessage, writePolicyMessage } from './policy-view.js';
 
-/** A policy of a group; the fields are those of `Policy` in `fleet.proto`. */
-export interface PolicyView {
-  group: string;
-  /** Counted up by one from 1. */
-  version: number;
-  thresholds: number[];
-  /** Empty: nobody said. */
-  author: string;
-  reason: string;
-  /** Share of samples that devices audit, in [0, 1]. */
-  auditRate: number;
-  /** Bytes that audits of one device may send in an hour. */
-  maxAuditBytesPerHour: number;
-  /** By the NATS server's clock. */
-  setAt: Date;
-}
-
+/**
+ * What a person gives a group, all of it. Where the newest policy is a canary, that ends, and what is to stay is as in its
+ * stable policy: nobody has found the other one good yet.
+ */
 export interface NewPolicy {
   group: string;
-  /** `null`: as in the newest policy. */
+  /** `null`: as before, those of devices that are excepted as well; else there are no exceptions any more. */
   thresholds: readonly number[] | null;
-  /** `null`: as in the newest policy, or none. */
+  /** `null`: as before, or none. */
   auditRate: number | null;
-  /** `null`: as in the newest policy, or what devices take without. */
+  /** `null`: as before, or what devices take without. */
   maxAuditBytesPerHour: number | null;
   author: string;
   reason: string;
@@ -40,14 +27,30 @@ export interface NewPolicy {
   expectedVersion: number;
 }
 
-interface Newest {
+/** What the bucket holds of a group. */
+export interface NewestPolicy {
   /** `null` where the group has none, or it was deleted. */
   policy: PolicyView | null;
   /** The highest number ever given; 0: none. */
   version: number;
-  /** Of the key in the bucket; 0: there is no such key. */
+  /** Of the key in the bucket, for compare and set; 0: there is no such key. */
   revision: number;
 }
+
+/** What became of a policy that was put; the rest is what the bucket holds afterwards, which may be newer already. */
+export interface PutResult extends NewestPolicy {
+  outcome: PutOutcome;
+}
+
+export type PutOutcome =
+  /** It has become the newest policy. */
+  | 'put'
+  /** The bucket had it already: somebody put it before. */
+  | 'present'
+  /** The group has another policy of this number, or has had higher numbers without it. */
+  | 'version-taken'
+  /** The key has another revision than was expected; the number is free. */
+  | 'moved';
 
 const maxSetAttempts = 32;
 const historyDeadlineMs = 5_000;
@@ -86,8 +89,8 @@ export class PolicyStore {
         });
       }
       const version = newest.version + 1;
-      const message: PolicyMessage = { group, version, ...contentOf(policy, newest.policy), author, reason };
-      const revision = await this.put(group, v1.Policy.encode(message).finish(), newest.revision);
+      const content = { ...contentOf(policy, newest.policy), group, version, author, reason };
+      const revision = await this.compareAndSet(group, encode(content), newest.revision);
       if (revision === null) continue;
       const entry = await this.call(() => this.bucket.get(group, { revision }));
       if (!entry) {
@@ -102,6 +105,33 @@ export class PolicyStore {
   }
 
   /**
+   * Puts a policy that is decided to the last bit, its number included. May be done again, by whomever: it is put once.
+   * @param previousRevision that the key has before, see {@link newest}; 0: there is no such key
+   * @returns what the bucket holds afterwards
+   * @throws OfframpError `POLICY_INVALID` for more exceptions than devices take, and as {@link get}
+   */
+  async put(policy: PolicyContent, previousRevision: number): Promise<PutResult> {
+    const { group, version, exceptions } = policy;
+    if (exceptions.length > maxPolicyExceptions) {
+      throw new OfframpError(
+        'POLICY_INVALID',
+        `group ${group}: expected at most ${maxPolicyExceptions} exceptions, found ${exceptions.length}`,
+      );
+    }
+    const bytes = encode(policy);
+    let newest = await this.newest(group);
+    if (newest.revision === previousRevision && newest.version < version) {
+      const put = await this.compareAndSet(group, bytes, previousRevision);
+      newest = await this.newest(group);
+      if (put !== null) return { ...newest, outcome: 'put' };
+    }
+    if (newest.version < version) return { ...newest, outcome: 'moved' };
+    const before = (await this.history(group)).find((other) => other.version === version);
+    const same = before && Buffer.compare(encode(before), bytes) === 0;
+    return { ...newest, outcome: same ? 'present' : 'version-taken' };
+  }
+
+  /**
    * The policies of a group that the bucket remembers, oldest first.
    * @throws OfframpError as {@link get}
    */
@@ -110,7 +140,11 @@ export class PolicyStore {
     return entries.map((entry) => tryReadPolicy(group, entry)).filter((policy) => policy !== null);
   }
 
-  private async newest(group: string): Promise<Newest> {
+  /**
+   * The newest policy of a group, with what compare and set needs.
+   * @throws OfframpError as {@link get}
+   */
+  async newest(group: string): Promise<NewestPolicy> {
     checkName('group', group);
     const entry = await this.call(() => this.bucket.get(group));
     if (!entry) return { policy: null, version: 0, revision: 0 };
@@ -122,7 +156,7 @@ export class PolicyStore {
   }
 
   /** @returns the new revision; `null` if the key has another one by now */
-  private async put(group: string, value: Uint8Array, previousSeq: number): Promise<number | null> {
+  private async compareAndSet(group: string, value: Uint8Array, previousSeq: number): Promise<number | null> {
     return this.call(async () => {
       try {
         return await this.bucket.put(group, value, { previousSeq });
@@ -157,44 +191,47 @@ export class PolicyStore {
   }
 }
 
-function conflictMessage(group: string, expected: number, { policy, version }: Newest): string {
+function conflictMessage(group: string, expected: number, { policy, version }: NewestPolicy): string {
   const by = policy?.author ? `, set by ${policy.author}` : '';
   return `group ${group}: expected policy ${expected} to be the newest, found ${version === 0 ? 'none' : `${version}${by}`}`;
 }
 
 /** What a new policy says, and what it keeps of the one before. */
-function contentOf(policy: NewPolicy, before: PolicyView | null): PolicyMessage {
-  const thresholds = policy.thresholds ?? before?.thresholds;
-  if (!thresholds) {
+function contentOf(
+  policy: NewPolicy,
+  newest: PolicyView | null,
+): Omit<PolicyContent, 'group' | 'version' | 'author' | 'reason'> {
+  const before = newest?.canary?.stable ?? newest;
+  const keepsThresholds = policy.thresholds === null;
+  if (keepsThresholds && !before?.thresholds.length) {
     throw new OfframpError(
       'POLICY_INVALID',
-      `group ${policy.group} has no policy yet, so there are no thresholds to keep`,
+      newest
+        ? `most devices of group ${policy.group} follow the thresholds of their bundle, so there are none to keep`
+        : `group ${policy.group} has no policy yet, so there are no thresholds to keep`,
       { hint: 'Give thresholds as well.' },
     );
   }
+  const exceptions = keepsThresholds ? (newest?.exceptions ?? []) : [];
   return {
-    thresholds: [...thresholds],
+    thresholds: [...(policy.thresholds ?? before?.thresholds ?? [])],
+    bundleDigest: keepsThresholds ? (before?.bundleDigest ?? null) : null,
     auditRate: policy.auditRate ?? before?.auditRate ?? 0,
     maxAuditBytesPerHour:
       policy.maxAuditBytesPerHour ?? before?.maxAuditBytesPerHour ?? defaultMaxAuditBytesPerHour,
+    latencyTargetMs: newest?.latencyTargetMs ?? null,
+    canary: null,
+    exceptions: exceptions.map((exception) => ({
+      ...exception,
+      auditRate: policy.auditRate ?? exception.auditRate,
+    })),
   };
 }
+
+const encode = (policy: PolicyContent): Uint8Array => v1.Policy.encode(writePolicyMessage(policy)).finish();
 
 function readPolicy(group: string, value: Uint8Array, setAt: Date): PolicyView {
   return { ...readPolicyMessage(v1.Policy.decode(value)), group, setAt };
-}
-
-/** Fills in what proto3, or a policy of old, leaves out. */
-export function readPolicyMessage(message: PolicyMessage): Omit<PolicyView, 'setAt'> {
-  return {
-    group: message.group ?? '',
-    version: message.version ?? 0,
-    thresholds: (message.thresholds ?? []).map(shortestDecimal),
-    author: message.author ?? '',
-    reason: message.reason ?? '',
-    auditRate: shortestDecimal(message.auditRate ?? 0),
-    maxAuditBytesPerHour: message.maxAuditBytesPerHour ?? defaultMaxAuditBytesPerHour,
-  };
 }
 
 /** `null` for a mark of deletion, and for what is no policy of this group. */

@@ -30,7 +30,8 @@ export const defaultTelemetryRetention: TelemetryRetention = {
 export const telemetryDuplicateWindowMs = 120_000;
 const maxReportBytes = 256 * 1024;
 
-const maxPolicyBytes = 16 * 1024;
+/** A hundred exceptions, of 255 thresholds each. */
+const maxPolicyBytes = 128 * 1024;
 const maxPolicyBucketBytes = 64 * 2 ** 20;
 
 /**

@@ -51,6 +51,8 @@ export interface AnsweredResult {
   byWorker: boolean;
   /** What was sent of it to a worker; `null` if it never left. */
   sent: SentTensor | null;
+  /** Whether it took longer than the latency target of the policy it started under; `null`: that has none. */
+  late: boolean | null;
   /** The exits it passed without leaving, here and on the worker. */
   passed: readonly ExitOutcome[];
 }

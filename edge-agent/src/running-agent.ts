@@ -92,7 +92,7 @@ export class RunningAgent implements Agent {
     this.slots = new Slots(config.maxInFlight, reserved);
     this.totals = new WindowCounts(bundle.manifest);
     this.policy = new PolicyHolder(
-      { group, branches: bundle.branches, bundleDigest: bundle.digestBytes },
+      { group, device, branches: bundle.branches, bundleDigest: bundle.digestBytes },
       bundle.manifest.policy.thresholds,
     );
     this.link = createLink(parts);
@@ -284,7 +284,7 @@ export class RunningAgent implements Agent {
     const offer = this.policy.offer(bytes);
     const { current, error } = this.policy;
     if (offer === 'applied') {
-      this.parts.logger.info({ ...current }, 'policy applied');
+      this.parts.logger.info({ ...current, ...this.policy.standing }, 'policy applied');
     } else if (offer === 'rejected' && error?.message !== errorBefore) {
       this.parts.logger.error(
         { code: error?.code, reason: error?.message, keeping: current.version },

@@ -1,7 +1,7 @@
 import { type Bundle, CloudLink, type DeviceStateMessage, Lifecycle, offrampVersion } from '@offramp/shared';
 import type { BusLink } from './bus/bus-link.js';
 import type { LinkCounters, LinkState, OffloadLink } from './offload/offload-link.js';
-import type { ActivePolicy, PolicyHolder } from './policy/policy-holder.js';
+import type { ActivePolicy, PolicyHolder, PolicyStanding } from './policy/policy-holder.js';
 import { type Summary, summarise } from './summary.js';
 import type { TelemetryReporter } from './telemetry/reporter.js';
 import type { WindowCounts } from './telemetry/window-counts.js';
@@ -24,7 +24,8 @@ export interface AgentStatus {
   bundle: { name: string; digest: string; branches: number; stages: number };
   /** Stages that the device runs. */
   deviceStages: number;
-  policy: ActivePolicy & { error: string | null };
+  /** What it follows, as which part of its group, and the number of the group's newest policy. */
+  policy: ActivePolicy & PolicyStanding & { error: string | null };
   /** `null` where the device has nowhere to offload to. */
   cloud: { address: string; state: LinkState; sent: number; queued: number; counters: LinkCounters } | null;
   /** `null` where the agent stands alone. */
@@ -61,7 +62,7 @@ export function describeStatus(parts: StatusParts): AgentStatus {
       stages: bundle.manifest.stages.length,
     },
     deviceStages: parts.deviceStages,
-    policy: { ...policy.current, error: policy.error?.message ?? null },
+    policy: { ...policy.current, ...policy.standing, error: policy.error?.message ?? null },
     cloud: link && {
       address: config.cloud ?? '',
       state: link.state,

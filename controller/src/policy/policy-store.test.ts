@@ -132,3 +132,10 @@ it('takes what is no policy of the group for none', async () => {
   await kv.put(group, Buffer.from('garbage'));
   expect((await store.newest(group)).policy).toBeNull();
 });
+
+it('gives a bucket of an older version the room that policies need by now', async () => {
+  const streams = (await bus.jetstreamManager()).streams;
+  await streams.update(`KV_${policyBucket}`, { max_msg_size: 16_384 });
+  await openPolicyBucket(bus);
+  expect((await streams.info(`KV_${policyBucket}`)).config.max_msg_size).toBeGreaterThan(100_000);
+});

@@ -64,6 +64,7 @@ const candidate = (labels: number[], differing: Partial<AuditCandidate['policy']
     thresholds: new Array(bundle.branches).fill(0.5),
     auditRate: 0.5,
     maxAuditBytesPerHour: 10_000_000,
+    latencyTargetMs: null,
     ...differing,
   },
   outcomes: outcomes(...labels),

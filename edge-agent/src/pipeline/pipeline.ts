@@ -145,6 +145,7 @@ export class Pipeline {
     const byWorker = how.passedOnWorker !== undefined;
     const degraded = how.degraded ?? false;
     const sent = how.sent ?? null;
+    const { latencyTargetMs } = sample.policy;
     return {
       kind: 'answered',
       answer: {
@@ -161,6 +162,7 @@ export class Pipeline {
       stagesRun: byWorker || degraded ? sample.passed.length : sample.passed.length + 1,
       byWorker,
       sent,
+      late: latencyTargetMs === null ? null : header.latencyMs > latencyTargetMs,
       passed: [...sample.passed, ...(how.passedOnWorker ?? [])],
     };
   }

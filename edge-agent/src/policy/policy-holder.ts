@@ -1,31 +1,7 @@
-import {
-  checkAuditRate,
-  checkThresholds,
-  defaultMaxAuditBytesPerHour,
-  messageOf,
-  OfframpError,
-  shortDigest,
-  v1,
-} from '@offramp/shared';
+import { defaultMaxAuditBytesPerHour, messageOf, OfframpError } from '@offramp/shared';
+import { type ActivePolicy, type PolicyRole, type PolicyScope, readPolicy } from './read-policy.js';
 
-/** The thresholds that new samples start under. Never changed, only replaced. */
-export interface ActivePolicy {
-  /** 0: the bundle's own thresholds. */
-  readonly version: number;
-  /** One per branch, each exactly a float32, so that device and worker compare with the same number. */
-  readonly thresholds: readonly number[];
-  /** Share of samples that are audited, in [0, 1]. */
-  readonly auditRate: number;
-  /** Bytes that audits may send in an hour. */
-  readonly maxAuditBytesPerHour: number;
-}
-
-export interface PolicyScope {
-  group: string;
-  branches: number;
-  /** Of the bundle, 32 bytes. */
-  bundleDigest: Uint8Array;
-}
+export type { ActivePolicy, PolicyRole, PolicyScope } from './read-policy.js';
 
 /** What became of a policy that was offered. */
 export type PolicyOffer =
@@ -36,9 +12,18 @@ export type PolicyOffer =
   /** It is not for this device, or no policy at all; the last one stays. */
   | 'rejected';
 
+/** Which part of its group's newest policy a device follows. */
+export interface PolicyStanding {
+  role: PolicyRole;
+  /** Of the newest policy that this device understood, whether it follows that or the stable one beside it; 0: none came. */
+  newestVersion: number;
+}
+
 /** Holds the active policy and decides what may replace it. */
 export class PolicyHolder {
   private active: ActivePolicy;
+  private readonly own: ActivePolicy;
+  private place: PolicyStanding = { role: 'bundle', newestVersion: 0 };
   private problem: OfframpError | null = null;
 
   /** @param thresholds the bundle's own */
@@ -46,16 +31,22 @@ export class PolicyHolder {
     private readonly scope: PolicyScope,
     thresholds: readonly number[],
   ) {
-    this.active = {
+    this.own = {
       version: 0,
       thresholds: thresholds.map(Math.fround),
       auditRate: 0,
       maxAuditBytesPerHour: defaultMaxAuditBytesPerHour,
+      latencyTargetMs: null,
     };
+    this.active = this.own;
   }
 
   get current(): ActivePolicy {
     return this.active;
+  }
+
+  get standing(): PolicyStanding {
+    return this.place;
   }
 
   /** Why the newest policy was not applied; `null` when it was. */
@@ -66,10 +57,11 @@ export class PolicyHolder {
   /** @param bytes a `Policy`, as it stands in the bucket */
   offer(bytes: Uint8Array): PolicyOffer {
     try {
-      const policy = this.read(bytes);
+      const { policy, ...standing } = readPolicy(bytes, this.scope, this.own.thresholds);
       const before = this.active;
       const recovered = this.problem !== null;
       this.problem = null;
+      this.place = standing;
       if (JSON.stringify(policy) === JSON.stringify(before)) {
         return recovered ? 'applied' : 'unchanged';
       }
@@ -82,47 +74,5 @@ export class PolicyHolder {
           : new OfframpError('POLICY_INVALID', messageOf(error), { cause: error });
       return 'rejected';
     }
-  }
-
-  private read(bytes: Uint8Array): ActivePolicy {
-    const policy = decode(bytes);
-    const { group, branches, bundleDigest } = this.scope;
-    if (policy.group !== group) {
-      throw new OfframpError(
-        'POLICY_INVALID',
-        `expected a policy of group ${group}, found one of ${JSON.stringify(policy.group)}`,
-      );
-    }
-    if (policy.version < 1) throw new OfframpError('POLICY_INVALID', 'expected a version from 1, found none');
-    const digest = policy.bundleDigest;
-    if (digest.length > 0 && !Buffer.from(digest).equals(bundleDigest)) {
-      throw new OfframpError(
-        'POLICY_INVALID',
-        `policy ${policy.version} is for bundle ${shortDigest(digest)}, found ${shortDigest(bundleDigest)} here`,
-      );
-    }
-    checkThresholds(policy.thresholds, branches);
-    const auditRate = policy.auditRate ?? 0;
-    checkAuditRate(auditRate);
-    return {
-      version: policy.version,
-      thresholds: [...policy.thresholds],
-      auditRate,
-      maxAuditBytesPerHour: policy.maxAuditBytesPerHour ?? defaultMaxAuditBytesPerHour,
-    };
-  }
-}
-
-function decode(bytes: Uint8Array) {
-  try {
-    return v1.Policy.decode(bytes);
-  } catch (cause) {
-    throw new OfframpError(
-      'POLICY_INVALID',
-      `${bytes.length} bytes that are no policy: ${messageOf(cause)}`,
-      {
-        cause,
-      },
-    );
   }
 }

@@ -27,6 +27,18 @@ test('samples and audits count for the policy that the sample started under', ()
   expect(read[1]?.records).toEqual([{ leftAt: 0, exits }]);
 });
 
+test('late answers count by exit, under a policy with a target', () => {
+  const evidence = new EvidenceByPolicy(branches);
+  for (const late of [true, false, true]) {
+    evidence.countAnswer(answeredResult(1, { late, answer: { policyVersion: 2 } }));
+  }
+  evidence.countAnswer(under(1));
+  expect(evidence.toMessages()).toMatchObject([
+    { policyVersion: 1, late: [] },
+    { policyVersion: 2, late: [0, 2, 0] },
+  ]);
+});
+
 test('latencies are told once: where there is one policy, the window has them', () => {
   const evidence = new EvidenceByPolicy(branches);
   evidence.countAnswer(under(2));

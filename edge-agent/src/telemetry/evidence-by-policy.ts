@@ -23,9 +23,9 @@ export class EvidenceByPolicy {
     );
   }
 
-  countAnswer({ answer, passed }: AnsweredResult): void {
+  countAnswer({ answer, passed, late }: AnsweredResult): void {
     const counts = this.of(answer.policyVersion);
-    if (counts) counts.countSample({ passed, ...answer });
+    if (counts) counts.countSample({ passed, late, ...answer });
     else this.dropped++;
   }
 

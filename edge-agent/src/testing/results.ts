@@ -20,6 +20,7 @@ export function answeredResult(
     stagesRun: exit + 1,
     byWorker: false,
     sent: null,
+    late: null,
     passed,
     ...rest,
     answer: {

@@ -9,6 +9,7 @@ import {
   type StreamInfo,
 } from 'nats';
 import { messageOf, OfframpError, systemCodeOf } from '../errors.js';
+import { maxPolicyBytes } from '../policy/policy-limits.js';
 import { policyBucket, policyHistory, telemetryStream, telemetrySubjects } from './subjects.js';
 
 export interface TelemetryRetention {
@@ -30,8 +31,6 @@ export const defaultTelemetryRetention: TelemetryRetention = {
 export const telemetryDuplicateWindowMs = 120_000;
 const maxReportBytes = 256 * 1024;
 
-/** A hundred exceptions, of 255 thresholds each. */
-const maxPolicyBytes = 128 * 1024;
 const maxPolicyBucketBytes = 64 * 2 ** 20;
 
 /**
@@ -73,8 +72,8 @@ export async function ensureTelemetryStream(
  * @throws OfframpError `JETSTREAM_UNAVAILABLE`, `NATS_UNAVAILABLE`
  */
 export async function openPolicyBucket(bus: NatsConnection, replicas = 1): Promise<KV> {
-  return withJetStream(bus, () =>
-    bus.jetstream().views.kv(policyBucket, {
+  return withJetStream(bus, async (manager) => {
+    const bucket = await bus.jetstream().views.kv(policyBucket, {
       description: 'Offramp: the policy of each group of devices',
       history: policyHistory,
       maxValueSize: maxPolicyBytes,
@@ -82,8 +81,14 @@ export async function openPolicyBucket(bus: NatsConnection, replicas = 1): Promi
       replicas,
       // Reads go to the stream's leader, so that they see every policy that was set before.
       allow_direct: false,
-    }),
-  );
+    });
+    const { streamInfo } = await bucket.status();
+    // One of an older version has room for smaller policies.
+    if (streamInfo.config.max_msg_size < maxPolicyBytes) {
+      await manager.streams.update(streamInfo.config.name, { max_msg_size: maxPolicyBytes });
+    }
+    return bucket;
+  });
 }
 
 async function withJetStream<T>(

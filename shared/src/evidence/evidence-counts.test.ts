@@ -47,6 +47,25 @@ describe('EvidenceCounts', () => {
     expect(evidence.exits.map(({ histogram }) => total(histogram))).toEqual([1, 0]);
   });
 
+  it('counts late answers by exit, degraded ones never, and tells none late from nobody asked', () => {
+    const counts = new EvidenceCounts(branches, options);
+    counts.countSample(sample(0));
+    expect(counts.view(3).late).toBeNull();
+    expect(reread(counts).view(3).late).toBeNull();
+    counts.countSample(sample(1, { late: false }));
+    expect(reread(counts).view(3).late).toEqual([0, 0, 0]);
+    for (const exit of [0, 2, 2]) counts.countSample(sample(exit, { late: true }));
+    counts.countSample(sample(0, { late: true, degraded: true }));
+    expect(counts.view(3)).toMatchObject({ left: [2, 1, 2], late: [1, 0, 2] });
+
+    const sum = new EvidenceCounts(branches, { maxRecords: 6, narrow: true });
+    sum.merge(new EvidenceCounts(branches, options));
+    expect(sum.view(3).late).toBeNull();
+    sum.merge(counts);
+    sum.merge(reread(counts));
+    expect(sum.view(3).late).toEqual([2, 0, 4]);
+  });
+
   it('counts an audit at the branch where the sample had left', () => {
     const counts = new EvidenceCounts(branches, options);
     for (const audit of [record(0, true, true), record(0, false, true), record(2, false, false)]) {
@@ -95,6 +114,8 @@ describe('EvidenceCounts', () => {
 
   it.each([
     ['left', { left: [1, 2, 3, 4] }],
+    ['late', { left: [1, 1, 1], late: [0, 0, 0, 0] }],
+    ['late: expected at most the 1 that left, found 2', { left: [1, 1, 1], late: [0, 2] }],
     ['confidence', { confidence: [{}, {}, {}] }],
     ['audits', { audits: [{}, {}, {}] }],
     ['bins', { confidence: [{ firstBin: confidenceBins - 1, counts: [1, 1] }] }],

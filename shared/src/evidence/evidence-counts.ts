@@ -26,6 +26,8 @@ export interface EndedSample {
   degraded: boolean;
   offloaded: boolean;
   latencyMs: number;
+  /** Whether it took longer than the policy's latency target; `null`: that has none. Default `null`. */
+  late?: boolean | null;
 }
 
 const plainCounts = [
@@ -50,6 +52,8 @@ export class EvidenceCounts {
   auditBytes = 0;
   readonly left: number[];
   readonly auditsDropped: Record<AuditDropReason, number> = { busy: 0, budget: 0, failed: 0 };
+  /** `null` while nobody has told. */
+  private late: number[] | null = null;
   /** `null` where latencies are not kept. */
   private readonly latency: LatencySketch | null;
   private readonly confidence: BinCounts;
@@ -70,11 +74,13 @@ export class EvidenceCounts {
     this.log = new AuditLog(branches, options.maxRecords);
   }
 
-  countSample({ passed, exit, confidence, degraded, offloaded, latencyMs }: EndedSample): void {
+  countSample(sample: EndedSample): void {
+    const { passed, exit, confidence, degraded, offloaded, latencyMs, late = null } = sample;
     this.samples++;
     if (offloaded) this.offloaded++;
     if (degraded) this.degraded++;
     else this.left[exit] = (this.left[exit] ?? 0) + 1;
+    if (late !== null) this.addLate(exit, late && !degraded ? 1 : 0);
     for (const outcome of passed) this.confidence.add(outcome.exit, binOf(outcome.confidence));
     // A degraded sample is answered by an exit that it has passed.
     if (!degraded && exit < this.branches) this.confidence.add(exit, binOf(confidence));
@@ -100,6 +106,9 @@ export class EvidenceCounts {
     other.left.forEach((count, exit) => {
       this.left[exit] = (this.left[exit] ?? 0) + count;
     });
+    other.late?.forEach((count, exit) => {
+      this.addLate(exit, count);
+    });
     this.confidence.merge(other.confidence);
     this.agreed.merge(other.agreed);
     this.disagreed.merge(other.disagreed);
@@ -114,6 +123,7 @@ export class EvidenceCounts {
       policyVersion,
       samples: this.samples,
       left: this.left,
+      late: this.late ?? [],
       degraded: this.degraded,
       offloaded: this.offloaded,
       confidence: branches.map((branch) => this.confidence.toMessage(branch)),
@@ -158,6 +168,11 @@ export class EvidenceCounts {
     list('left', message.left, branches + 1).forEach((count, exit) => {
       counts.left[exit] = count;
     });
+    list('late', message.late, branches + 1).forEach((count, exit) => {
+      const left = counts.left[exit] as number;
+      if (count > left) throw new RangeError(`late: expected at most the ${left} that left, found ${count}`);
+      counts.addLate(exit, count);
+    });
     list('confidence', message.confidence, branches).forEach((histogram, branch) => {
       counts.confidence.addMessage(branch, histogram);
     });
@@ -187,10 +202,16 @@ export class EvidenceCounts {
         audits: { agreed: this.agreed.of(branch), disagreed: this.disagreed.of(branch) },
       })),
       left: [...this.left],
+      late: this.late && [...this.late],
       auditsDropped: { ...this.auditsDropped },
       records: this.log.records(),
       recordsDropped: this.log.dropped,
       latency,
     };
+  }
+
+  private addLate(exit: number, count: number): void {
+    this.late ??= this.left.map(() => 0);
+    this.late[exit] = (this.late[exit] ?? 0) + count;
   }
 }

@@ -33,6 +33,8 @@ export interface PolicyEvidence {
   samples: number;
   /** Samples that left by each exit because it was sure enough; the final exit last. */
   left: number[];
+  /** Those of `left` that took longer than the policy's latency target; `null` where it has none. */
+  late: number[] | null;
   /** Samples that a local exit answered below its threshold, because the cloud did not. */
   degraded: number;
   offloaded: number;

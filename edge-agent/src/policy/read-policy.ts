@@ -1,0 +1,162 @@
+import {
+  canaryPlace,
+  checkAuditRate,
+  checkThresholds,
+  defaultMaxAuditBytesPerHour,
+  maxPolicyBytes,
+  maxPolicyExceptions,
+  messageOf,
+  OfframpError,
+  type PolicyMessage,
+  shortDigest,
+  v1,
+} from '@offramp/shared';
+
+/** The thresholds that new samples start under. Never changed, only replaced. */
+export interface ActivePolicy {
+  /** 0: the bundle's own thresholds. */
+  readonly version: number;
+  /** One per branch, each exactly a float32, so that device and worker compare with the same number. */
+  readonly thresholds: readonly number[];
+  /** Share of samples that are audited, in [0, 1]. */
+  readonly auditRate: number;
+  /** Bytes that audits may send in an hour. */
+  readonly maxAuditBytesPerHour: number;
+  /** Milliseconds beyond which an answer is late; `null`: none is. */
+  readonly latencyTargetMs: number | null;
+}
+
+export interface PolicyScope {
+  group: string;
+  device: string;
+  branches: number;
+  /** Of the bundle, 32 bytes. */
+  bundleDigest: Uint8Array;
+}
+
+/** What a device is in its group's policy. */
+export type PolicyRole =
+  /** No policy has come: the bundle's own thresholds hold. */
+  | 'bundle'
+  /** It follows the group's policy, as the whole group does. */
+  | 'group'
+  /** It is among the first to follow a new policy. */
+  | 'canary'
+  /** Others are the first: it follows the policy that was there before. */
+  | 'stable'
+  /** It has thresholds of its own, under the policy's number. */
+  | 'exception';
+
+export interface FollowedPolicy {
+  policy: ActivePolicy;
+  role: PolicyRole;
+  newestVersion: number;
+}
+
+/**
+ * What a device is to follow of its group's newest policy. Of what others follow only the form is checked: that may be for
+ * another bundle.
+ * @param bytes a `Policy`, as it stands in the bucket; may be anything
+ * @param bundleThresholds one per branch
+ * @throws OfframpError `POLICY_INVALID`
+ */
+export function readPolicy(
+  bytes: Uint8Array,
+  scope: PolicyScope,
+  bundleThresholds: readonly number[],
+): FollowedPolicy {
+  const message = decode(bytes);
+  const newestVersion = checkHeader(message, scope);
+  const { canary } = message;
+  const stable = canary ? checkStable(canary.stable, newestVersion, scope) : null;
+  const exceptions = message.exceptions ?? [];
+  if (exceptions.length > maxPolicyExceptions) {
+    throw invalid(`expected at most ${maxPolicyExceptions} exceptions, found ${exceptions.length}`);
+  }
+  const own = exceptions.filter(({ device }) => device === scope.device);
+  if (own.length > 1)
+    throw invalid(`expected device ${scope.device} among the exceptions once, found it twice`);
+  if (own[0]) {
+    const { thresholds, auditRate } = own[0];
+    const followed = { ...message, thresholds: thresholds ?? [], auditRate: auditRate ?? 0 };
+    const policy = readFollowed(followed, scope);
+    return { policy, role: 'exception', newestVersion };
+  }
+  if (!canary || !stable) return { policy: readFollowed(message, scope), role: 'group', newestVersion };
+  if (canaryPlace(scope.group, newestVersion, scope.device) < (canary.below ?? 0)) {
+    return { policy: readFollowed(message, scope), role: 'canary', newestVersion };
+  }
+  const followed = stable.version ? stable : { ...stable, thresholds: [...bundleThresholds] };
+  return { policy: readFollowed(followed, scope), role: 'stable', newestVersion };
+}
+
+/** @returns the version */
+function checkHeader({ group, version }: PolicyMessage, scope: PolicyScope): number {
+  if (group !== scope.group) {
+    throw invalid(`expected a policy of group ${scope.group}, found one of ${JSON.stringify(group)}`);
+  }
+  if (!version) throw invalid('expected a version from 1, found none');
+  return version;
+}
+
+function checkStable(
+  stable: PolicyMessage | null | undefined,
+  newestVersion: number,
+  { group }: PolicyScope,
+): PolicyMessage {
+  if (!stable)
+    throw invalid(`policy ${newestVersion} is a canary; expected what the others follow, found nothing`);
+  if (stable.canary || stable.exceptions?.length) {
+    throw invalid('a canary beside another one, or with exceptions of its own');
+  }
+  const version = stable.version ?? 0;
+  if (version >= newestVersion) {
+    throw invalid(`expected a stable policy older than ${newestVersion}, found ${version}`);
+  }
+  if (version > 0 && stable.group !== group) {
+    throw invalid(`expected a stable policy of group ${group}, found one of ${JSON.stringify(stable.group)}`);
+  }
+  return stable;
+}
+
+function readFollowed(message: PolicyMessage, { branches, bundleDigest }: PolicyScope): ActivePolicy {
+  const version = message.version ?? 0;
+  const digest = message.bundleDigest ?? new Uint8Array(0);
+  if (digest.length > 0 && !Buffer.from(digest).equals(bundleDigest)) {
+    throw invalid(
+      `policy ${version} is for bundle ${shortDigest(digest)}, found ${shortDigest(bundleDigest)} here`,
+    );
+  }
+  const thresholds = message.thresholds ?? [];
+  checkThresholds(thresholds, branches);
+  const auditRate = message.auditRate ?? 0;
+  checkAuditRate(auditRate);
+  const latencyTargetMs = message.latencyTargetMs ?? null;
+  if (latencyTargetMs !== null && !(latencyTargetMs > 0 && latencyTargetMs < Number.POSITIVE_INFINITY)) {
+    throw invalid(`expected a latency target above 0 ms, found ${latencyTargetMs}`);
+  }
+  return {
+    version,
+    thresholds: [...thresholds],
+    auditRate,
+    maxAuditBytesPerHour: message.maxAuditBytesPerHour ?? defaultMaxAuditBytesPerHour,
+    latencyTargetMs,
+  };
+}
+
+function decode(bytes: Uint8Array): PolicyMessage {
+  if (bytes.length > maxPolicyBytes) {
+    throw invalid(`expected a policy of at most ${maxPolicyBytes} bytes, found ${bytes.length}`);
+  }
+  try {
+    return v1.Policy.decode(bytes);
+  } catch (cause) {
+    throw new OfframpError(
+      'POLICY_INVALID',
+      `${bytes.length} bytes that are no policy: ${messageOf(cause)}`,
+      { cause },
+    );
+  }
+}
+
+const invalid = (message: string) => new OfframpError('POLICY_INVALID', message);

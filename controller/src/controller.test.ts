@@ -79,6 +79,7 @@ describe('the register', () => {
       latest: { samples: 10 },
       latestWindowMs: 1_000,
       newestPolicyVersion: 0,
+      expectedPolicyVersion: 0,
       reportsMissing: 0,
       countedFromSequence: 1,
     });
@@ -252,7 +253,7 @@ describe('policies', () => {
     const { policy, onlineDevices } = await client.setPolicy('cameras', { thresholds: [0.9] });
     expect(policy.thresholds).toEqual([0.9, 0.9, 0.9]);
     expect(onlineDevices).toBe(1);
-    expect((await device())?.newestPolicyVersion).toBe(1);
+    expect(await device()).toMatchObject({ newestPolicyVersion: 1, expectedPolicyVersion: 1 });
     await expect(client.setPolicy('cameras', { thresholds: [0.9, 0.8] })).rejects.toThrow(
       'expected one threshold per branch; group cameras has 1 device with 3 branches (cam-1), found 2',
     );

@@ -16,6 +16,7 @@ describe('renderDevices', () => {
         }),
         sampleDevice({ device: 'cam-3', online: false, lastSeenMsAgo: 720_000 }),
         sampleDevice({ device: 'cam-4', online: false, state: { lifecycle: Lifecycle.LIFECYCLE_STOPPED } }),
+        sampleDevice({ device: 'cam-5', newestPolicyVersion: 4, expectedPolicyVersion: 3 }),
       ),
     );
     expect(lines).toEqual([
@@ -24,6 +25,7 @@ describe('renderDevices', () => {
       'cam-2   cameras  online   abcdef000000 shoes     2/3     3→4      –  down           0.4 s',
       'cam-3   cameras  offline  abcdef000000 shoes     2/3       3      –  –             12 min',
       'cam-4   cameras  stopped  abcdef000000 shoes     2/3       3      –  –              0.4 s',
+      'cam-5   cameras  online   abcdef000000 shoes     2/3       3      –  connected      0.4 s',
     ]);
   });
 

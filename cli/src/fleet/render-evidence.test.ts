@@ -7,7 +7,7 @@ it('shows where samples left under each policy, and what audits said', () => {
   for (const exit of [0, 0, 0, 1, 2]) {
     const passed = [0, 1].slice(0, exit).map((branch) => ({ exit: branch, label: 0, confidence: 0.3 }));
     const ended = { passed, exit, confidence: 0.9, degraded: false, offloaded: exit > 0, latencyMs: 20 };
-    counts.countSample(ended);
+    counts.countSample({ ...ended, late: exit === 2 });
   }
   for (const agreed of [true, true, false]) {
     counts.countAudit({
@@ -26,7 +26,7 @@ it('shows where samples left under each policy, and what audits said', () => {
     '     3  0         3  60.0 %        3  66.7 %',
     '        1         1  20.0 %        0       –',
     '        final     1  20.0 %',
-    'policy 3: 5 samples, 40.0 % offloaded, 0.0 % degraded, p95 20 ms, 2.0 KiB for audits, audits dropped: 2 busy, 0 budget, 0 failed',
+    'policy 3: 5 samples, 40.0 % offloaded, 0.0 % degraded, p95 20 ms, 20.0 % late, 2.0 KiB for audits, audits dropped: 2 busy, 0 budget, 0 failed',
   ]);
   expect(renderEvidence({ bundles: [], windowMs: 0 })).toHaveLength(1);
 });

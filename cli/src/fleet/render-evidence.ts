@@ -45,6 +45,7 @@ function rowsOf({ policyVersion, samples, left, exits }: PolicyEvidence): (strin
 
 function remarkOf(evidence: PolicyEvidence): string {
   const { policyVersion, samples, offloaded, degraded, auditsDropped, auditBytes, latency } = evidence;
+  const { left, late } = evidence;
   const { busy, budget, failed } = auditsDropped;
   const dropped = busy + budget + failed;
   return [
@@ -52,6 +53,7 @@ function remarkOf(evidence: PolicyEvidence): string {
     `${formatShare(offloaded, samples)} offloaded`,
     `${formatShare(degraded, samples)} degraded`,
     ...(latency.count > 0 ? [`p95 ${formatMs(latency.quantile(0.95))} ms`] : []),
+    ...(late ? [`${formatShare(sum(late), sum(left))} late`] : []),
     `${formatBytes(auditBytes)} for audits`,
     ...(dropped > 0 ? [`audits dropped: ${busy} busy, ${budget} budget, ${failed} failed`] : []),
   ].join(', ');

@@ -53,6 +53,16 @@ describe('renderFleet', () => {
     expect(lines[4]).toMatch(/ –$/);
   });
 
+  it('has a device without a canary of its group’s not wait for that', () => {
+    const without = sampleDevice({ newestPolicyVersion: 4, expectedPolicyVersion: 3 });
+    const within = sampleDevice({ newestPolicyVersion: 4, state: { policyVersion: 4 } });
+    const back = sampleDevice({ newestPolicyVersion: 3, state: { policyVersion: 4 } });
+    const lines = renderFleet(sampleFleet(without, within, back));
+    expect(lines[3]).toMatch(/ 3$/);
+    expect(lines[4]).toMatch(/ 4$/);
+    expect(lines[5]).toMatch(/ 4→3$/);
+  });
+
   it('names the groups where there are several', () => {
     const fleet = sampleFleet(sampleDevice(), sampleDevice({ group: 'doors' }));
     expect(renderFleet(fleet).join('\n')).toMatch(/^2 groups: 2 of 2 .*● cameras\/cam-1 .*● doors\/cam-1 /s);

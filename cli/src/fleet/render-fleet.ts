@@ -165,10 +165,13 @@ function formatExits({ exits, samples }: WindowCounts, width: number): string {
   return shown.join(' ').padStart(width);
 }
 
-/** `4`; `3→4` while the newest has not arrived; `3!` where the device refused it; `–` for the bundle's own. */
-export function formatPolicy({ state, newestPolicyVersion }: ListedDevice, paint: Painter): string {
+/**
+ * `4`; `3→4` while what it should follow has not arrived; `3!` where the device refused it; `–` for the bundle's own. A
+ * device without a canary of its group's should follow what was there before, so it is not behind.
+ */
+export function formatPolicy({ state, expectedPolicyVersion }: ListedDevice, paint: Painter): string {
   const followed = state.policyVersion === 0 ? '–' : String(state.policyVersion);
   if (state.policyError) return paint('red', `${followed}!`);
-  const behind = newestPolicyVersion > state.policyVersion;
-  return behind ? paint('yellow', `${followed}→${newestPolicyVersion}`) : followed;
+  const arrived = expectedPolicyVersion === 0 || expectedPolicyVersion === state.policyVersion;
+  return arrived ? followed : paint('yellow', `${followed}→${expectedPolicyVersion}`);
 }

@@ -35,6 +35,7 @@ export function sampleDevice({ state, ...rest }: Sample = {}): ListedDevice {
     reportsMissing: 0,
     countedFromSequence: 1,
     newestPolicyVersion: 3,
+    expectedPolicyVersion: rest.newestPolicyVersion ?? 3,
     ...rest,
   };
 }

@@ -23,6 +23,8 @@ import { readServiceError } from './service-error.js';
 export interface ListedDevice extends DeviceView {
   /** 0: its group has no policy. */
   newestPolicyVersion: number;
+  /** What it should follow: the newest, or what stays where that is a canary without it. 0: the bundle's thresholds. */
+  expectedPolicyVersion: number;
 }
 
 export interface Fleet {
@@ -185,6 +187,7 @@ function readDevice(message: DeviceMessage): ListedDevice {
     reportsMissing: message.reportsMissing ?? 0,
     countedFromSequence: message.countedFromSequence ?? 0,
     newestPolicyVersion: message.newestPolicyVersion ?? 0,
+    expectedPolicyVersion: message.expectedPolicyVersion ?? 0,
   };
 }
 

@@ -19,6 +19,7 @@ import {
 } from '@offramp/shared';
 import type { NatsConnection, Service, ServiceMsg } from 'nats';
 import type { EvidenceRegister } from '../evidence/evidence-register.js';
+import { expectedVersion } from '../policy/expected-version.js';
 import type { PolicyStore } from '../policy/policy-store.js';
 import { type PolicyView, writePolicyMessage } from '../policy/policy-view.js';
 import { policyThresholds } from '../policy/thresholds.js';
@@ -145,13 +146,13 @@ export class Endpoints {
       views.push(listed);
     }
     const summary = pageToken ? null : register.summary(group, nowMs);
-    const newest = await this.newestVersions(new Set(views.map(({ view }) => view.group)));
+    const newest = await this.newestPolicies(new Set(views.map(({ view }) => view.group)));
     const maxBytes = this.maxReplyBytes;
     const devices: DeviceMessage[] = [];
     let bytes = 0;
     let nextPageToken = '';
     for (const { key, view } of views) {
-      const device = deviceMessage(view, newest.get(view.group) ?? 0);
+      const device = deviceMessage(view, newest.get(view.group) ?? null);
       bytes += v1.Device.encode(device).finish().length + 8;
       if (bytes > maxBytes && devices.length > 0) {
         more = true;
@@ -167,14 +168,14 @@ export class Endpoints {
     return (this.options.bus.info?.max_payload ?? 2 ** 20) - replyOverheadBytes;
   }
 
-  private async newestVersions(groups: ReadonlySet<string>): Promise<Map<string, number>> {
-    const versions = new Map<string, number>();
+  private async newestPolicies(groups: ReadonlySet<string>): Promise<Map<string, PolicyView | null>> {
+    const policies = new Map<string, PolicyView | null>();
     await Promise.all(
       [...groups].map(async (group) => {
-        versions.set(group, (await this.options.policies.get(group))?.version ?? 0);
+        policies.set(group, await this.options.policies.get(group));
       }),
     );
-    return versions;
+    return policies;
   }
 
   private async setPolicy(asked: SetPolicyRequest): Promise<SetPolicyResponse> {
@@ -224,7 +225,12 @@ function recordOf({ setAt, ...policy }: PolicyView): PolicyRecordMessage {
   return { policy: writePolicyMessage(policy), setAtMs: setAt.getTime() };
 }
 
-function deviceMessage(view: DeviceView, newestPolicyVersion: number): DeviceMessage {
+function deviceMessage(view: DeviceView, newest: PolicyView | null): DeviceMessage {
   const bundleDigest = Buffer.from(view.state.bundleDigest, 'hex');
-  return { ...view, state: { ...view.state, bundleDigest }, newestPolicyVersion };
+  return {
+    ...view,
+    state: { ...view.state, bundleDigest },
+    newestPolicyVersion: newest?.version ?? 0,
+    expectedPolicyVersion: expectedVersion(newest, view.device),
+  };
 }

@@ -4,10 +4,9 @@ import { defineConfig, OfframpError } from '@offramp/shared';
 import { Command } from 'commander';
 import { z } from 'zod';
 import { configCommand } from '../../config-command.js';
-import { clip, formatAuditRate, printable } from '../../fleet/text.js';
+import { describePolicy, formatHistory } from '../../fleet/render-policy.js';
+import { formatAuditRate } from '../../fleet/text.js';
 import { outputIsStyled } from '../../painter.js';
-import { formatTable } from '../../table.js';
-import { formatBytes } from '../../units.js';
 import { controllerOptions, printJson, withController } from './controller-options.js';
 
 const askDefinition = defineConfig('fleet', controllerOptions);
@@ -117,7 +116,7 @@ function historyCommand(): Command {
       withController(config, async (client) => {
         const history = await client.policyHistory(group);
         if (config.json) printJson(history);
-        else console.log(history.length === 0 ? noPolicy(group) : formatHistory(history));
+        else console.log(history.length === 0 ? noPolicy(group) : formatHistory(history, outputIsStyled()));
       }),
   );
 }
@@ -151,45 +150,3 @@ function userName(): string {
 
 const noPolicy = (group: string) =>
   `group ${group} has no policy; its devices follow the thresholds of their bundles`;
-
-function describePolicy(policy: PolicyView): string {
-  const { group, version, thresholds, author, reason, setAt, auditRate, maxAuditBytesPerHour } = policy;
-  const by = author ? ` by ${printable(author)}` : '';
-  return [
-    `group ${group}: policy ${version}`,
-    `thresholds  ${thresholds.join(' ')}`,
-    auditRate > 0
-      ? `audits      ${formatAuditRate(auditRate)} of samples, at most ${formatBytes(maxAuditBytesPerHour)} an hour and device`
-      : 'audits      none',
-    `set         ${formatTime(setAt)}${by}`,
-    ...(reason ? [`reason      ${printable(reason)}`] : []),
-  ].join('\n');
-}
-
-function formatHistory(history: readonly PolicyView[]): string {
-  return formatTable(
-    [
-      { head: 'POLICY', align: 'right' },
-      { head: 'SET' },
-      { head: 'AUTHOR' },
-      { head: 'THRESHOLDS' },
-      { head: 'AUDITS', align: 'right' },
-      { head: 'REASON' },
-    ],
-    history.map(({ version, setAt, author, thresholds, auditRate, reason }) => [
-      version,
-      formatTime(setAt),
-      clip(printable(author), 16) || '–',
-      clip(thresholds.join(' '), 40),
-      formatAuditRate(auditRate),
-      printable(reason),
-    ]),
-    outputIsStyled(),
-  );
-}
-
-/** `2026-03-01 14:05:09`, in the time zone of this machine. */
-function formatTime(time: Date): string {
-  const local = new Date(time.getTime() - time.getTimezoneOffset() * 60_000);
-  return local.toISOString().slice(0, 19).replace('T', ' ');
-}

@@ -85,6 +85,7 @@ export class BundleShelf {
     served.close();
     await pool.close();
     const { directory, digest } = served.bundle;
+    this.shared.stats.forget(digest);
     this.shared.logger.info({ bundle: directory, digest: shortDigest(digest) }, 'bundle unloaded');
   }
 }

@@ -77,6 +77,22 @@ export const workerConfig = defineConfig('worker', {
     .max(86_400_000)
     .default(10_000)
     .describe('Time between log lines with counts, in milliseconds; 0: none'),
+  name: z
+    .string()
+    .optional()
+    .meta({ description: 'Name of this worker in reports', fallback: "the host's name" }),
+  nats: z
+    .string()
+    .min(1)
+    .default('none')
+    .describe('NATS servers to report to, separated by commas; none: no reports'),
+  reportIntervalMs: z
+    .number()
+    .int()
+    .min(100)
+    .max(60_000)
+    .default(2_000)
+    .describe('Time between reports of how busy the worker is, in milliseconds'),
   logLevel: commonOptions.logLevel,
 });
 

@@ -59,7 +59,7 @@ export class Intake {
       return this.admit(submission, onSettled);
     } catch (thrown) {
       const error = toOfframpError(thrown);
-      this.stats.onRefused(statusCodeOf(error));
+      this.countRefusal(error, submission.audit);
       throw error;
     }
   }
@@ -101,7 +101,7 @@ export class Intake {
       onSettled: (settled, outcome) => {
         this.pending.delete(settled);
         this.admission.leave(sender);
-        this.count(outcome);
+        this.count(outcome, audit);
         onSettled(outcome);
         served.settled(settled);
       },
@@ -131,13 +131,19 @@ export class Intake {
     return { served, shape, thresholds: thresholds ?? neverExit(branches) };
   }
 
-  private count(outcome: SampleOutcome): void {
+  private count(outcome: SampleOutcome, audit = false): void {
     this.stats.onLeft();
     if (outcome.kind === 'answered') {
       this.rate.onLeft();
       this.stats.onAnswered(outcome.answer.outcome.exit);
-    } else if (outcome.kind === 'refused') this.stats.onRefused(statusCodeOf(outcome.error));
+    } else if (outcome.kind === 'refused') this.countRefusal(outcome.error, audit);
     else this.stats.onAbandoned();
+  }
+
+  private countRefusal(error: OfframpError, audit = false): void {
+    this.stats.onRefused(statusCodeOf(error));
+    const wanting = error.code === 'OVERLOADED' || error.code === 'DEADLINE_EXCEEDED';
+    if (wanting && !audit) this.stats.onTurnedAway();
   }
 }
 

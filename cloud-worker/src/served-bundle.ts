@@ -146,6 +146,7 @@ export class ServedBundle implements BatchSource {
       const step = await runStage(this.runner, stage, samples, input);
       const { computeMs } = step.output;
       this.times.onBatch(stage, samples.length, computeMs);
+      stats.onWork(this.bundle.digest, stage, samples.length, computeMs / 1_000);
       const now = clock.now();
       for (const sample of samples) sample.computeMs += computeMs;
       for (const answer of step.answered) {

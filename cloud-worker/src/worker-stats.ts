@@ -21,6 +21,17 @@ export interface WorkerCounts {
   streams: number;
 }
 
+/** What one stage of a bundle has run since the bundle was loaded. */
+export interface StageCounts {
+  /** In hexadecimal. */
+  bundleDigest: string;
+  stage: number;
+  batches: number;
+  samples: number;
+  /** Of inference threads. */
+  seconds: number;
+}
+
 /** What the worker has done, over all of its bundles. */
 export class WorkerStats {
   private samples = 0;
@@ -30,6 +41,8 @@ export class WorkerStats {
   private readonly refused = new Map<string, number>();
   private readonly stages: number[] = [];
   private readonly exits: number[] = [];
+  private readonly work = new Map<string, StageCounts>();
+  private away = 0;
   private inFlight = 0;
   private streams = 0;
 
@@ -55,6 +68,11 @@ export class WorkerStats {
     this.refused.set(name, (this.refused.get(name) ?? 0) + 1);
   }
 
+  /** A sample, no audit, was refused for want of time or room. */
+  onTurnedAway(): void {
+    this.away++;
+  }
+
   onAbandoned(): void {
     this.abandoned++;
   }
@@ -62,6 +80,31 @@ export class WorkerStats {
   onBatch(stage: number, samples: number): void {
     this.batches++;
     this.stages[stage] = (this.stages[stage] ?? 0) + samples;
+  }
+
+  /** A batch has run. */
+  onWork(bundleDigest: string, stage: number, samples: number, seconds: number): void {
+    const key = `${bundleDigest} ${stage}`;
+    const counts = this.work.get(key) ?? { bundleDigest, stage, batches: 0, samples: 0, seconds: 0 };
+    counts.batches++;
+    counts.samples += samples;
+    counts.seconds += seconds;
+    this.work.set(key, counts);
+  }
+
+  /** A bundle is served no longer. */
+  forget(bundleDigest: string): void {
+    for (const [key, counts] of this.work) if (counts.bundleDigest === bundleDigest) this.work.delete(key);
+  }
+
+  /** By bundle and stage, in the order in which they first ran. */
+  stageWork(): StageCounts[] {
+    return [...this.work.values()].map((counts) => ({ ...counts }));
+  }
+
+  /** Samples, audits not among them, that were refused for want of time or room. */
+  get turnedAway(): number {
+    return this.away;
   }
 
   onStreamOpened(): void {

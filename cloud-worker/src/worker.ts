@@ -1,6 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import {
   Bundle,
   type Clock,
+  checkName,
+  hostName,
   type Logger,
   OfframpError,
   parseListenAddress,
@@ -15,6 +18,7 @@ import { FairClock } from './fair-clock.js';
 import { GrpcServer } from './grpc-server.js';
 import { letHeapGrow } from './heap-growth.js';
 import { Intake } from './intake.js';
+import { WorkerReporter } from './report/worker-reporter.js';
 import { laterRequestBytes, requestBytesOf } from './request-bytes.js';
 import { RowStore } from './row-store.js';
 import { ServiceRate } from './service-rate.js';
@@ -46,6 +50,7 @@ export async function startWorker(
   { clock = systemClock }: WorkerDependencies = {},
 ): Promise<Worker> {
   const listen = parseListenAddress(config.listen);
+  const name = checkName('worker', config.name ?? hostName());
   if (config.bundle.length === 0 && config.bundleFolder === undefined) {
     throw new OfframpError('CONFIG_INVALID', '--bundle: expected at least one bundle folder; found nothing', {
       hint: 'Give --bundle DIR, or --bundle-folder DIR to serve all bundles in a folder.',
@@ -82,6 +87,8 @@ export async function startWorker(
     const { server, address } = await GrpcServer.start(intake, options, stats, clock, logger);
     logger.info({ address }, 'listening');
     const stopReporting = reportStats(stats, config.statsIntervalMs, clock, logger);
+    const reporter =
+      config.nats === 'none' ? null : startReporter(config, { name, threads }, stats, clock, logger);
 
     let requestStop = () => {};
     const asked = new Promise<void>((resolve) => {
@@ -95,6 +102,7 @@ export async function startWorker(
       await server.stop(config.drainMs);
       await shelf.close();
       stopReporting();
+      await reporter?.stop();
       logger.info(stats.counts(), 'stopped');
       if (failure) throw failure;
     })();
@@ -108,6 +116,18 @@ export async function startWorker(
     await shelf.close();
     throw error;
   }
+}
+
+function startReporter(
+  { nats, maxQueue, reportIntervalMs }: WorkerConfig,
+  { name, threads }: { name: string; threads: number },
+  stats: WorkerStats,
+  clock: Clock,
+  logger: Logger,
+): WorkerReporter {
+  const identity = { worker: name, bootId: randomUUID() };
+  const options = { ...identity, nats, threads, maxQueue, intervalMs: reportIntervalMs };
+  return new WorkerReporter(options, stats, clock, Math.random, logger);
 }
 
 /** @param open whether others may come later */

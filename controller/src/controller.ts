@@ -18,7 +18,9 @@ import type { HttpApi, HttpApiController } from './http/http-api.js';
 import { PolicyStore } from './policy/policy-store.js';
 import { type Applied, FleetRegister } from './register/fleet-register.js';
 import { readReport } from './register/report.js';
+import { WorkerRegister } from './register/worker-register.js';
 import { TelemetryFeed, type TelemetryMessage } from './telemetry-feed.js';
+import { followWorkers } from './worker-feed.js';
 
 export type ControllerConfig = ConfigOf<typeof controllerConfig>;
 
@@ -84,6 +86,8 @@ async function runOn(
     maxDevices: config.maxDevices,
   });
   const reports = new ReportCounter(register, evidence, clock, logger);
+  const workers = new WorkerRegister();
+  followWorkers(bus, workers, clock, logger);
   const feed = new TelemetryFeed({
     bus,
     retention,
@@ -98,7 +102,7 @@ async function runOn(
     policies: new PolicyStore(bus, bucket),
     clock,
     logger,
-    statistics: () => ({ devices: register.size, ...reports.counts }),
+    statistics: () => ({ devices: register.size, workers: workers.size, ...reports.counts }),
   });
   const onReconnect = () => {
     feed.restart();

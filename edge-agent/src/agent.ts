@@ -4,12 +4,13 @@ import {
   type Clock,
   type ConfigOf,
   checkName,
+  hostName,
   type Logger,
   OfframpError,
   parseListenAddress,
   systemClock,
 } from '@offramp/shared';
-import { type agentConfig, defaultDevice } from './config.js';
+import type { agentConfig } from './config.js';
 import { RunningAgent } from './running-agent.js';
 import { DatasetSource } from './source/dataset-source.js';
 import { parseShard } from './source/selection.js';
@@ -48,7 +49,7 @@ export async function startAgent(
   logger: Logger,
   surroundings: AgentSurroundings,
 ): Promise<Agent> {
-  const device = checkName('device', config.device ?? defaultDevice());
+  const device = checkName('device', config.device ?? hostName());
   checkName('group', config.group);
   if (config.source === undefined && config.listen === undefined) {
     throw new OfframpError('CONFIG_INVALID', 'nothing to classify: expected --source, --listen or both');

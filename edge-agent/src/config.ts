@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import { commonOptions, defineConfig } from '@offramp/shared';
 import { z } from 'zod';
 
@@ -105,8 +104,3 @@ export const agentConfig = defineConfig('agent', {
     .describe('How long a stop waits for what is in flight before local exits answer, in milliseconds'),
   logLevel: commonOptions.logLevel,
 });
-
-/** The host's name, with what a device's name cannot have replaced by '-'. */
-export function defaultDevice(host = hostname()): string {
-  return host.replace(/[^A-Za-z0-9_-]/g, '-').slice(0, 64) || 'device';
-}

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Writable } from 'node:stream';
 import {
   type Bundle,
+  BusLink,
   CascadePool,
   type Clock,
   type Logger,
@@ -12,7 +13,6 @@ import {
 import type { Agent, AgentConfig } from './agent.js';
 import type { SampleResult } from './answer.js';
 import { Auditor } from './audit/auditor.js';
-import { BusLink } from './bus/bus-link.js';
 import type { HttpApi } from './http/http-api.js';
 import { GrpcTransport } from './offload/grpc-transport.js';
 import { OffloadLink } from './offload/offload-link.js';

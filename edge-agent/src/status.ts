@@ -1,5 +1,11 @@
-import { type Bundle, CloudLink, type DeviceStateMessage, Lifecycle, offrampVersion } from '@offramp/shared';
-import type { BusLink } from './bus/bus-link.js';
+import {
+  type Bundle,
+  type BusLink,
+  CloudLink,
+  type DeviceStateMessage,
+  Lifecycle,
+  offrampVersion,
+} from '@offramp/shared';
 import type { LinkCounters, LinkState, OffloadLink } from './offload/offload-link.js';
 import type { ActivePolicy, PolicyHolder, PolicyStanding } from './policy/policy-holder.js';
 import { type Summary, summarise } from './summary.js';

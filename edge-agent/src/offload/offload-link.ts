@@ -1,5 +1,6 @@
 import {
   type AuditDropReason,
+  Backoff,
   type Clock,
   type EncodedTensor,
   type Logger,
@@ -8,7 +9,6 @@ import {
   type ResumeResponse,
   type TensorMessage,
 } from '@offramp/shared';
-import { Backoff } from '../backoff.js';
 import { type AnswerScope, checkAnswer, type WorkerAnswer } from './check-answer.js';
 import type { OffloadStream, OffloadTransport } from './transport.js';
 

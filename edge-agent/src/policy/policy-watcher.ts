@@ -1,7 +1,5 @@
-import { type Clock, type Logger, messageOf, policyBucket } from '@offramp/shared';
+import { Backoff, type BusListener, type Clock, type Logger, messageOf, policyBucket } from '@offramp/shared';
 import type { KvEntry, NatsConnection, QueuedIterator } from 'nats';
-import { Backoff } from '../backoff.js';
-import type { BusListener } from '../bus/bus-link.js';
 
 export interface PolicyWatcherOptions {
   group: string;

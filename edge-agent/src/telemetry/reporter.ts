@@ -1,4 +1,6 @@
 import {
+  Backoff,
+  type BusListener,
   type Clock,
   type DeviceStateMessage,
   type Logger,
@@ -11,8 +13,6 @@ import {
 import type { NatsConnection } from 'nats';
 import type { SampleResult } from '../answer.js';
 import type { AuditEvent } from '../audit/audit-event.js';
-import { Backoff } from '../backoff.js';
-import type { BusListener } from '../bus/bus-link.js';
 import { EvidenceByPolicy } from './evidence-by-policy.js';
 import { ReportBacklog, type ReportIdentity } from './report-backlog.js';
 import { WindowCounts } from './window-counts.js';

@@ -59,6 +59,7 @@ export class Fleet {
     this.workerProcess = this.processes.start('worker', [
       'worker',
       ...['--bundle', bundlePath, '--listen', this.workerListen],
+      ...['--nats', this.nats.url, '--name', 'worker'],
     ]);
     const line = await this.workerProcess.firstLine(/^listening on /);
     // The port it got at first is the one it comes back to.

@@ -1,6 +1,9 @@
-import { type Clock, connectBus, type Logger, messageOf } from '@offramp/shared';
 import { Events, type NatsConnection } from 'nats';
-import { Backoff } from '../backoff.js';
+import type { Clock } from '../clock.js';
+import { messageOf } from '../errors.js';
+import type { Logger } from '../logging.js';
+import { Backoff } from './backoff.js';
+import { connectBus } from './connect.js';
 
 /** Told when the bus comes and goes. */
 export interface BusListener {
@@ -18,7 +21,7 @@ export interface BusLinkOptions {
 const firstRetryMs = 250;
 const maxRetryMs = 5_000;
 
-/** A connection to NATS that may be absent when the agent starts, and at any time later. */
+/** A connection to NATS that may be absent when the program starts, and at any time later. */
 export class BusLink {
   private connection: NatsConnection | null = null;
   private connected = false;

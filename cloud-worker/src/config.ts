@@ -26,6 +26,10 @@ export const workerConfig = defineConfig('worker', {
     .string()
     .default('127.0.0.1:7400')
     .describe('Where to listen: host:port (port 0 takes a free one) or unix:/path'),
+  metricsListen: z.string().optional().meta({
+    description: 'Where Prometheus finds metrics: host:port (port 0 takes a free one) or unix:/path',
+    fallback: 'no metrics',
+  }),
   threads: z
     .number()
     .int()
@@ -92,7 +96,7 @@ export const workerConfig = defineConfig('worker', {
     .min(100)
     .max(60_000)
     .default(2_000)
-    .describe('Time between reports of how busy the worker is, in milliseconds'),
+    .describe('Time between looks at how busy the worker is, and between reports of it, in milliseconds'),
   logLevel: commonOptions.logLevel,
 });
 

@@ -43,6 +43,7 @@ export class WorkerStats {
   private readonly exits: number[] = [];
   private readonly work = new Map<string, StageCounts>();
   private away = 0;
+  private batchObserver: { observe(samples: number): void } | null = null;
   private inFlight = 0;
   private streams = 0;
 
@@ -77,8 +78,14 @@ export class WorkerStats {
     this.abandoned++;
   }
 
+  /** From now on, tells of the samples in each batch. */
+  observeBatches(observer: { observe(samples: number): void }): void {
+    this.batchObserver = observer;
+  }
+
   onBatch(stage: number, samples: number): void {
     this.batches++;
+    this.batchObserver?.observe(samples);
     this.stages[stage] = (this.stages[stage] ?? 0) + samples;
   }
 

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import {
   Bundle,
   type Clock,
@@ -18,7 +17,7 @@ import { FairClock } from './fair-clock.js';
 import { GrpcServer } from './grpc-server.js';
 import { letHeapGrow } from './heap-growth.js';
 import { Intake } from './intake.js';
-import { WorkerReporter } from './report/worker-reporter.js';
+import { WorkerObserver } from './report/worker-observer.js';
 import { laterRequestBytes, requestBytesOf } from './request-bytes.js';
 import { RowStore } from './row-store.js';
 import { ServiceRate } from './service-rate.js';
@@ -28,6 +27,8 @@ import { WorkerStats } from './worker-stats.js';
 export interface Worker {
   /** Where it listens, as clients dial it: `host:port` with the actual port, or `unix:/path`. */
   readonly address: string;
+  /** `http://host:port` or `unix:/path`, where Prometheus is listened for; `null` without. */
+  readonly metricsAddress: string | null;
   /** Resolves when it has stopped; rejects if it could not go on, such as when an inference thread was lost. */
   readonly done: Promise<void>;
   readonly stats: WorkerStats;
@@ -78,6 +79,7 @@ export async function startWorker(
   const folder = config.bundleFolder
     ? new BundleFolder(config.bundleFolder, shelf, config.bundleScanMs, clock, logger)
     : null;
+  const observer = await WorkerObserver.create(config, { name, threads, stats }, clock, logger);
   try {
     const given = await Promise.all(config.bundle.map((directory) => Bundle.open(directory)));
     for (const bundle of given) await shelf.add(bundle);
@@ -87,8 +89,7 @@ export async function startWorker(
     const { server, address } = await GrpcServer.start(intake, options, stats, clock, logger);
     logger.info({ address }, 'listening');
     const stopReporting = reportStats(stats, config.statsIntervalMs, clock, logger);
-    const reporter =
-      config.nats === 'none' ? null : startReporter(config, { name, threads }, stats, clock, logger);
+    observer.begin();
 
     let requestStop = () => {};
     const asked = new Promise<void>((resolve) => {
@@ -102,7 +103,7 @@ export async function startWorker(
       await server.stop(config.drainMs);
       await shelf.close();
       stopReporting();
-      await reporter?.stop();
+      await observer.stop();
       logger.info(stats.counts(), 'stopped');
       if (failure) throw failure;
     })();
@@ -110,24 +111,12 @@ export async function startWorker(
       requestStop();
       return done;
     };
-    return { address, done, stats, stop };
+    return { address, metricsAddress: observer.metricsAddress, done, stats, stop };
   } catch (error) {
-    await folder?.stop();
+    await Promise.all([observer.stop(), folder?.stop()]);
     await shelf.close();
     throw error;
   }
-}
-
-function startReporter(
-  { nats, maxQueue, reportIntervalMs }: WorkerConfig,
-  { name, threads }: { name: string; threads: number },
-  stats: WorkerStats,
-  clock: Clock,
-  logger: Logger,
-): WorkerReporter {
-  const identity = { worker: name, bootId: randomUUID() };
-  const options = { ...identity, nats, threads, maxQueue, intervalMs: reportIntervalMs };
-  return new WorkerReporter(options, stats, clock, Math.random, logger);
 }
 
 /** @param open whether others may come later */

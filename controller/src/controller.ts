@@ -15,6 +15,7 @@ import { Endpoints } from './api/endpoints.js';
 import type { controllerConfig } from './config.js';
 import { EvidenceRegister } from './evidence/evidence-register.js';
 import type { HttpApi, HttpApiController } from './http/http-api.js';
+import type { ControllerMetrics, ControllerMetricsParts } from './metrics/controller-metrics.js';
 import { PolicyStore } from './policy/policy-store.js';
 import { type Applied, FleetRegister } from './register/fleet-register.js';
 import { readReport } from './register/report.js';
@@ -85,8 +86,16 @@ async function runOn(
     deviceWindowMs: Math.min(config.deviceEvidenceMs, retention.maxAgeMs),
     maxDevices: config.maxDevices,
   });
-  const reports = new ReportCounter(register, evidence, clock, logger);
   const workers = new WorkerRegister();
+  let connected = true;
+  const metrics = await createMetrics(config, {
+    register,
+    workers,
+    reports: () => reports.counts,
+    connected: () => connected,
+    now: () => clock.now(),
+  });
+  const reports = new ReportCounter(register, evidence, metrics, clock, logger);
   followWorkers(bus, workers, clock, logger);
   const feed = new TelemetryFeed({
     bus,
@@ -110,10 +119,14 @@ async function runOn(
       logger.warn({ error: messageOf(error) }, 'cannot open the bucket of policies');
     });
   };
-  watchConnection(bus, logger, onReconnect);
+  watchConnection(bus, logger, (now) => {
+    connected = now;
+    if (connected) onReconnect();
+  });
   await feed.start();
+  metrics?.ready();
   await endpoints.start();
-  const http = await listen(config, { evidence, ready: () => !bus.isClosed() }, logger).catch(
+  const http = await listen(config, { evidence, metrics, ready: () => !bus.isClosed() }, logger).catch(
     async (error: unknown) => {
       // What goes on by itself would keep the process.
       await Promise.all([endpoints.stop(), feed.stop()]);
@@ -164,6 +177,16 @@ async function listen(
   return startHttpApi(config.listen, controller, logger);
 }
 
+/** Metrics are loaded only where somebody can look at them. */
+async function createMetrics(
+  config: ControllerConfig,
+  parts: ControllerMetricsParts,
+): Promise<ControllerMetrics | null> {
+  if (config.listen === undefined) return null;
+  const { ControllerMetrics } = await import('./metrics/controller-metrics.js');
+  return new ControllerMetrics(parts);
+}
+
 /** Reports into the register, and what became of them. */
 class ReportCounter {
   readonly counts: Record<Applied | 'invalid', number> = {
@@ -177,6 +200,7 @@ class ReportCounter {
   constructor(
     private readonly register: FleetRegister,
     private readonly evidence: EvidenceRegister,
+    private readonly metrics: ControllerMetrics | null,
     private readonly clock: Clock,
     private readonly logger: Logger,
   ) {}
@@ -185,7 +209,10 @@ class ReportCounter {
     try {
       const report = readReport(subject, data);
       const applied = this.register.apply(report, seenAtMs, this.clock.now());
-      if (applied === 'counted') this.evidence.add(report, stored);
+      if (applied === 'counted') {
+        this.evidence.add(report, stored);
+        this.metrics?.countWindow(report.group, report.window);
+      }
       const warning = {
         counted: null,
         repeated: null,
@@ -207,13 +234,18 @@ class ReportCounter {
   }
 }
 
-async function watchConnection(bus: NatsConnection, logger: Logger, onReconnect: () => void): Promise<void> {
+async function watchConnection(
+  bus: NatsConnection,
+  logger: Logger,
+  onChange: (connected: boolean) => void,
+): Promise<void> {
   for await (const status of bus.status()) {
     if (status.type === Events.Disconnect) {
       logger.warn({ nats: status.data }, 'lost the NATS server; connecting again');
+      onChange(false);
     } else if (status.type === Events.Reconnect) {
       logger.info({ nats: status.data }, 'connected to the NATS server again');
-      onReconnect();
+      onChange(true);
     } else if (status.type === Events.Error) {
       logger.warn({ error: status.data }, 'the NATS server reports an error');
     }

@@ -35,6 +35,8 @@ export interface Agent {
   stop(): Promise<void>;
   /** `http://host:port` or `unix:/path`, where the HTTP API listens; `null` without one. */
   readonly httpAddress: string | null;
+  /** `http://host:port` or `unix:/path`, where metrics alone are listened for; `null` without. */
+  readonly metricsAddress: string | null;
   status(): AgentStatus;
 }
 
@@ -54,7 +56,7 @@ export async function startAgent(
   if (config.source === undefined && config.listen === undefined) {
     throw new OfframpError('CONFIG_INVALID', 'nothing to classify: expected --source, --listen or both');
   }
-  for (const address of [config.listen, config.cloud]) {
+  for (const address of [config.listen, config.metricsListen, config.cloud]) {
     if (address !== undefined) parseListenAddress(address);
   }
   const selection = { ...parseShard(config.shard), limit: config.limit, loop: config.loop };

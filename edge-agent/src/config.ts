@@ -28,6 +28,11 @@ export const agentConfig = defineConfig('agent', {
     description: 'Where the HTTP API listens: host:port (port 0 takes a free one) or unix:/path',
     fallback: 'no HTTP API',
   }),
+  metricsListen: z.string().optional().meta({
+    description:
+      'Where Prometheus finds the metrics of an agent: host:port (port 0 takes a free one) or unix:/path; the HTTP API has them, too',
+    fallback: 'only the HTTP API',
+  }),
   maxBodyBytes: count
     .max(2 ** 30)
     .default(16 * 2 ** 20)

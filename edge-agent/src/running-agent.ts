@@ -10,10 +10,12 @@ import {
   OfframpError,
   shortDigest,
 } from '@offramp/shared';
+import type { MetricsServer } from '@offramp/shared/metrics';
 import type { Agent, AgentConfig } from './agent.js';
 import type { SampleResult } from './answer.js';
 import { Auditor } from './audit/auditor.js';
 import type { HttpApi } from './http/http-api.js';
+import type { AgentMetrics } from './metrics/agent-metrics.js';
 import { GrpcTransport } from './offload/grpc-transport.js';
 import { OffloadLink } from './offload/offload-link.js';
 import { SampleWriter } from './offload/sample-writer.js';
@@ -76,6 +78,8 @@ export class RunningAgent implements Agent {
   private auditor: Auditor | null = null;
   private writer: AnswerWriter | null = null;
   private http: HttpApi | null = null;
+  private metrics: AgentMetrics | null = null;
+  private metricsServer: MetricsServer | null = null;
   private failure: OfframpError | null = null;
   private stopping: Promise<void> | null = null;
   private settleDone: { resolve(): void; reject(error: OfframpError): void } | null = null;
@@ -129,6 +133,10 @@ export class RunningAgent implements Agent {
 
   get httpAddress(): string | null {
     return this.http?.address ?? null;
+  }
+
+  get metricsAddress(): string | null {
+    return this.metricsServer?.address ?? null;
   }
 
   status(): AgentStatus {
@@ -190,7 +198,7 @@ export class RunningAgent implements Agent {
       this.auditor = auditor;
       this.pipeline = new Pipeline({ bundle, deviceStages, cascade, policy, link, writer, auditor, clock });
       await within(outside, startupWaitMs, clock);
-      if (config.listen !== undefined) this.http = await this.listen(config.listen);
+      await this.listen();
     } catch (error) {
       await this.release();
       throw error;
@@ -221,18 +229,28 @@ export class RunningAgent implements Agent {
     return this.stopping;
   }
 
-  private async listen(address: string): Promise<HttpApi> {
+  /** What it takes is loaded only where it is wanted: a good part of the start. */
+  private async listen(): Promise<void> {
     const { config, bundle, clock, logger } = this.parts;
-    // Loaded only where it is wanted: a fifth of the start.
+    if (config.listen === undefined && config.metricsListen === undefined) return;
+    const { AgentMetrics } = await import('./metrics/agent-metrics.js');
+    const metrics = new AgentMetrics(() => this.status());
+    this.metrics = metrics;
+    if (config.metricsListen !== undefined) {
+      const { startMetricsServer } = await import('@offramp/shared/metrics');
+      this.metricsServer = await startMetricsServer(config.metricsListen, metrics, logger);
+    }
+    if (config.listen === undefined) return;
     const { startHttpApi } = await import('./http/http-api.js');
-    return startHttpApi(
-      { listen: address, maxBodyBytes: config.maxBodyBytes },
+    this.http = await startHttpApi(
+      { listen: config.listen, maxBodyBytes: config.maxBodyBytes },
       bundle,
       {
         takeSlot: () => this.takeSlot(),
         answer: (sample, slot) => this.answer(sample, slot),
         ready: () => this.phase === 'running',
         status: () => this.status(),
+        metrics,
       },
       clock,
       logger,
@@ -275,6 +293,7 @@ export class RunningAgent implements Agent {
     }
     this.totals.countResult(result);
     this.reporter?.countResult(result);
+    this.metrics?.countResult(result);
     void this.writer.write(result.answer).then(() => slot.release());
     return result;
   }
@@ -350,7 +369,13 @@ export class RunningAgent implements Agent {
     this.reporter?.stop();
     this.watcher?.stop();
     this.link?.close();
-    await Promise.all([this.bus?.close(), this.pool?.close(), this.writer?.close(), this.http?.close()]);
+    await Promise.all([
+      this.bus?.close(),
+      this.pool?.close(),
+      this.writer?.close(),
+      this.http?.close(),
+      this.metricsServer?.close(),
+    ]);
   }
 }
 

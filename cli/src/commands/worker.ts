@@ -12,6 +12,7 @@ export function workerCommand(): Command {
     async (config) => {
       const worker = await startWorker(config, createLogger('worker', config.logLevel));
       console.log(`listening on ${worker.address}`);
+      if (worker.metricsAddress) console.log(`metrics at ${worker.metricsAddress}/metrics`);
       await runService(worker);
     },
   );

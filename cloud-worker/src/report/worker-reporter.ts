@@ -8,8 +8,7 @@ import {
   workerSubject,
 } from '@offramp/shared';
 import type { NatsConnection } from 'nats';
-import type { WorkerStats } from '../worker-stats.js';
-import { LoadWindows } from './load-window.js';
+import type { WindowLoad } from './load-window.js';
 
 export interface WorkerReporterOptions {
   /** NATS servers, separated by commas. */
@@ -18,7 +17,6 @@ export interface WorkerReporterOptions {
   bootId: string;
   threads: number;
   maxQueue: number;
-  intervalMs: number;
 }
 
 /**
@@ -28,20 +26,17 @@ export interface WorkerReporterOptions {
 export class WorkerReporter {
   private readonly bus: BusLink;
   private readonly subject: string;
-  private readonly windows: LoadWindows;
   private connection: NatsConnection | null = null;
   private sequence = 0;
-  private cancel: () => void;
 
   /** @throws OfframpError `CONFIG_INVALID` for a name that is none */
   constructor(
     private readonly options: WorkerReporterOptions,
-    private readonly stats: WorkerStats,
-    private readonly clock: Clock,
+    clock: Clock,
     random: () => number,
     private readonly logger: Logger,
   ) {
-    const { nats, worker, threads, intervalMs } = options;
+    const { nats, worker } = options;
     this.subject = workerSubject(worker);
     this.bus = new BusLink({ url: nats, name: `offramp-worker ${worker}` }, clock, random, logger);
     this.bus.listen({
@@ -52,21 +47,15 @@ export class WorkerReporter {
         this.connection = null;
       },
     });
-    this.windows = new LoadWindows(threads, stats, clock.now());
-    this.cancel = clock.after(intervalMs, () => this.report());
     void this.bus.start();
   }
 
-  /** Says nothing more. */
-  async stop(): Promise<void> {
-    this.cancel();
-    await this.bus.close();
+  get connected(): boolean {
+    return this.connection !== null;
   }
 
-  private report(): void {
-    const { worker, bootId, threads, maxQueue, intervalMs } = this.options;
-    const load = this.windows.next(this.stats, this.clock.now());
-    this.cancel = this.clock.after(intervalMs, () => this.report());
+  report(load: WindowLoad): void {
+    const { worker, bootId, threads, maxQueue } = this.options;
     this.sequence++;
     const report = { worker, bootId, threads, maxQueue, sequence: this.sequence, version: offrampVersion };
     try {
@@ -74,5 +63,10 @@ export class WorkerReporter {
     } catch (error) {
       this.logger.debug({ reason: messageOf(error) }, 'a report could not be published');
     }
+  }
+
+  /** Says nothing more. */
+  async stop(): Promise<void> {
+    await this.bus.close();
   }
 }

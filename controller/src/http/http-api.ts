@@ -8,6 +8,7 @@ import {
   OfframpError,
   parseListenAddress,
 } from '@offramp/shared';
+import type { MetricsText } from '@offramp/shared/metrics';
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { evidenceToJson } from '../evidence/evidence-json.js';
 import type { EvidenceRegister } from '../evidence/evidence-register.js';
@@ -15,6 +16,8 @@ import type { EvidenceRegister } from '../evidence/evidence-register.js';
 /** What the API needs of the controller. */
 export interface HttpApiController {
   evidence: Pick<EvidenceRegister, 'evidence'>;
+  /** `null`: there are none. */
+  metrics: MetricsText | null;
   ready(): boolean;
 }
 
@@ -65,7 +68,10 @@ export async function startHttpApi(
   }
 }
 
-function addRoutes(server: FastifyInstance, { evidence, ready }: HttpApiController): void {
+function addRoutes(server: FastifyInstance, { evidence, metrics, ready }: HttpApiController): void {
+  if (metrics) {
+    server.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.text()));
+  }
   server.get('/healthz', () => ({ status: 'ok' }));
   server.get('/readyz', (_, reply) =>
     reply.code(ready() ? 200 : 503).send({ status: ready() ? 'ready' : 'not ready' }),

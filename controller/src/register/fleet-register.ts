@@ -1,4 +1,4 @@
-import { LatencySketch, Lifecycle } from '@offramp/shared';
+import { CloudLink, LatencySketch, Lifecycle } from '@offramp/shared';
 import type { DeviceState, Report } from './report.js';
 import { SequenceSet } from './sequence-set.js';
 import { addWindow, readWindow, type WindowCounts } from './window-counts.js';
@@ -47,6 +47,17 @@ export interface FleetSummary {
   /** Over the devices' present boots; 0 while nothing was answered. */
   latencyP50Ms: number;
   latencyP99Ms: number;
+}
+
+/** Devices of a group. */
+export interface GroupDevices {
+  online: number;
+  offline: number;
+  /** Of those online: whose worker does not answer, and who could not apply the newest policy. */
+  cloudDown: number;
+  rejecting: number;
+  /** The highest that one online follows; 0: the thresholds of bundles. */
+  policyVersion: number;
 }
 
 interface DeviceRecord {
@@ -156,6 +167,32 @@ export class FleetRegister {
       const devices = found.get(state.branches);
       if (devices) devices.push(device);
       else found.set(state.branches, [device]);
+    }
+    return found;
+  }
+
+  /** What the devices of each group are, by name of the group; costs no more than a look at each device. */
+  groups(nowMs: number): Map<string, GroupDevices> {
+    this.forget(nowMs);
+    const found = new Map<string, GroupDevices>();
+    for (const record of this.recordsOf('')) {
+      const { group, state } = record;
+      const counts = found.get(group) ?? {
+        online: 0,
+        offline: 0,
+        cloudDown: 0,
+        rejecting: 0,
+        policyVersion: 0,
+      };
+      found.set(group, counts);
+      if (!this.isOnline(record, nowMs)) {
+        counts.offline++;
+        continue;
+      }
+      counts.online++;
+      if (state.cloudLink === CloudLink.CLOUD_LINK_DOWN) counts.cloudDown++;
+      if (state.policyError !== '') counts.rejecting++;
+      counts.policyVersion = Math.max(counts.policyVersion, state.policyVersion);
     }
     return found;
   }

@@ -11,6 +11,7 @@ import {
   pictureChannels,
   preprocess,
 } from '@offramp/shared';
+import type { MetricsText } from '@offramp/shared/metrics';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { SampleResult } from '../answer.js';
 import type { IncomingSample } from '../pipeline/pipeline.js';
@@ -27,6 +28,7 @@ export interface HttpApiAgent {
   ready(): boolean;
   /** Anything that JSON can hold. */
   status(): object;
+  metrics: MetricsText;
 }
 
 export interface HttpApiOptions {
@@ -54,7 +56,7 @@ const statusOfCode: Partial<Record<ErrorCode, number>> = {
 };
 
 /**
- * The local HTTP API: `POST /v1/classify`, `GET /v1/status`, `/healthz`, `/readyz`.
+ * The local HTTP API: `POST /v1/classify`, `GET /v1/status`, `/metrics`, `/healthz`, `/readyz`.
  * @throws OfframpError `CONFIG_INVALID`, `PORT_IN_USE`, `LISTEN_FAILED`
  */
 export async function startHttpApi(
@@ -79,6 +81,9 @@ export async function startHttpApi(
     return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'not ready' });
   });
   server.get('/v1/status', () => agent.status());
+  server.get('/metrics', async (_, reply) =>
+    reply.type(agent.metrics.contentType).send(await agent.metrics.text()),
+  );
   classifyRoute(server, bundle, agent);
   const address = await listen(server, target, options.listen);
   logger.info({ address }, 'HTTP API listens');
@@ -135,7 +140,7 @@ function classifyRoute(server: FastifyInstance, bundle: Bundle, agent: HttpApiAg
 function answerErrors(server: FastifyInstance, logger: Logger): void {
   server.setErrorHandler((error, _, reply) => sendError(reply, error, logger));
   server.setNotFoundHandler((request, reply) => {
-    const message = `there is no ${request.method} ${request.url}; expected POST /v1/classify, GET /v1/status, /healthz or /readyz`;
+    const message = `there is no ${request.method} ${request.url}; expected POST /v1/classify, GET /v1/status, /metrics, /healthz or /readyz`;
     return sendError(reply.code(404), new OfframpError('REQUEST_INVALID', message), logger);
   });
 }

@@ -37,6 +37,7 @@ export async function startTestAgent(
     stop: () => agent.stop(),
     status: () => agent.status(),
     httpAddress: agent.httpAddress,
+    metricsAddress: agent.metricsAddress,
     answers,
   };
 }

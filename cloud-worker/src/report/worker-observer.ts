@@ -1,0 +1,81 @@
+import { randomUUID } from 'node:crypto';
+import type { Clock, Logger } from '@offramp/shared';
+import type { MetricsServer } from '@offramp/shared/metrics';
+import type { WorkerConfig } from '../config.js';
+import type { WorkerStats } from '../worker-stats.js';
+import { LoadMeter } from './load-meter.js';
+import { WorkerReporter } from './worker-reporter.js';
+
+export interface ObservedWorker {
+  name: string;
+  threads: number;
+  stats: WorkerStats;
+}
+
+/** Tells controllers and Prometheus of a worker, as far as its configuration says. */
+export class WorkerObserver {
+  private meter: LoadMeter | null = null;
+  private reporter: WorkerReporter | null = null;
+  private server: MetricsServer | null = null;
+
+  private constructor(
+    private readonly config: WorkerConfig,
+    private readonly worker: ObservedWorker,
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+  ) {}
+
+  /**
+   * Listens for Prometheus. Of what the worker does only {@link begin} tells.
+   * @throws OfframpError `CONFIG_INVALID`, `PORT_IN_USE`, `LISTEN_FAILED`
+   */
+  static async create(
+    config: WorkerConfig,
+    worker: ObservedWorker,
+    clock: Clock,
+    logger: Logger,
+  ): Promise<WorkerObserver> {
+    const observer = new WorkerObserver(config, worker, clock, logger);
+    if (config.metricsListen !== undefined) await observer.listen(config.metricsListen);
+    return observer;
+  }
+
+  get metricsAddress(): string | null {
+    return this.server?.address ?? null;
+  }
+
+  /** The worker serves from now on. */
+  begin(): void {
+    const { config, worker, clock, logger } = this;
+    const { nats, maxQueue, reportIntervalMs: intervalMs } = config;
+    const { name, threads, stats } = worker;
+    if (nats !== 'none') {
+      const identity = { worker: name, bootId: randomUUID() };
+      this.reporter = new WorkerReporter(
+        { ...identity, nats, threads, maxQueue },
+        clock,
+        Math.random,
+        logger,
+      );
+    } else if (!this.server) return;
+    this.meter = new LoadMeter({ threads, intervalMs }, stats, clock, (load) => this.reporter?.report(load));
+  }
+
+  async stop(): Promise<void> {
+    this.meter?.stop();
+    await Promise.all([this.reporter?.stop(), this.server?.close()]);
+  }
+
+  private async listen(address: string): Promise<void> {
+    // Loaded only where they are wanted: a good part of the start.
+    const { startMetricsServer } = await import('@offramp/shared/metrics');
+    const { WorkerMetrics } = await import('../metrics/worker-metrics.js');
+    const { threads, stats } = this.worker;
+    const metrics = new WorkerMetrics({
+      ...{ stats, threads, maxQueue: this.config.maxQueue },
+      load: () => this.meter?.latest ?? null,
+      connected: () => this.reporter?.connected ?? null,
+    });
+    this.server = await startMetricsServer(address, metrics, this.logger);
+  }
+}

@@ -1,0 +1,249 @@
+import { offrampVersion } from '@offramp/shared';
+import {
+  addProcessMetrics,
+  type MetricReading,
+  MetricsRegistry,
+  type MetricsText,
+} from '@offramp/shared/metrics';
+import type { FleetEventKind } from '../control/fleet-control.js';
+import type { FleetRegister, GroupDevices } from '../register/fleet-register.js';
+import type { WindowCounts } from '../register/window-counts.js';
+import type { WorkerRegister } from '../register/worker-register.js';
+import { type GroupCount, GroupCounters } from './group-counters.js';
+import type { ControlMetrics, GroupMetrics } from './group-metrics.js';
+
+export interface ControllerMetricsParts {
+  register: Pick<FleetRegister, 'groups'>;
+  workers: WorkerRegister;
+  /** What became of devices' reports since the start. */
+  reports(): Readonly<Record<string, number>>;
+  connected(): boolean;
+  /** Milliseconds, of the clock that the registers go by. */
+  now(): number;
+}
+
+/** Groups that are told apart, the first by name. */
+const maxGroups = 1_000;
+
+/**
+ * What a controller tells Prometheus; `docs/metrics.md` lists it. What is said of the fleet, every controller says; of what
+ * devices did, only from the time on when it was ready, lest a start look like an hour's work done in a second.
+ */
+export class ControllerMetrics implements MetricsText {
+  private readonly metrics = new MetricsRegistry();
+  private readonly counters = new GroupCounters();
+  private readonly events = new Map<FleetEventKind, number>();
+  private control: ControlMetrics | null = null;
+  private counting = false;
+
+  constructor(private readonly parts: ControllerMetricsParts) {
+    this.addDevices();
+    this.addCounters();
+    this.addControl();
+    this.addWorkers();
+    this.addController();
+    addProcessMetrics(this.metrics);
+  }
+
+  get contentType(): string {
+    return this.metrics.contentType;
+  }
+
+  text(): Promise<string> {
+    return this.metrics.text();
+  }
+
+  /** The controller has read what came before it: counts from now on. */
+  ready(): void {
+    this.counting = true;
+  }
+
+  /** A report that was news. */
+  countWindow(group: string, window: WindowCounts): void {
+    if (this.counting) this.counters.add(group, window);
+  }
+
+  countEvent(kind: FleetEventKind): void {
+    this.events.set(kind, (this.events.get(kind) ?? 0) + 1);
+  }
+
+  /** From now on, shows what is made of groups. */
+  follow(control: ControlMetrics): void {
+    this.control = control;
+  }
+
+  private addDevices(): void {
+    const { register, now } = this.parts;
+    const groups = () => [...register.groups(now())].slice(0, maxGroups);
+    this.metrics.gauge(
+      {
+        name: 'offramp_fleet_devices',
+        help: 'Devices, online or not, by group.',
+        labels: ['group', 'state'],
+      },
+      () =>
+        groups().flatMap(([group, { online, offline }]) => [
+          [{ group, state: 'online' }, online] as const,
+          [{ group, state: 'offline' }, offline] as const,
+        ]),
+    );
+    const gauges: [name: string, help: string, read: (devices: GroupDevices) => number][] = [
+      [
+        'devices_without_worker',
+        'Devices online whose worker does not answer.',
+        ({ cloudDown }) => cloudDown,
+      ],
+      [
+        'devices_rejecting_policy',
+        'Devices online that could not apply the newest policy.',
+        ({ rejecting }) => rejecting,
+      ],
+      [
+        'policy_version',
+        "Highest number of a policy that a device online follows; 0: the bundles' own thresholds.",
+        ({ policyVersion }) => policyVersion,
+      ],
+    ];
+    for (const [name, help, read] of gauges) {
+      this.metrics.gauge({ name: `offramp_fleet_${name}`, help, labels: ['group'] }, () =>
+        groups().map(([group, devices]) => [{ group }, read(devices)] as const),
+      );
+    }
+  }
+
+  private addCounters(): void {
+    const { counters, metrics } = this;
+    metrics.counter(
+      {
+        name: 'offramp_fleet_samples_total',
+        help: 'Samples that devices and workers answered, by the exit that did; final is the last.',
+        labels: ['group', 'exit'],
+      },
+      () => counters.exits(),
+    );
+    const counts: [name: string, help: string, of: GroupCount][] = [
+      ['offloaded_samples', 'Samples that devices sent to workers.', 'offloaded'],
+      ['degraded_samples', 'Samples that a local exit answered below its threshold.', 'degraded'],
+      ['refused_samples', 'Samples that devices refused because they were full.', 'refused'],
+      ['failed_samples', 'Samples that could not be answered at all.', 'failed'],
+      ['offload_bytes', 'Bytes of tensors that devices sent to workers for answers.', 'offloadBytes'],
+      ['audit_bytes', 'Bytes of tensors that devices sent to workers for audits.', 'auditBytes'],
+    ];
+    for (const [name, help, of] of counts) {
+      metrics.counter({ name: `offramp_fleet_${name}_total`, help, labels: ['group'] }, () =>
+        counters.count(of),
+      );
+    }
+    metrics.counter(
+      {
+        name: 'offramp_fleet_audits_total',
+        help: 'Early answers that were chosen to be run on, by what came of it: agreed, disagreed or dropped.',
+        labels: ['group', 'outcome'],
+      },
+      () => counters.audits(),
+    );
+  }
+
+  private addControl(): void {
+    const gauges: [name: string, help: string, read: (group: GroupMetrics) => number | null][] = [
+      [
+        'agreement_ratio',
+        'Agreement that is foretold under the thresholds in force.',
+        ({ agreement }) => agreement,
+      ],
+      [
+        'agreement_bound_ratio',
+        'Lower bound of the agreement, which holds with 95 % certainty.',
+        ({ agreementBound }) => agreementBound,
+      ],
+      ['agreement_goal_ratio', 'Agreement that is wanted at least.', ({ agreementGoal }) => agreementGoal],
+      [
+        'canary_ratio',
+        'Share of devices that follow a policy which the others do not yet; nothing without one.',
+        ({ canaryShare }) => canaryShare,
+      ],
+      ['devices_apart', 'Devices with thresholds of their own.', ({ exceptions }) => exceptions],
+      ['unmet_goals', 'Goals that are not met.', ({ unmetGoals }) => unmetGoals],
+    ];
+    for (const [name, help, read] of gauges) {
+      this.metrics.gauge({ name: `offramp_fleet_${name}`, help, labels: ['group'] }, () =>
+        this.ofGroups(read),
+      );
+    }
+    this.metrics.counter(
+      {
+        name: 'offramp_controller_events_total',
+        help: 'Decisions and findings that this controller has seen, by kind, such as drift or rolled-back.',
+        labels: ['kind'],
+      },
+      () => [...this.events].map(([kind, count]) => [{ kind }, count] as const),
+    );
+    this.metrics.gauge(
+      { name: 'offramp_controller_leader', help: 'Whether this controller is the one that sets policies.' },
+      () => Number(this.control?.leads() ?? false),
+    );
+  }
+
+  private *ofGroups(
+    read: (group: GroupMetrics) => number | null,
+  ): Generator<readonly [{ group: string }, number]> {
+    let groups = 0;
+    for (const metrics of this.control?.groups() ?? []) {
+      if (groups++ === maxGroups) return;
+      const value = read(metrics);
+      if (value !== null) yield [{ group: metrics.group }, value];
+    }
+  }
+
+  private addWorkers(): void {
+    const { workers, now } = this.parts;
+    const sum = (of: (worker: ReturnType<WorkerRegister['workers']>[number]) => number) =>
+      workers.workers(now()).reduce((total, worker) => total + of(worker), 0);
+    const gauges: [name: string, help: string, read: () => MetricReading][] = [
+      ['workers', 'Workers that have reported in the last 10 s.', () => sum(() => 1)],
+      ['worker_threads', 'Inference threads of all workers.', () => sum(({ threads }) => threads)],
+      [
+        'workers_utilisation_ratio',
+        'Work that comes to all workers over work that they can do; above 1 while they cannot keep up.',
+        () => workers.utilisation(now()),
+      ],
+      [
+        'worker_queued_samples',
+        'Samples on all workers, waiting or running.',
+        () => sum(({ queued }) => queued),
+      ],
+    ];
+    for (const [name, help, read] of gauges)
+      this.metrics.gauge({ name: `offramp_fleet_${name}`, help }, read);
+    this.metrics.counter(
+      {
+        name: 'offramp_controller_worker_reports_total',
+        help: "Workers' reports, by what became of them: counted, stale, full or invalid.",
+        labels: ['outcome'],
+      },
+      () => byOutcome(workers.counts),
+    );
+  }
+
+  private addController(): void {
+    const { reports, connected } = this.parts;
+    this.metrics.counter(
+      {
+        name: 'offramp_controller_reports_total',
+        help: "Devices' reports, by what became of them: counted, repeated, stale, full or invalid.",
+        labels: ['outcome'],
+      },
+      () => byOutcome(reports()),
+    );
+    this.metrics.gauge({ name: 'offramp_controller_nats_up', help: 'Whether NATS is connected.' }, () =>
+      Number(connected()),
+    );
+    this.metrics.gauge(
+      { name: 'offramp_controller_info', help: 'Always 1; says what runs.', labels: ['version'] },
+      () => [[{ version: offrampVersion }, 1]],
+    );
+  }
+}
+
+const byOutcome = (counts: Readonly<Record<string, number>>) =>
+  Object.entries(counts).map(([outcome, count]) => [{ outcome }, count] as const);

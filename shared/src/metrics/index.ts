@@ -1,0 +1,3 @@
+export * from './metrics-registry.js';
+export * from './metrics-server.js';
+export * from './process-metrics.js';

@@ -78,14 +78,13 @@ export class WorkerStats {
     this.abandoned++;
   }
 
-  /** From now on, tells of the samples in each batch. */
+  /** From now on, tells of the samples in each batch that has run. */
   observeBatches(observer: { observe(samples: number): void }): void {
     this.batchObserver = observer;
   }
 
   onBatch(stage: number, samples: number): void {
     this.batches++;
-    this.batchObserver?.observe(samples);
     this.stages[stage] = (this.stages[stage] ?? 0) + samples;
   }
 
@@ -94,6 +93,7 @@ export class WorkerStats {
     const key = `${bundleDigest} ${stage}`;
     const counts = this.work.get(key) ?? { bundleDigest, stage, batches: 0, samples: 0, seconds: 0 };
     counts.batches++;
+    this.batchObserver?.observe(samples);
     counts.samples += samples;
     counts.seconds += seconds;
     this.work.set(key, counts);

@@ -32,7 +32,7 @@ const maxGroups = 1_000;
 export class ControllerMetrics implements MetricsText {
   private readonly metrics = new MetricsRegistry();
   private readonly counters = new GroupCounters();
-  private readonly events = new Map<FleetEventKind, number>();
+  private readonly events = noEvents();
   private control: ControlMetrics | null = null;
   private counting = false;
 
@@ -64,7 +64,7 @@ export class ControllerMetrics implements MetricsText {
   }
 
   countEvent(kind: FleetEventKind): void {
-    this.events.set(kind, (this.events.get(kind) ?? 0) + 1);
+    this.events[kind]++;
   }
 
   /** From now on, shows what is made of groups. */
@@ -176,7 +176,7 @@ export class ControllerMetrics implements MetricsText {
         help: 'Decisions and findings that this controller has seen, by kind, such as drift or rolled-back.',
         labels: ['kind'],
       },
-      () => [...this.events].map(([kind, count]) => [{ kind }, count] as const),
+      () => Object.entries(this.events).map(([kind, count]) => [{ kind }, count] as const),
     );
     this.metrics.gauge(
       { name: 'offramp_controller_leader', help: 'Whether this controller is the one that sets policies.' },
@@ -244,6 +244,12 @@ export class ControllerMetrics implements MetricsText {
     );
   }
 }
+
+/** Each kind is there from the start: Prometheus sees no first event in a series that begins with it. */
+const noEvents = (): Record<FleetEventKind, number> => ({
+  ...{ 'goals-set': 0, 'mode-set': 0, policy: 0, canary: 0, widened: 0, promoted: 0, 'rolled-back': 0 },
+  ...{ drift: 0, 'goal-unmet': 0, 'goal-met': 0, 'device-deviates': 0, 'device-rejoined': 0, leader: 0 },
+});
 
 const byOutcome = (counts: Readonly<Record<string, number>>) =>
   Object.entries(counts).map(([outcome, count]) => [{ outcome }, count] as const);

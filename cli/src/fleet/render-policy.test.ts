@@ -1,4 +1,5 @@
 import type { PolicyView } from '@offramp/controller';
+import { canaryPlace } from '@offramp/shared';
 import { expect, test } from 'vitest';
 import { describePolicy, formatHistory } from './render-policy.js';
 
@@ -8,18 +9,25 @@ const plain = {
   latencyTargetMs: null,
 };
 const policy: PolicyView = { ...plain, canary: null, exceptions: [], setAt: new Date(0) };
-const canary = { below: 2 ** 30, stable: { ...plain, version: 4, thresholds: [0.9, 0.8] } };
+const devices = ['cam-1', 'cam-2', 'cam-3', 'cam-7'];
+const [, second = ''] = devices
+  .filter((device) => device !== 'cam-7')
+  .sort((a, b) => canaryPlace('cameras', 5, a) - canaryPlace('cameras', 5, b));
+const canary = {
+  below: canaryPlace('cameras', 5, second),
+  stable: { ...plain, version: 4, thresholds: [0.9, 0.8] },
+};
 const exceptions = [
   { device: 'cam-7', thresholds: [1.5, 0.9], auditRate: 0.1 },
   { device: 'cam-9\u001b[2J', thresholds: [1.5, 1.5], auditRate: 0 },
 ];
 
 test('a policy says who follows it, who does not, and what those follow', () => {
-  const text = describePolicy({ ...policy, canary, exceptions, latencyTargetMs: 80 });
+  const text = describePolicy({ ...policy, canary, exceptions, latencyTargetMs: 80 }, devices);
   expect(text.split('\n')).toEqual([
     'group cameras: policy 5',
     'thresholds  0.8 0.7',
-    'canary      about 25.0 % of devices; the others follow policy 4, 0.9 0.8',
+    'canary      1 of 4 devices; the others follow policy 4, 0.9 0.8',
     'audits      2 % of samples, at most 2.0 KiB an hour and device',
     'late        above 80 ms',
     'apart       cam-7  1.5 0.9, audits 10 %',
@@ -30,12 +38,12 @@ test('a policy says who follows it, who does not, and what those follow', () => 
 });
 
 test('a policy that all follow says nothing of canaries', () => {
-  expect(describePolicy(policy)).not.toMatch(/canary|apart|late/);
+  expect(describePolicy(policy, devices)).not.toMatch(/canary|apart|late/);
 });
 
 test('a canary may be beside the thresholds of bundles', () => {
   const stable = { ...plain, version: 0, thresholds: [] };
-  expect(describePolicy({ ...policy, canary: { below: 1, stable } })).toContain(
+  expect(describePolicy({ ...policy, canary: { below: 1, stable } }, [])).toContain(
     'the others follow the thresholds of their bundles',
   );
 });
@@ -43,5 +51,5 @@ test('a canary may be beside the thresholds of bundles', () => {
 test('the history has a row a policy, with how far it reached', () => {
   const rows = formatHistory([policy, { ...policy, version: 6, canary, exceptions }]).split('\n');
   expect(rows[1]).toMatch(/^ +5 {2}.* controller {2}all +0\.8 0\.7 +2 % {2}cheaper$/);
-  expect(rows[2]).toMatch(/^ +6 {2}.* controller {2}25\.0 %, 2 apart {2}0\.8 0\.7 /);
+  expect(rows[2]).toMatch(/^ +6 {2}.* controller {2}canary, 2 apart {2}0\.8 0\.7 /);
 });

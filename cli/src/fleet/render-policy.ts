@@ -1,12 +1,14 @@
 import type { PolicyView } from '@offramp/controller';
+import { canaryPlace } from '@offramp/shared';
 import { formatTable } from '../table.js';
 import { formatBytes } from '../units.js';
-import { clip, formatAuditRate, formatShare, printable } from './text.js';
+import { clip, formatAuditRate, printable } from './text.js';
 
-const allPlaces = 2 ** 32;
-
-/** A policy in full, for a person. */
-export function describePolicy(policy: PolicyView): string {
+/**
+ * A policy in full, for a person.
+ * @param devices of its group, by name
+ */
+export function describePolicy(policy: PolicyView, devices: readonly string[]): string {
   const { group, version, thresholds, author, reason, setAt, auditRate, maxAuditBytesPerHour } = policy;
   const { canary, exceptions, latencyTargetMs } = policy;
   const by = author ? ` by ${printable(author)}` : '';
@@ -14,7 +16,9 @@ export function describePolicy(policy: PolicyView): string {
     `group ${group}: policy ${version}`,
     `thresholds  ${thresholds.join(' ')}`,
     ...(canary
-      ? [`canary      about ${shareOf(canary)} of devices; the others follow ${stableOf(canary)}`]
+      ? [
+          `canary      ${canariesOf(policy, devices)} of ${devices.length} devices; the others follow ${stableOf(canary)}`,
+        ]
       : []),
     auditRate > 0
       ? `audits      ${formatAuditRate(auditRate)} of samples, at most ${formatBytes(maxAuditBytesPerHour)} an hour and device`
@@ -54,15 +58,21 @@ export function formatHistory(history: readonly PolicyView[], styled = false): s
   );
 }
 
-/** `all`, `25.0 %` in a canary; `all, 2 apart` where devices have thresholds of their own. */
+/** `all`, or `canary`; `all, 2 apart` where devices have thresholds of their own. */
 function formatReach({ canary, exceptions }: PolicyView): string {
   const apart = exceptions.length > 0 ? `, ${exceptions.length} apart` : '';
-  return (canary ? shareOf(canary) : 'all') + apart;
+  return (canary ? 'canary' : 'all') + apart;
 }
 
 type Canary = NonNullable<PolicyView['canary']>;
 
-const shareOf = ({ below }: Canary) => formatShare(below, allPlaces);
+/** Devices that follow the policy already. */
+function canariesOf({ group, version, canary, exceptions }: PolicyView, devices: readonly string[]): number {
+  const apart = new Set(exceptions.map(({ device }) => device));
+  return devices.filter(
+    (device) => !apart.has(device) && canaryPlace(group, version, device) < (canary?.below ?? 0),
+  ).length;
+}
 
 const stableOf = ({ stable: { version, thresholds } }: Canary) =>
   version === 0 ? 'the thresholds of their bundles' : `policy ${version}, ${thresholds.join(' ')}`;

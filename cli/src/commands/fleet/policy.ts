@@ -52,8 +52,14 @@ function getCommand(): Command {
   return configCommand('get <group>', "Print a group's policy", askDefinition, (config, group = '') =>
     withController(config, async (client) => {
       const policy = await client.getPolicy(group);
-      if (config.json) printJson(policy);
-      else console.log(policy ? describePolicy(policy) : noPolicy(group));
+      if (config.json) {
+        printJson(policy);
+        return;
+      }
+      // Only a canary's reach depends on who is there.
+      const devices = policy?.canary ? (await client.listDevices(group)).devices : [];
+      const names = devices.map(({ device }) => device);
+      console.log(policy ? describePolicy(policy, names) : noPolicy(group));
     }),
   );
 }

@@ -62,6 +62,16 @@ describe('LoadWindows', () => {
     expect(windows.next(stats, 4_000).utilisation).toBeCloseTo(0.5);
   });
 
+  it('is not misled by a window that ran what the next one answers', () => {
+    answer(400);
+    windows.next(stats, 2_000);
+    stats.onWork(digest, 0, 400, 4);
+    for (let i = 0; i < 10; i++) stats.onTurnedAway();
+    for (let i = 0; i < 10; i++) stats.onAnswered(4);
+    // At the seconds of this window alone, ten samples that were turned away would be another four.
+    expect(windows.next(stats, 4_000).utilisation).toBeLessThan(1.1);
+  });
+
   it('begins anew with a bundle that went and came again', () => {
     answer(10);
     answer(10);

@@ -8,6 +8,8 @@ export type WindowLoad = Required<
 
 /** Stages in one report, at most: those that took the most time. */
 const maxStages = 128;
+/** Of what samples took, from one window to the next. */
+const kept = 0.8;
 
 interface Totals {
   atMs: number;
@@ -21,8 +23,8 @@ interface Totals {
 /** How busy a worker was, from one look to the next. Pure: time and counts are passed in. */
 export class LoadWindows {
   private before: Totals;
-  /** Seconds of inference threads that a sample has taken lately; 0 while none was answered. */
-  private sampleSeconds = 0;
+  /** Of this window and, ever less, those before. One alone may have run much of what the next one answers. */
+  private lately = { seconds: 0, answered: 0 };
 
   /** @param nowMs by a monotonic clock, as all times here */
   constructor(
@@ -49,12 +51,16 @@ export class LoadWindows {
       .filter(({ samples }) => samples > 0);
     const ran = stages.reduce((sum, { seconds }) => sum + seconds, 0);
     const answered = now.answered - before.answered;
-    if (answered > 0) this.sampleSeconds = ran / answered;
+    this.lately = {
+      seconds: this.lately.seconds * kept + ran,
+      answered: this.lately.answered * kept + answered,
+    };
+    const sampleSeconds = this.lately.answered > 0 ? this.lately.seconds / this.lately.answered : 0;
     const notDone = now.turnedAway - before.turnedAway + Math.max(0, now.queued - before.queued);
     const couldRun = (this.threads * windowMs) / 1_000;
     return {
       windowMs: Math.round(windowMs),
-      utilisation: couldRun > 0 ? (ran + notDone * this.sampleSeconds) / couldRun : 0,
+      utilisation: couldRun > 0 ? (ran + notDone * sampleSeconds) / couldRun : 0,
       queued: now.queued,
       answered,
       refused: now.refused - before.refused,

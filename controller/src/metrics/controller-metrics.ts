@@ -35,6 +35,8 @@ export class ControllerMetrics implements MetricsText {
   private readonly events = noEvents();
   private control: ControlMetrics | null = null;
   private counting = false;
+  /** Several metrics read it, and it takes a look at every device. */
+  private groupsAtThisLook: [string, GroupDevices][] | null = null;
 
   constructor(private readonly parts: ControllerMetricsParts) {
     this.addDevices();
@@ -50,6 +52,7 @@ export class ControllerMetrics implements MetricsText {
   }
 
   text(): Promise<string> {
+    this.groupsAtThisLook = null;
     return this.metrics.text();
   }
 
@@ -74,7 +77,10 @@ export class ControllerMetrics implements MetricsText {
 
   private addDevices(): void {
     const { register, now } = this.parts;
-    const groups = () => [...register.groups(now())].slice(0, maxGroups);
+    const groups = () => {
+      this.groupsAtThisLook ??= [...register.groups(now())].slice(0, maxGroups);
+      return this.groupsAtThisLook;
+    };
     this.metrics.gauge(
       {
         name: 'offramp_fleet_devices',

@@ -6,6 +6,9 @@ export interface Service {
   stop(): Promise<void>;
 }
 
+/** How long the process may outlive its service, in milliseconds. */
+const lingerMs = 1_000;
+
 /**
  * Runs a service to its end. SIGINT and SIGTERM stop it gracefully; a second one ends the process at once.
  */
@@ -23,5 +26,7 @@ export async function runService(service: Service): Promise<void> {
   } finally {
     process.off('SIGINT', onSignal);
     process.off('SIGTERM', onSignal);
+    // An attempt to connect to where nobody answers cannot be called off, and would hold the process for many seconds.
+    setTimeout(() => process.exit(), lingerMs).unref();
   }
 }

@@ -63,6 +63,7 @@ export class BusLink {
       this.follow(connection).catch((error: unknown) => this.logger.warn(messageOf(error)));
       this.up(connection);
     } catch (error) {
+      if (this.closed) return;
       this.logger[this.everTried ? 'debug' : 'warn'](
         { reason: messageOf(error) },
         'no NATS server; going on without, and trying again',

@@ -19,5 +19,6 @@ export * from './onnx/profile.js';
 export * from './onnx/read-model.js';
 export * from './onnx/write-model.js';
 export * from './plan/index.js';
+export * from './refit-confidence.js';
 export * from './report/index.js';
 export * from './training-config.js';

@@ -3,7 +3,8 @@
 // CIFAR-10: branches learn on the first 4,500 training pictures of each class. The backbones have seen all
 // training pictures, so confidence heads and thresholds come from one random half of the test pictures and are read on
 // the other, over several seeded splits. Fashion-MNIST: branches learn on training pictures 0–54,999,
-// confidence heads and thresholds come from 55,000–59,999, and all is read on the 10,000 test pictures.
+// confidence heads and thresholds come from 55,000–59,999, and all is read on the 10,000 test pictures. To compare
+// criteria, `redrawn` splits these 15,000 anew, over and over.
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -108,6 +109,7 @@ export async function dataFor({ name, data: path, channels }, splitCount) {
       calibration,
       test: both,
       splits: [{ seed: 0, fit: range(5_000), read: range(10_000, 5_000) }],
+      redrawn: redraw(15_000, splitForTrial(5_000).judged, 10_000, splitCount),
     };
   }
   const perClass = train.size / 10;
@@ -115,11 +117,7 @@ export async function dataFor({ name, data: path, channels }, splitCount) {
   const half = test.size / 2;
   const calibrating = [...seededPermutation(test.size, 0)].slice(0, half);
   const judged = splitForTrial(half).judged.map((i) => calibrating[i]);
-  const others = range(test.size).filter((i) => !judged.includes(i));
-  const splits = range(splitCount).map((seed) => {
-    const order = [...seededPermutation(others.length, seed)].map((i) => others[i]);
-    return { seed, fit: [...judged, ...order.slice(half)], read: order.slice(0, half) };
-  });
+  const splits = redraw(test.size, judged, half, splitCount);
   return {
     pictures: subsetOf(
       train,
@@ -128,7 +126,18 @@ export async function dataFor({ name, data: path, channels }, splitCount) {
     calibration: subsetOf(test, calibrating),
     test,
     splits,
+    redrawn: splits,
   };
+}
+
+/** Random splits of `size` pictures into `read` to read on, never one that judged, and the rest to fit on. */
+function redraw(size, judged, read, count) {
+  const neverRead = new Set(judged);
+  const others = range(size).filter((i) => !neverRead.has(i));
+  return range(count).map((seed) => {
+    const order = [...seededPermutation(others.length, seed)].map((i) => others[i]);
+    return { seed, fit: [...judged, ...order.slice(read)], read: order.slice(0, read) };
+  });
 }
 
 /**
@@ -223,7 +232,7 @@ export async function curveOf(
   { branches },
   { seed, fit, read },
   costs,
-  { criterion, reuse, confidence: trained },
+  { criterion, reuse, confidence: trained, search = 'joint' },
 ) {
   const tableOf = (rows, confidences) => ({
     samples: rows.length,
@@ -256,7 +265,7 @@ export async function curveOf(
   const fitTable = tableOf(fit, fitted);
   const readTable = tableOf(read, applied);
   return goals.map((agreement) => {
-    const { thresholds } = chooseThresholds(fitTable, costs, { agreement, delta: 0.5 }, { search: 'joint' });
+    const { thresholds } = chooseThresholds(fitTable, costs, { agreement, delta: 0.5 }, { search });
     return evaluateThresholds(readTable, thresholds, costs);
   });
 }
@@ -285,6 +294,31 @@ export function costAt(curve, agreement) {
   const [low, high] = [points[after - 1], points[after]];
   const share = (agreement - low.agreement) / (high.agreement - low.agreement);
   return low.cost + share * (high.cost - low.cost);
+}
+
+/**
+ * What `curves` cost less what `others` cost at an agreement, and the standard error over the splits. Costs are brought to
+ * that agreement along the slope of the mean curve, at the three goals about it, since splits differ in agreement, too.
+ */
+export function costDifference(curves, others, agreement) {
+  const distances = goals.slice(1, -1).map((goal) => Math.abs(goal - agreement));
+  const middle = 1 + distances.indexOf(Math.min(...distances));
+  const about = [middle - 1, middle, middle + 1];
+  const atAgreement = (all) => {
+    const means = meanCurve(all);
+    const [above, , below] = about.map((i) => means[i]);
+    const run = above.agreement - below.agreement;
+    const slope = run > 0 ? (above.cost - below.cost) / run : 0;
+    return all.map((points) =>
+      mean(about.map((i) => points[i].cost + slope * (agreement - points[i].agreement))),
+    );
+  };
+  const [costs, otherCosts] = [atAgreement(curves), atAgreement(others)];
+  const differences = costs.map((cost, i) => cost - otherCosts[i]);
+  const difference = mean(differences);
+  const variance =
+    differences.reduce((sum, value) => sum + (value - difference) ** 2, 0) / (differences.length - 1);
+  return { difference, error: Math.sqrt(variance / differences.length) };
 }
 
 function progressLines(name) {

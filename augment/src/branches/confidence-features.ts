@@ -1,3 +1,4 @@
+import type { LogisticPrior } from '../training/logistic-regression.js';
 import { type Matrix, matrixOf, rowOf } from '../training/matrix.js';
 
 /** Smallest probability whose logarithm is taken: below it float32 has nothing left to tell. */
@@ -41,6 +42,16 @@ export function confidenceFeatures(probabilities: Matrix, previous: Matrix | nul
     }
   }
   return features;
+}
+
+/**
+ * What a confidence head is where pictures say nothing else: the largest probability, on its own scale and with a
+ * bias of its own. Held-out mistakes are few; heads that start from there need fewer than heads that start from
+ * nothing. With ResNet-20, -32 and -44 on CIFAR-10, strengths from 0.3 to 3 did alike, 10 and more did worse.
+ * @param width `confidenceFeatureCount`
+ */
+export function confidencePrior(width: number): LogisticPrior {
+  return { weights: Array.from({ length: width }, (_, j) => (j === 0 ? 1 : 0)), strength: 3 };
 }
 
 const logarithm = (p: number) => Math.log(Math.max(p, probabilityFloor));

@@ -1,16 +1,11 @@
 import { setImmediate as eventLoopTurn } from 'node:timers/promises';
 import type { ExitCriterion } from '@offramp/shared';
 import { seededPermutation } from '../random.js';
-import {
-  applyLinearClassifier,
-  type LinearClassifier,
-  trainLinearClassifier,
-} from '../training/linear-classifier.js';
+import { applyLogistic, fitLogistic } from '../training/logistic-regression.js';
 import { type Matrix, rowOf, selectRows } from '../training/matrix.js';
-import { confidenceFeatures } from './confidence-features.js';
+import { confidenceFeatures, confidencePrior } from './confidence-features.js';
 import type { ConfidenceHead } from './heads.js';
 
-const training = { epochs: 40, batchSize: 256, learningRate: 2e-2, l2: 1e-3 };
 export const confidenceFolds = 5;
 
 export interface FittedConfidence {
@@ -53,38 +48,27 @@ async function fitHead(
   seed: number,
   onFold: () => void,
 ): Promise<FittedConfidence> {
-  const fit = async (rows: number[]) => {
-    const targets = rows.map((row) => agrees[row] as number);
-    const classifier = await trainLinearClassifier(selectRows(features, rows), targets, {
-      ...training,
-      classes: 2,
-      seed,
-    });
+  const prior = confidencePrior(features.width);
+  const fit = async (rows: ArrayLike<number>) => {
+    const targets = Array.from(rows, (row) => agrees[row] as number);
+    const model = fitLogistic(selectRows(features, rows), targets, prior);
     onFold();
     await eventLoopTurn();
-    return classifier;
+    return model;
   };
   const confidence = new Float32Array(features.rows);
   const order = seededPermutation(features.rows, seed);
   for (let fold = 0; fold < confidenceFolds; fold++) {
     const inFold = (_: number, position: number) => position % confidenceFolds === fold;
-    const others = Array.from(order.filter((row, position) => !inFold(row, position)));
-    const rows = Array.from(order.filter(inFold));
-    const probabilities = applyLinearClassifier(await fit(others), selectRows(features, rows));
+    const rows = order.filter(inFold);
+    const model = await fit(order.filter((row, position) => !inFold(row, position)));
+    const probabilities = applyLogistic(model, selectRows(features, rows));
     rows.forEach((row, i) => {
-      confidence[row] = rowOf(probabilities, i)[1] as number;
+      confidence[row] = probabilities[i] as number;
     });
   }
-  return { head: headOf(await fit(Array.from(order))), confidence };
-}
-
-/** A softmax over two classes is a sigmoid of the difference of their scores. */
-function headOf({ weights, bias }: LinearClassifier): ConfidenceHead {
-  const difference = Float32Array.from(
-    { length: weights.length / 2 },
-    (_, j) => (weights[j * 2 + 1] as number) - (weights[j * 2] as number),
-  );
-  return { kind: 'learned', weights: difference, bias: (bias[1] as number) - (bias[0] as number) };
+  const { weights, bias } = await fit(order);
+  return { head: { kind: 'learned', weights: Float32Array.from(weights), bias }, confidence };
 }
 
 function entropyOf(probabilities: Float32Array): number {

@@ -1,10 +1,10 @@
 import type { CalibrationTable } from '@offramp/shared';
-import type { TrainingResult } from '../branches/branch-trainer.js';
+import type { TrainedBranch } from '../branches/branch-trainer.js';
 import { roundConfidence } from '../evaluate.js';
 
 /** What the branches said of the held-out pictures. @param trueLabels `null` where there are none */
 export function calibrationTable(
-  trained: TrainingResult,
+  trained: { branches: readonly Pick<TrainedBranch, 'heldOut'>[]; heldOutLabels: Uint16Array },
   trueLabels: readonly (number | null)[] | null,
 ): CalibrationTable {
   const reference = trained.heldOutLabels;

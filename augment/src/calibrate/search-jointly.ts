@@ -1,13 +1,16 @@
-import { type CalibrationTable, evaluateThresholds } from '@offramp/shared';
-
-/** How many thresholds are tried per branch: quantiles of its confidences. */
-const gridSize = 200;
-/** What one branch gives and another takes, where room has to come from somewhere. */
-const raises = [0.002, 0.005, 0.01, 0.02];
-const lowerings = [0.005, 0.01, 0.02, 0.04];
+import { type CalibrationTable, evaluateThresholds, neverExits } from '@offramp/shared';
 
 /**
- * Cheaper thresholds than the given ones, by coordinate descent on the table.
+ * What one branch gives and another takes, where room has to come from somewhere: shares of the samples that reach the
+ * giver's threshold. Shares, so that the search finds the same whatever scale confidences are on.
+ */
+const givenShares = [0.003, 0.01, 0.03, 0.1];
+/** Smaller savings than this are rounding. */
+const leastSaving = 1e-9;
+
+/**
+ * Cheaper thresholds than the given ones, by coordinate descent on the table: each branch's best threshold, with the
+ * others as they are, or with one of them raised.
  * @param allowed most disagreements
  */
 export function searchJointly(
@@ -16,32 +19,32 @@ export function searchJointly(
   allowed: number,
   start: readonly number[],
 ): number[] {
-  const outcomeOf = (thresholds: readonly number[]) => evaluateThresholds(table, thresholds, exitCosts);
+  const branches = table.branches.map(({ confidence, agrees }) => ({
+    confidence: Float64Array.from(confidence),
+    disagrees: Uint8Array.from(agrees, (bit) => (bit === '1' ? 0 : 1)),
+    /** Samples, most confident first. */
+    order: confidence.map((_, i) => i).sort((a, b) => (confidence[b] as number) - (confidence[a] as number)),
+  }));
+  const search: Search = { samples: table.samples, branches, exitCosts, allowed };
   let best = [...start];
-  let bestCost = outcomeOf(best).cost;
-  const consider = (thresholds: number[]): boolean => {
-    const { agreement, cost } = outcomeOf(thresholds);
-    if (cost >= bestCost - 1e-9 || Math.round((1 - agreement) * table.samples) > allowed) return false;
-    best = thresholds;
+  let bestCost = evaluateThresholds(table, best, exitCosts).cost;
+  const lower = (branch: number, others: readonly number[]): boolean => {
+    const { threshold, cost } = bestThreshold(search, branch, others);
+    if (cost >= bestCost - leastSaving) return false;
+    best = others.with(branch, threshold);
     bestCost = cost;
     return true;
   };
   for (let improved = true; improved; ) {
     improved = false;
-    for (const [branch, { confidence }] of table.branches.entries()) {
-      const before = best;
-      for (const threshold of quantiles(confidence)) {
-        if (consider(before.with(branch, threshold))) improved = true;
-      }
-      for (let other = 0; other < table.branches.length; other++) {
-        if (other === branch) continue;
-        const pairStart = best;
-        for (const raise of raises) {
-          const raised = pairStart.with(other, (pairStart[other] as number) + raise);
-          for (const lower of lowerings) {
-            if (consider(raised.with(branch, Math.max(0, (raised[branch] as number) - lower))))
-              improved = true;
-          }
+    for (let branch = 0; branch < branches.length; branch++) {
+      if (lower(branch, best)) improved = true;
+      for (let giver = 0; giver < branches.length; giver++) {
+        if (giver === branch) continue;
+        const before = best;
+        for (const share of givenShares) {
+          const raised = raisedThreshold(branches[giver] as SearchedBranch, before[giver] as number, share);
+          if (lower(branch, before.with(giver, raised))) improved = true;
         }
       }
     }
@@ -49,12 +52,64 @@ export function searchJointly(
   return best;
 }
 
-function quantiles(values: readonly number[]): number[] {
-  const sorted = [...values].sort((a, b) => a - b);
-  const picked = new Set<number>();
-  for (let i = 0; i <= gridSize; i++) {
-    const value = sorted[Math.min(sorted.length - 1, Math.floor((i / gridSize) * sorted.length))];
-    if (value !== undefined) picked.add(value);
+interface SearchedBranch {
+  confidence: Float64Array;
+  disagrees: Uint8Array;
+  order: readonly number[];
+}
+
+interface Search {
+  samples: number;
+  branches: readonly SearchedBranch[];
+  exitCosts: readonly number[];
+  allowed: number;
+}
+
+/** The branch's threshold that costs least, in one pass over the samples, the others' thresholds as given. */
+function bestThreshold(
+  { samples, branches, exitCosts, allowed }: Search,
+  branch: number,
+  thresholds: readonly number[],
+): { threshold: number; cost: number } {
+  const costOf = (exit: number) => exitCosts[exit] as number;
+  const disagreesAt = (sample: number, exit: number) => branches[exit]?.disagrees[sample] ?? 0;
+  /** Where each sample leaves if not at this branch. */
+  const otherExits = new Uint8Array(samples);
+  let cost = 0;
+  let disagreements = 0;
+  for (let sample = 0; sample < samples; sample++) {
+    let exit = 0;
+    while (exit < branches.length) {
+      const leaves = (branches[exit]?.confidence[sample] as number) >= (thresholds[exit] as number);
+      if (exit !== branch && leaves) break;
+      exit++;
+    }
+    otherExits[sample] = exit;
+    cost += costOf(exit);
+    disagreements += disagreesAt(sample, exit);
   }
-  return [...picked];
+  const { confidence, order } = branches[branch] as SearchedBranch;
+  const best = {
+    threshold: neverExits,
+    cost: disagreements <= allowed ? cost : Number.POSITIVE_INFINITY,
+  };
+  for (let i = 0; i < order.length; ) {
+    const threshold = confidence[order[i] as number] as number;
+    for (; i < order.length && confidence[order[i] as number] === threshold; i++) {
+      const sample = order[i] as number;
+      const other = otherExits[sample] as number;
+      if (other < branch) continue;
+      cost += costOf(branch) - costOf(other);
+      disagreements += disagreesAt(sample, branch) - disagreesAt(sample, other);
+    }
+    if (disagreements <= allowed && cost < best.cost) Object.assign(best, { threshold, cost });
+  }
+  return { threshold: best.threshold, cost: best.cost / samples };
+}
+
+/** The threshold at which so many fewer samples reach it. */
+function raisedThreshold({ confidence, order }: SearchedBranch, threshold: number, share: number): number {
+  const reaching = order.filter((sample) => (confidence[sample] as number) >= threshold).length;
+  const last = order[Math.floor(reaching * (1 - share)) - 1];
+  return last === undefined ? neverExits : (confidence[last] as number);
 }

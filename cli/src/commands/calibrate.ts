@@ -1,4 +1,4 @@
-import { calibrateBundle, defaultAllowedLoss, splitHoldOut } from '@offramp/augment';
+import { calibrateBundle, defaultAllowedLoss, refitConfidence, splitHoldOut } from '@offramp/augment';
 import {
   Bundle,
   type ConfigOf,
@@ -25,7 +25,18 @@ const definition = defineConfig('calibrate', {
       'Use only the pictures that `offramp augment` with the same --hold-out and data keeps from training',
     fallback: 'use all',
   }),
-  limit: z.number().int().positive().default(10_000).describe('Pictures to use, from the first, at most'),
+  refit: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Before that, fit the confidence heads anew on all of the pictures, and choose thresholds for the bundle's own goal; class heads stay",
+    ),
+  limit: z
+    .number()
+    .int()
+    .positive()
+    .default(10_000)
+    .describe('Pictures to choose encodings on, from the first, at most'),
   allowedLoss: z
     .number()
     .min(0)
@@ -60,7 +71,8 @@ async function calibrate(
   const all = await openData(config, pictureChannels(input));
   const dataset =
     config.holdOut === undefined ? all : subsetOf(all, splitHoldOut(all, config.holdOut).heldOut);
-  const bundle = await calibrateBundle(directory, dataset, { ...config, progress, signal });
+  const run = config.refit ? refitConfidence : calibrateBundle;
+  const bundle = await run(directory, dataset, { ...config, progress, signal });
   progress.stop();
   process.stdout.write(`${codecTable(bundle)}\n\nbundle   ${directory} (${shortDigest(bundle.digest)})\n`);
 }

@@ -144,6 +144,19 @@ export class FleetRegister {
     }
   }
 
+  /** Groups that have devices, in order. */
+  groups(nowMs: number): string[] {
+    this.forget(nowMs);
+    const groups: string[] = [];
+    for (let i = 0; i < this.keys.length; ) {
+      const group = (this.keys[i] as string).split(' ')[0] as string;
+      groups.push(group);
+      // On to the first key that comes after all of the group's.
+      i = this.indexAfter(keyOf(group, '~'));
+    }
+    return groups;
+  }
+
   /** @param group empty: all groups */
   summary(group: string, nowMs: number): FleetSummary {
     this.forget(nowMs);

@@ -13,6 +13,7 @@ import {
 import { Events, type NatsConnection } from 'nats';
 import { Endpoints } from './api/endpoints.js';
 import type { controllerConfig } from './config.js';
+import { ControlService } from './control/control-service.js';
 import { EvidenceRegister } from './evidence/evidence-register.js';
 import type { HttpApi, HttpApiController } from './http/http-api.js';
 import type { ControllerMetrics, ControllerMetricsParts } from './metrics/controller-metrics.js';
@@ -20,7 +21,7 @@ import { PolicyStore } from './policy/policy-store.js';
 import { type Applied, FleetRegister } from './register/fleet-register.js';
 import { readReport } from './register/report.js';
 import { WorkerRegister } from './register/worker-register.js';
-import { TelemetryFeed, type TelemetryMessage } from './telemetry-feed.js';
+import { StreamFeed, type StreamMessage } from './stream-feed.js';
 import { followWorkers } from './worker-feed.js';
 
 export type ControllerConfig = ConfigOf<typeof controllerConfig>;
@@ -79,7 +80,7 @@ async function runOn(
     replicas,
   };
   const bucket = await openPolicyBucket(bus, replicas);
-  await ensureTelemetryStream(bus, retention);
+  const stream = await ensureTelemetryStream(bus, retention);
   const register = new FleetRegister({ ...config, forgetAfterMs: retention.maxAgeMs });
   const evidence = new EvidenceRegister({
     windowMs: retention.maxAgeMs,
@@ -97,24 +98,30 @@ async function runOn(
   });
   const reports = new ReportCounter(register, evidence, metrics, clock, logger);
   followWorkers(bus, workers, clock, logger);
-  const feed = new TelemetryFeed({
-    bus,
-    retention,
-    clock,
-    logger,
+  const feed = new StreamFeed({
+    ...{ bus, clock, logger, name: 'the telemetry stream' },
+    ensure: () => ensureTelemetryStream(bus, retention),
+    onNewStream: () => evidence.startAnew(),
     take: (message) => reports.take(message),
+  });
+  const policies = new PolicyStore(bus, bucket);
+  const service = await ControlService.prepare({
+    ...{ bus, policies, register, evidence, workers, clock, logger, config },
+    streamCreated: () => feed.streamCreated || stream.created,
   });
   const endpoints = new Endpoints({
     bus,
     register,
     evidence,
-    policies: new PolicyStore(bus, bucket),
+    policies,
+    control: service.control,
     clock,
     logger,
     statistics: () => ({ devices: register.size, workers: workers.size, ...reports.counts }),
   });
   const onReconnect = () => {
     feed.restart();
+    service.restart();
     openPolicyBucket(bus, replicas).catch((error: unknown) => {
       logger.warn({ error: messageOf(error) }, 'cannot open the bucket of policies');
     });
@@ -125,11 +132,12 @@ async function runOn(
   });
   await feed.start();
   metrics?.ready();
+  await service.start();
   await endpoints.start();
   const http = await listen(config, { evidence, metrics, ready: () => !bus.isClosed() }, logger).catch(
     async (error: unknown) => {
       // What goes on by itself would keep the process.
-      await Promise.all([endpoints.stop(), feed.stop()]);
+      await Promise.all([endpoints.stop(), service.stop(), feed.stop()]);
       throw error;
     },
   );
@@ -142,7 +150,9 @@ async function runOn(
   const stop = async () => {
     // Without a server there is nobody to wait for.
     const deadline = setTimeout(() => bus.close(), stopDeadlineMs);
-    const drained = Promise.all([endpoints.stop(), feed.stop(), http?.close()]).then(() => bus.drain());
+    const drained = Promise.all([endpoints.stop(), service.stop(), feed.stop(), http?.close()]).then(() =>
+      bus.drain(),
+    );
     await Promise.race([bus.closed(), drained.catch(() => undefined)]);
     clearTimeout(deadline);
     await bus.close(); // A drain that the loss of the server cuts short does not close.
@@ -151,7 +161,7 @@ async function runOn(
   };
   const done = bus.closed().then(async (error) => {
     if (stopped) return;
-    await Promise.all([feed.stop(), http?.close()]);
+    await Promise.all([service.stop(), feed.stop(), http?.close()]);
     throw new OfframpError(
       'NATS_UNAVAILABLE',
       `the NATS server ended the connection: ${error ? error.message : 'no reason given'}`,
@@ -205,7 +215,7 @@ class ReportCounter {
     private readonly logger: Logger,
   ) {}
 
-  take({ subject, data, seenAtMs, ...stored }: TelemetryMessage): void {
+  take({ subject, data, seenAtMs, ...stored }: StreamMessage): void {
     try {
       const report = readReport(subject, data);
       const applied = this.register.apply(report, seenAtMs, this.clock.now());

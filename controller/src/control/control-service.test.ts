@@ -1,26 +1,17 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import {
-  Bundle,
-  binOf,
-  type CalibrationTable,
-  connectBus,
-  createLogger,
-  EvidenceCounts,
-  leaves,
-  policyBucket,
-  resolveConfig,
-  type TelemetryReport,
-  telemetrySubject,
-  v1,
-} from '@offramp/shared';
-import { type NatsServer, startNatsServer } from '@offramp/shared/testing';
+import { Bundle, type CalibrationTable, connectBus, createLogger, resolveConfig } from '@offramp/shared';
+import { type NatsServer, startNatsServer, temporaryFolder } from '@offramp/shared/testing';
 import type { NatsConnection } from 'nats';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ControllerClient } from '../api/client.js';
 import { controllerConfig } from '../config.js';
 import { type Controller, startController } from '../controller.js';
-import { type PolicyContent, readPolicyMessage } from '../policy/policy-view.js';
+import { TableFleet } from '../testing/table-fleet.js';
 import { seededRandom } from '../tuner/testing/seeded-random.js';
+import { BundleTables } from './bundle-tables.js';
 
 const bundlePath = fileURLToPath(new URL('../../../examples/fashion-mnist/bundle', import.meta.url));
 const silent = createLogger('test', 'silent');
@@ -55,90 +46,197 @@ async function start(flags: Record<string, unknown> = {}): Promise<Controller> {
   return controller;
 }
 
-/** Devices that answer rows of the calibration table, as the newest policy says. */
-class TestFleet {
-  samples = 0;
-  private readonly random = seededRandom(1);
-  private readonly sequences = new Map<string, number>();
+const fleetOf = (group: string, ...devices: string[]) =>
+  new TableFleet(bus, group, devices, bundle, table, seededRandom(1));
 
-  constructor(
-    readonly group: string,
-    readonly devices: string[],
-  ) {}
+const kindsOf = async (group = 'cameras') =>
+  (await client.listEvents({ group })).map(({ kind }) => kind).reverse();
 
-  async policy(): Promise<PolicyContent | null> {
-    const bucket = await bus.jetstream().views.kv(policyBucket);
-    const entry = await bucket.get(this.group);
-    return entry?.value.length ? readPolicyMessage(v1.Policy.decode(entry.value)) : null;
-  }
-
-  async report(samplesEach = 50): Promise<void> {
-    const policy = await this.policy();
-    for (const device of this.devices) await this.publish(device, samplesEach, policy);
-  }
-
-  private async publish(device: string, samples: number, policy: PolicyContent | null): Promise<void> {
-    const followed = policy ?? {
-      ...{ version: 0, thresholds: bundle.manifest.policy.thresholds, auditRate: 0 },
-    };
-    const counts = new EvidenceCounts(bundle.branches, { maxRecords: 1_000 });
-    for (let i = 0; i < samples; i++) {
-      const row = Math.floor(this.random() * table.samples);
-      const exits = table.branches.map(({ confidence, agrees }) => ({
-        confidence: Math.fround(confidence[row] as number),
-        bin: binOf(Math.fround(confidence[row] as number)),
-        agreed: agrees[row] === '1',
-      }));
-      const at = exits.findIndex(({ confidence }, branch) =>
-        leaves(confidence, followed.thresholds[branch] as number),
-      );
-      const exit = at < 0 ? bundle.branches : at;
-      const passed = exits
-        .slice(0, exit)
-        .map(({ confidence }, branch) => ({ exit: branch, label: 0, confidence }));
-      const confidence = exits[exit]?.confidence ?? 1;
-      counts.countSample({ passed, exit, confidence, degraded: false, offloaded: exit > 2, latencyMs: 5 });
-      if (this.random() < followed.auditRate) counts.countAudit({ exits, leftAt: exit });
-    }
-    const sequence = (this.sequences.get(device) ?? 0) + 1;
-    this.sequences.set(device, sequence);
-    const report: TelemetryReport = {
-      ...{ device, group: this.group, bootId: 'boot', sequence, windowMs: 1_000 },
-      state: {
-        ...{ lifecycle: 1, bundleDigest: bundle.digestBytes, bundleName: 'shoes', branches: bundle.branches },
-        ...{ deviceStages: 3, policyVersion: followed.version, thresholds: followed.thresholds },
-      },
-      window: { samples, exits: counts.left, evidence: [counts.toMessage(followed.version)] },
-    };
-    await bus
-      .jetstream()
-      .publish(telemetrySubject(this.group, device), v1.TelemetryReport.encode(report).finish());
-    this.samples += samples;
-  }
+/** Reports until something is true. */
+async function reportUntil(fleet: TableFleet, isTrue: () => Promise<boolean>): Promise<void> {
+  await expect
+    .poll(async () => {
+      await fleet.report();
+      return isTrue();
+    }, eventually)
+    .toBe(true);
 }
+
+const agreement = [{ kind: 'agreement', floor: 0.97 }] as const;
+const never = () => table.branches.map(() => 2);
 
 describe('a goal', () => {
   it('is set, and thresholds are found, proven, and given to everybody', async () => {
     await start({ bundle: [bundlePath] });
-    const fleet = new TestFleet('cameras', ['a', 'b', 'c', 'd']);
-    await client.setPolicy('cameras', { thresholds: bundle.manifest.policy.thresholds.map(() => 2) });
-    const set = await client.setGoals('cameras', [{ kind: 'agreement', floor: 0.97 }], { author: 'ada' });
-    expect(set).toMatchObject({ mode: 'auto', author: 'ada', goals: [{ kind: 'agreement', floor: 0.97 }] });
-    await expect
-      .poll(async () => {
-        await fleet.report();
-        return (await client.listEvents({ group: 'cameras' })).map(({ kind }) => kind);
-      }, eventually)
-      .toContain('goal-met');
+    const fleet = fleetOf('cameras', 'a', 'b', 'c', 'd');
+    await client.setPolicy('cameras', { thresholds: never() });
+    const set = await client.setGoals('cameras', agreement, { author: 'ada' });
+    expect(set).toMatchObject({ mode: 'auto', author: 'ada', goals: agreement });
+    await reportUntil(fleet, async () => (await kindsOf()).includes('goal-met'));
     const status = await client.getStatus('cameras');
     expect(status).toMatchObject({ mode: 'auto', bundleDigest: bundle.digest, problem: null });
     expect(status.decision?.facts.agreementBound).toBeGreaterThanOrEqual(0.97);
     expect(status.thresholds[0]).toBeLessThan(1);
-    const kinds = (await client.listEvents({ group: 'cameras' })).map(({ kind }) => kind).reverse();
+    const kinds = await kindsOf();
     expect(kinds[0]).toBe('goals-set');
     expect(kinds).toContain('canary');
     expect(kinds).toContain('promoted');
-    const [leader] = (await client.listEvents()).filter(({ kind }) => kind === 'leader');
-    expect(leader?.group).toBe('');
+    expect((await client.listEvents()).filter(({ kind }) => kind === 'leader')).toHaveLength(1);
+  });
+
+  it('waits for the calibration table, and says so', async () => {
+    await start();
+    const fleet = fleetOf('cameras', 'a', 'b');
+    await client.setGoals('cameras', agreement);
+    const problem = async () => (await client.getStatus('cameras')).problem;
+    await expect.poll(problem, eventually).toBe('No device has reported yet.');
+    await fleet.report();
+    await expect.poll(problem, eventually).toContain('offramp fleet bundle add');
+    await new BundleTables(bus).add(bundlePath);
+    await expect.poll(problem, eventually).toBeNull();
+    await expect.poll(async () => (await fleet.policy())?.version, eventually).toBe(1);
+  });
+
+  it('that cannot be is refused, and one that was changed in between', async () => {
+    await start();
+    await expect(client.setGoals('cameras', [{ kind: 'agreement', floor: 1.5 }])).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+    });
+    await expect(client.setGoals('cameras', [...agreement, ...agreement])).rejects.toThrow(
+      'one goal of each kind',
+    );
+    await expect(client.getStatus('a b')).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+    const { revision } = await client.setGoals('cameras', agreement, { author: 'ada' });
+    await client.setGoals('cameras', []);
+    await expect(client.setGoals('cameras', agreement, { expectedRevision: revision })).rejects.toMatchObject(
+      { code: 'POLICY_CONFLICT' },
+    );
+  });
+});
+
+describe('people', () => {
+  async function tuned(): Promise<TableFleet> {
+    await start({ bundle: [bundlePath] });
+    const fleet = fleetOf('cameras', 'a', 'b', 'c', 'd');
+    await client.setGoals('cameras', agreement);
+    await reportUntil(fleet, async () => (await kindsOf()).includes('goal-met'));
+    return fleet;
+  }
+  const modeNow = async () => (await client.getGoals('cameras')).mode;
+
+  it('set policies, which pin the group until it is resumed', async () => {
+    const fleet = await tuned();
+    const { policy } = await client.setPolicy('cameras', { thresholds: never(), author: 'bob' });
+    await expect.poll(modeNow, eventually).toBe('pinned');
+    for (let i = 0; i < 10; i++) await fleet.report();
+    const { facts } = (await client.getStatus('cameras')).decision ?? {};
+    await expect
+      .poll(async () => (await client.getStatus('cameras')).decision?.facts.samples, eventually)
+      .toBe(fleet.samples);
+    expect(facts).toBeDefined();
+    expect((await fleet.policy())?.version).toBe(policy.version);
+    expect((await client.getStatus('cameras')).explanation[0]).toContain('bob has set policy');
+    await client.setMode('cameras', 'auto');
+    await reportUntil(fleet, async () => ((await fleet.policy())?.version ?? 0) > policy.version);
+    expect(await modeNow()).toBe('auto');
+  });
+
+  it('roll back to what was before, and freeze', async () => {
+    const fleet = await tuned();
+    const [first] = await client.policyHistory('cameras');
+    await client.rollBack('cameras', 1, { author: 'bob', reason: 'too many complaints' });
+    expect(await fleet.policy()).toMatchObject({ thresholds: first?.thresholds, author: 'bob' });
+    await expect.poll(modeNow, eventually).toBe('pinned');
+    await expect(client.rollBack('cameras', 77)).rejects.toMatchObject({ code: 'POLICY_INVALID' });
+    await client.setMode('cameras', 'frozen', { author: 'ada' });
+    await expect.poll(async () => (await kindsOf()).at(-1), eventually).toBe('mode-set');
+    expect(await modeNow()).toBe('frozen');
+  });
+});
+
+describe('several controllers', () => {
+  it('have one leader; where it goes another leads, and nothing is counted twice or not at all', async () => {
+    const controllers = [
+      await start({ bundle: [bundlePath], instanceName: 'one' }),
+      await start({ instanceName: 'two' }),
+    ];
+    const fleet = fleetOf('cameras', 'a', 'b', 'c', 'd');
+    await client.setGoals('cameras', agreement);
+    const leaders = async () =>
+      (await client.listEvents()).filter(({ kind }) => kind === 'leader').map(({ author }) => author);
+    await expect.poll(leaders, eventually).toEqual(['one']);
+    for (let i = 0; i < 5; i++) await fleet.report();
+    await controllers[0]?.stop();
+    await expect.poll(leaders, eventually).toEqual(['two', 'one']);
+    for (let i = 0; i < 5; i++) await fleet.report();
+    await expect
+      .poll(async () => (await client.getStatus('cameras')).decision?.facts.samples, eventually)
+      .toBe(fleet.samples);
+  });
+
+  it('go on where they were when NATS comes back with its files', async () => {
+    const storeDir = await temporaryFolder();
+    let server = await startNatsServer({ storeDir });
+    cleanUps.push(() => server.stop());
+    const ownBus = await connectBus({ url: server.url, name: 'test' });
+    cleanUps.push(() => ownBus.close());
+    bus = ownBus;
+    client = new ControllerClient(bus, { timeoutMs: 5_000 });
+    for (const instanceName of ['one', 'two']) {
+      await start({ nats: server.url, bundle: [bundlePath], instanceName });
+    }
+    const fleet = fleetOf('cameras', 'a', 'b', 'c', 'd');
+    await client.setGoals('cameras', agreement);
+    for (let round = 0; round < 3; round++) {
+      for (let i = 0; i < 4; i++) await fleet.report();
+      await server.stop();
+      server = await startNatsServer({ storeDir, port: server.port });
+      await expect
+        .poll(
+          () =>
+            fleet.report().then(
+              () => true,
+              () => false,
+            ),
+          eventually,
+        )
+        .toBe(true);
+    }
+    await expect
+      .poll(
+        () =>
+          client.getStatus('cameras').then(
+            ({ decision }) => decision?.facts.samples,
+            () => 0,
+          ),
+        eventually,
+      )
+      .toBe(fleet.samples);
+    const versions = (await client.policyHistory('cameras')).map(({ version }) => version);
+    expect([...new Set(versions)]).toEqual(Array.from({ length: Math.max(...versions) }, (_, i) => i + 1));
+  });
+});
+
+describe('the webhook', () => {
+  it('is told every event in order, also what it did not take at first', async () => {
+    const told: { text: string; sequence: number }[] = [];
+    let failures = 2;
+    const server = createServer(async (request, response) => {
+      const body = await text(request);
+      if (failures-- > 0) response.statusCode = 503;
+      else told.push(JSON.parse(body));
+      response.end();
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    cleanUps.push(async () => server.close());
+    const { port } = server.address() as { port: number };
+    await start({ webhook: `http://127.0.0.1:${port}/events` });
+    await client.setGoals('cameras', agreement, { reason: 'first' });
+    await expect.poll(() => kindsOf(), eventually).toEqual(['goals-set']);
+    await client.setMode('cameras', 'frozen');
+    await expect.poll(() => told.map((event) => event.text).join(), eventually).toContain('frozen');
+    const sequences = told.map(({ sequence }) => sequence);
+    expect(sequences).toEqual([...sequences].sort((a, b) => a - b));
+    expect(told.map((event) => event.text).join()).toContain('first');
   });
 });

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ensureEventStream, eventStream, type Logger, messageOf, v1 } from '@offramp/shared';
-import { AckPolicy, DeliverPolicy, type NatsConnection, nanos } from 'nats';
+import { AckPolicy, DeliverPolicy, type JsMsg, type NatsConnection, nanos } from 'nats';
 import { readEvent } from './event-messages.js';
 
 export interface WebhookOptions {
@@ -17,10 +17,12 @@ const fetchWaitMs = 1_000;
 const pauseMs = 500;
 /** The server gives an event to another who asks when it has heard nothing for so long. */
 const ackWaitMs = 30_000;
-const firstRetryMs = 1_000;
-const maxRetryMs = 300_000;
-/** For about a day; then an event is given up. */
-const maxDeliveries = 300;
+/** So often the server hears that an event is not forgotten. */
+const workingMs = 10_000;
+const firstRetryMs = 500;
+const maxRetryMs = 60_000;
+/** Over about an hour and a half; then an event is given up. */
+const maxAttempts = 100;
 
 /**
  * Tells every event to a URL, as JSON by POST, in their order, from the first one on that came after there was a webhook. NATS
@@ -57,7 +59,7 @@ export class Webhook {
   }
 
   private async tellNext(): Promise<void> {
-    const { bus, replicas, url } = this.options;
+    const { bus, replicas } = this.options;
     const manager = await bus.jetstreamManager();
     await ensureEventStream(bus, replicas);
     await manager.consumers.add(eventStream, {
@@ -66,22 +68,45 @@ export class Webhook {
       deliver_policy: DeliverPolicy.New,
       ack_wait: nanos(ackWaitMs),
       max_ack_pending: 1,
-      max_deliver: maxDeliveries,
     });
     const consumer = await bus.jetstream().consumers.get(eventStream, durableName);
     while (!this.stopping.signal.aborted && this.options.leading()) {
       const message = await consumer.next({ expires: fetchWaitMs });
       if (!message) continue;
-      const { streamSequence, timestampNanos, redeliveryCount } = message.info;
+      const { streamSequence, timestampNanos } = message.info;
       const event = {
         ...readEvent(v1.FleetEvent.decode(message.data)),
         ...{ sequence: streamSequence, at: new Date(timestampNanos / 1e6) },
       };
-      const problem = await post(url, JSON.stringify(event), this.stopping.signal);
-      this.note(problem);
-      if (problem === null) await message.ackAck();
-      else message.nak(Math.min(maxRetryMs, firstRetryMs * 2 ** Math.min(20, redeliveryCount - 1)));
+      await this.tell(message, JSON.stringify(event));
     }
+  }
+
+  /** Until it is told, is given up, or is another's to tell. */
+  private async tell(message: JsMsg, body: string): Promise<void> {
+    const { url, leading, logger } = this.options;
+    const { signal } = this.stopping;
+    for (let attempt = 1; attempt <= maxAttempts; attempt++) {
+      const problem = await post(url, body, signal);
+      this.note(problem);
+      if (problem === null) {
+        await message.ackAck();
+        return;
+      }
+      for (
+        let leftMs = Math.min(maxRetryMs, firstRetryMs * 2 ** (attempt - 1));
+        leftMs > 0;
+        leftMs -= workingMs
+      ) {
+        message.working();
+        await sleep(Math.min(leftMs, workingMs), undefined, { signal }).catch(() => undefined);
+        if (!signal.aborted && leading()) continue;
+        message.nak();
+        return;
+      }
+    }
+    logger.warn({ url, sequence: message.info.streamSequence }, 'the webhook was not told of an event');
+    message.term();
   }
 
   private note(problem: string | null): void {

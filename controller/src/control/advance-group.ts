@@ -21,7 +21,7 @@ import {
   withTuner,
 } from './group-state.js';
 import { addLateAnswers } from './late-answers.js';
-import { answeredIn, type PolicyWindow, policyWindows } from './policy-windows.js';
+import { answeredIn, type PolicyWindow, policyWindows, samplesUnknown } from './policy-windows.js';
 import { contentOf, nothingOf, receiveOrders } from './receive-orders.js';
 
 /** The pace of samples is that of about so long. */
@@ -42,16 +42,18 @@ export function advanceGroup(before: GroupState, inputs: GroupInputs): GroupStat
   const advance = new GroupAdvance(counted, inputs, received.events);
   advance.run();
   const { state } = advance;
+  const explanation = explainGroup(state, inputs.group, advance.unknown);
   return {
     ...state,
     number: before.number + 1,
-    explanation: explainGroup(state, inputs.group, advance.unknown),
+    explanation,
     intent:
       advance.policy || advance.events.length > 0
         ? {
             policy: advance.policy,
             previousRevision: inputs.newest.revision,
-            events: advance.events,
+            // What was decided by evidence is told with its reasons.
+            events: advance.events.map((event) => (event.facts ? { ...event, explanation } : event)),
           }
         : null,
   };
@@ -112,6 +114,9 @@ class GroupAdvance {
       return;
     }
     if (bundle.digest !== this.state.bundleDigest) this.startBundle(bundle);
+    const { samplesUnknown: before, known } = this.state;
+    const unknown = before + samplesUnknown(this.inputs.evidence.parts, bundle, known);
+    this.state = { ...this.state, samplesUnknown: unknown };
     const leaving = this.reassign(bundle);
     const decision = this.tuneGroup(bundle, leaving);
     const urgent = this.tuneApart(bundle);

@@ -163,8 +163,8 @@ function isAsBefore(state: GroupState, before: GroupState): boolean {
 }
 
 function devicesOf(register: FleetRegister, group: string, nowMs: number): GroupDevice[] {
-  return Array.from(register.list(group, nowMs), ({ view: { device, online, state, latest } }) => ({
+  return Array.from(register.states(group, nowMs), ({ device, online, state, latestSamples }) => ({
     ...{ device, online, bundleDigest: state.bundleDigest, deviceStages: state.deviceStages },
-    samples: latest.samples,
+    samples: latestSamples,
   }));
 }

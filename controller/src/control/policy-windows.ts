@@ -59,6 +59,19 @@ function policySaid(
     : null;
 }
 
+/** Samples of a bundle under policies that nobody knows any more: they judge nothing. */
+export function samplesUnknown(
+  parts: readonly EvidencePart[],
+  bundle: JudgedBundle,
+  known: readonly KnownPolicy[],
+): number {
+  const unknown = parts.filter(
+    ({ bundleDigest, policyVersion }) =>
+      bundleDigest === bundle.digest && policySaid(policyVersion, bundle, known, '') === null,
+  );
+  return answeredIn(unknown);
+}
+
 export function answeredIn(parts: readonly EvidencePart[]): number {
   return parts.reduce((sum, { counts }) => sum + counts.samples, 0);
 }

@@ -132,6 +132,8 @@ async function runOn(
   });
   await feed.start();
   metrics?.ready();
+  metrics?.follow(service.metrics);
+  service.control.onEvent(({ kind }) => metrics?.countEvent(kind));
   await service.start();
   await endpoints.start();
   const http = await listen(config, { evidence, metrics, ready: () => !bus.isClosed() }, logger).catch(

@@ -9,6 +9,7 @@ import {
 } from '@offramp/shared';
 import type { NatsConnection } from 'nats';
 import type { EvidenceRegister } from '../evidence/evidence-register.js';
+import type { ControlMetrics } from '../metrics/group-metrics.js';
 import type { PolicyStore } from '../policy/policy-store.js';
 import type { FleetRegister } from '../register/fleet-register.js';
 import type { WorkerRegister } from '../register/worker-register.js';
@@ -50,6 +51,7 @@ export interface ControlServiceOptions {
 /** What makes a controller set thresholds by goals, together with others like it. */
 export class ControlService {
   readonly control: NatsControl;
+  private readonly view: ControlView;
   private readonly watches: BucketWatch[];
   private readonly lease: Lease;
   private readonly loop: LeaderLoop;
@@ -64,6 +66,7 @@ export class ControlService {
     const { bus, policies, register, evidence, workers, clock, logger, streamCreated, config } = options;
     const { replicas, webhook } = config;
     const view = new ControlView(evidence, streamCreated);
+    this.view = view;
     const take = view.take.bind(view);
     this.watches = [
       new BucketWatch({
@@ -123,6 +126,11 @@ export class ControlService {
     await this.lease.start();
     this.loop.start();
     this.webhook?.start();
+  }
+
+  /** What metrics say of the control. */
+  get metrics(): ControlMetrics {
+    return { leads: () => this.lease.leading, groups: () => this.view.metrics() };
   }
 
   /** NATS is there again; what it knew of this controller may be lost, or all that it held. */

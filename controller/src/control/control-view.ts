@@ -1,9 +1,11 @@
 import { policyBucket } from '@offramp/shared';
 import type { KvEntry } from 'nats';
 import type { EvidenceRegister } from '../evidence/evidence-register.js';
+import { type GroupMetrics, groupMetrics } from '../metrics/group-metrics.js';
 import { goalsPrefix, readGoals, readState, statePrefix } from './control-store.js';
 import type { GroupGoals } from './fleet-control.js';
 import type { GroupState } from './group-state.js';
+import { decidedOf } from './group-status.js';
 
 /** What the buckets said last of a group. */
 interface SeenGroup {
@@ -14,13 +16,14 @@ interface SeenGroup {
   streamCreated: string;
   waitsForBundle: boolean;
   pendingIntent: boolean;
+  metrics: GroupMetrics | null;
   /** Of the policy's key; 0: there is none. */
   policyRevision: number;
 }
 
 const newGroup = (): SeenGroup => ({
   ...{ goals: null, goalsRevision: 0, upTo: 0, streamCreated: '', waitsForBundle: false },
-  ...{ pendingIntent: false, policyRevision: 0 },
+  ...{ pendingIntent: false, policyRevision: 0, metrics: null },
 });
 
 /**
@@ -52,6 +55,11 @@ export class ControlView {
     }
   }
 
+  /** What metrics say of groups that are tuned. */
+  *metrics(): Generator<GroupMetrics> {
+    for (const { metrics } of this.groups.values()) if (metrics) yield metrics;
+  }
+
   private takeGoals(group: string, entry: KvEntry): void {
     const seen = this.group(group);
     // A watch that begins anew tells old news, too.
@@ -69,6 +77,10 @@ export class ControlView {
     Object.assign(this.group(group), {
       ...{ goalsRevision: state.goalsRevision, upTo: state.upTo, streamCreated: state.streamCreated },
       ...{ waitsForBundle: state.problem !== null, pendingIntent: state.intent !== null },
+      metrics:
+        state.goals.length === 0
+          ? null
+          : groupMetrics({ group, ...decidedOf(state), canary: state.canary }, state.goals),
     });
     if (state.streamCreated !== this.streamCreated()) return;
     this.evidence.forget(group, state.upTo);

@@ -4,7 +4,7 @@ import type { PolicyStore } from '../policy/policy-store.js';
 import type { FleetRegister } from '../register/fleet-register.js';
 import type { WorkerRegister } from '../register/worker-register.js';
 import type { Goal } from '../tuner/goals.js';
-import { modeOf, unmetInWords } from './advance-group.js';
+import { modeOf } from './advance-group.js';
 import type { BundleTables } from './bundle-tables.js';
 import type { ControlStore } from './control-store.js';
 import type { ControlView } from './control-view.js';
@@ -19,6 +19,7 @@ import type {
   WorkerStatus,
 } from './fleet-control.js';
 import { checkBy, checkGoals } from './goals-schema.js';
+import { canaryOf, decidedOf } from './group-status.js';
 import type { Lease } from './lease.js';
 
 export interface NatsControlOptions {
@@ -44,7 +45,7 @@ export class NatsControl implements FleetControl {
   async groups(): Promise<string[]> {
     const { view, register, now } = this.options;
     const names = new Set(view.names());
-    for (const name of register.groups(now())) names.add(name);
+    for (const name of register.groupNames(now())) names.add(name);
     return [...names].sort();
   }
 
@@ -91,7 +92,6 @@ export class NatsControl implements FleetControl {
     const digest = state?.bundleDigest ?? null;
     const bundle = digest === null ? null : await bundles.get(digest, now());
     const { policy } = newest;
-    const decided = state?.decision ?? null;
     return {
       group,
       mode: effectiveMode(goals, state),
@@ -99,31 +99,9 @@ export class NatsControl implements FleetControl {
       policyVersion: policy?.version ?? 0,
       thresholds: [...(policy?.thresholds ?? bundle?.thresholds ?? [])],
       auditRate: policy?.auditRate ?? 0,
-      decidedAt: decided && stored ? stored.storedAt : null,
-      decision: decided && {
-        reason: decided.reason,
-        certainty: decided.certainty,
-        tableTrusted: decided.tableTrusted,
-        drift: decided.drift,
-        facts: decided.facts,
-        unmet: unmetInWords(decided.choice.unmet),
-      },
-      canary:
-        state?.canary && policy?.canary
-          ? {
-              policyVersion: state.canary.version,
-              share: state.canary.share,
-              samples: state.canary.tried.samples,
-              stableThresholds: [
-                ...(policy.canary.stable.version === 0
-                  ? (bundle?.thresholds ?? [])
-                  : policy.canary.stable.thresholds),
-              ],
-            }
-          : null,
-      exceptions: (state?.apart ?? []).map(({ device, distance, thresholds }) => ({
-        ...{ device, distance, thresholds },
-      })),
+      decidedAt: state?.decision && stored ? stored.storedAt : null,
+      ...(state ? decidedOf(state) : { decision: null, exceptions: [] }),
+      canary: state && policy ? canaryOf(state, policy, bundle?.thresholds ?? []) : null,
       explanation: state?.explanation ?? [],
       problem: state
         ? state.problem

@@ -157,7 +157,7 @@ export class FleetRegister {
   }
 
   /** Groups that have devices, in order. */
-  groups(nowMs: number): string[] {
+  groupNames(nowMs: number): string[] {
     this.forget(nowMs);
     const groups: string[] = [];
     for (let i = 0; i < this.keys.length; ) {

@@ -1,4 +1,5 @@
 import { explain } from '../tuner/explain.js';
+import { sameThresholds } from '../tuner/threshold-path.js';
 import type { GroupState } from './group-state.js';
 
 /** Why a group is as it is, in sentences for a person. @param unknown what is not known, in sentences */
@@ -16,6 +17,11 @@ export function explainGroup(state: GroupState, group: string, unknown: readonly
     );
   }
   if (problem) lines.push(problem);
+  if (decision && policy && !sameThresholds(decision.thresholds, policy.thresholds)) {
+    lines.push(
+      `In force are ${policy.thresholds.map(inWords).join(', ')}; what follows is said of those that evidence leads to next.`,
+    );
+  }
   if (decision) lines.push(...explain(goals, { ...decision, changed: false }));
   if (canary && policy) {
     lines.push(
@@ -24,7 +30,7 @@ export function explainGroup(state: GroupState, group: string, unknown: readonly
   }
   if (bar && decision) {
     lines.push(
-      `Thresholds like ${bar.thresholds.map((threshold) => Number(threshold.toPrecision(4))).join(', ')} have failed on some devices; they are not tried again before ${count(bar.untilSamples)} samples are known.`,
+      `Thresholds like ${bar.thresholds.map(inWords).join(', ')} have failed on some devices; they are not tried again before ${count(bar.untilSamples)} samples are known.`,
     );
   }
   if (apart.length > 0) {
@@ -37,5 +43,6 @@ export function explainGroup(state: GroupState, group: string, unknown: readonly
   return [...lines, ...unknown];
 }
 
+const inWords = (threshold: number) => (threshold > 1 ? 'never' : String(Number(threshold.toPrecision(4))));
 const percent = (share: number) => `${Number((share * 100).toFixed(1))} %`;
 const count = (value: number) => Math.round(value).toLocaleString('en');

@@ -95,6 +95,7 @@ class GroupAdvance {
   policy: PolicyContent | null = null;
   unknown: string[] = [];
   private readonly goals: readonly Goal[];
+  private knownFacts: ExitFacts | null = null;
 
   constructor(
     public state: GroupState,
@@ -208,7 +209,13 @@ class GroupAdvance {
     return policyWindows(parts, bundle, this.state.known, device);
   }
 
+  /** Alike for all that is tuned in one step. */
   private facts(bundle: TunableBundle): ExitFacts {
+    this.knownFacts ??= this.findFacts(bundle);
+    return this.knownFacts;
+  }
+
+  private findFacts(bundle: TunableBundle): ExitFacts {
     const onDevices = this.inputs.devices
       .filter(({ bundleDigest }) => bundleDigest === bundle.digest)
       .map(({ deviceStages, samples }) => ({ stages: deviceStages, weight: samples + 1 }));

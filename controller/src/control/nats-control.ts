@@ -71,14 +71,7 @@ export class NatsControl implements FleetControl {
   async setMode(group: string, mode: ControlMode, by: By): Promise<GroupGoals> {
     checkBy(by);
     const { author, reason } = by;
-    const changed = await this.options.store.changeGoals(group, ({ goals }) => ({
-      goals,
-      mode,
-      author,
-      reason,
-    }));
-    // The one that leads has yet to see it.
-    return changed;
+    return this.options.store.changeGoals(group, ({ goals }) => ({ goals, mode, author, reason }));
   }
 
   async status(group: string): Promise<GroupStatus> {

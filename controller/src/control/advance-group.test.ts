@@ -199,6 +199,23 @@ describe('when the world moves', () => {
     expect(later).toContain('device-rejoined');
     expect(fleet.policy?.exceptions).toEqual([]);
   });
+
+  it.each([1, 2, 3, 4])(
+    'for one device of ten, that is no drift of the group, whatever the seed (%d)',
+    (seed) => {
+      const fleet = new SimulatedFleet(10, seed);
+      fleet.want([agreement]);
+      for (const _ of rounds(80)) fleet.play(10);
+      fleet.worldOf = (device) => (device === 'cam-1' ? { ease: 0.05, overconfidence: 10 } : calm);
+      const kinds = rounds(40).flatMap(() => {
+        fleet.play(10);
+        return fleet.kinds();
+      });
+      expect(kinds).toContain('device-deviates');
+      expect(kinds).not.toContain('drift');
+      expect(fleet.state.apart.map(({ device }) => device)).toEqual(['cam-1']);
+    },
+  );
 });
 
 describe('a policy of a person', () => {

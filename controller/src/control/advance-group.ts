@@ -5,7 +5,7 @@ import type { ExitFacts, Goal } from '../tuner/goals.js';
 import { sameThresholds } from '../tuner/threshold-path.js';
 import { type Drift, type TuningDecision, tune } from '../tuner/tune.js';
 import { newTunerState, type TunerState } from '../tuner/tuner-state.js';
-import { newApartDevice, reassignDevices, suspects } from './apart-devices.js';
+import { newApartDevice, reassignDevices, suspects, withoutLatestWindows } from './apart-devices.js';
 import { addToCanary, canaryBelow, canaryFault, newCanary, nextShare } from './canary.js';
 import { exitFacts } from './exit-facts.js';
 import { explainGroup } from './explain-group.js';
@@ -259,7 +259,12 @@ class GroupAdvance {
       }
       if (this.state.apart.length > kept.state.apart.length) {
         const without = this.windowsOf(bundle, '');
-        const again = this.tuneWith(bundle, before, policy, without);
+        let again = this.tuneWith(bundle, before, policy, without);
+        if (again.decision.drift?.kind === 'confidence') {
+          // They have been in the windows before as well.
+          const cleared = withoutLatestWindows(before, again.decision.drift.samples);
+          again = this.tuneWith(bundle, cleared, policy, without);
+        }
         if (again.decision.drift) {
           // It is not them.
           this.state = kept.state;

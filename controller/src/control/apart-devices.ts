@@ -2,7 +2,7 @@ import { sumCounts } from '../tuner/confidence-drift.js';
 import { type DeviceDeviation, deviatingDevices } from '../tuner/device-deviation.js';
 import { compareHistograms } from '../tuner/histogram-change.js';
 import type { ThresholdPath } from '../tuner/threshold-path.js';
-import { newTunerState } from '../tuner/tuner-state.js';
+import { newTunerState, type TunerState } from '../tuner/tuner-state.js';
 import type { GroupInputs } from './group-inputs.js';
 import type { ApartDevice } from './group-state.js';
 
@@ -72,6 +72,18 @@ export function suspects(
     Math.max(1, Math.floor(mostSuspects * devices.length)),
   );
   return found.length <= most ? found : [];
+}
+
+/**
+ * A tuner that does not look for drift in its latest windows any more, since devices are in them that do not belong to
+ * the group. What else it knows, it keeps.
+ * @param samples that those windows hold
+ */
+export function withoutLatestWindows(tuner: TunerState, samples: number): TunerState {
+  let left = samples;
+  let kept = tuner.windows.length;
+  while (kept > 0 && left > 0) left -= sum(tuner.windows[--kept] as number[]);
+  return { ...tuner, windows: tuner.windows.slice(0, kept) };
 }
 
 /** What a device did some minutes ago may differ though it no longer does. */

@@ -163,8 +163,8 @@ function isAsBefore(state: GroupState, before: GroupState): boolean {
 }
 
 function devicesOf(register: FleetRegister, group: string, nowMs: number): GroupDevice[] {
-  return Array.from(register.states(group, nowMs), ({ device, online, state, latestSamples }) => ({
+  return Array.from(register.presence(group, nowMs), ({ device, online, state, latest }) => ({
     ...{ device, online, bundleDigest: state.bundleDigest, deviceStages: state.deviceStages },
-    samples: latestSamples,
+    samples: latest.samples,
   }));
 }

@@ -60,6 +60,14 @@ export interface GroupDevices {
   policyVersion: number;
 }
 
+/** Of a device, what a map of the fleet shows. */
+export interface DevicePresence {
+  device: string;
+  online: boolean;
+  state: DeviceState;
+  latest: WindowCounts;
+}
+
 interface DeviceRecord {
   readonly key: string;
   readonly device: string;
@@ -144,18 +152,6 @@ export class FleetRegister {
     }
   }
 
-  /** What the devices of a group are, without all that takes long to sum up. */
-  *states(
-    group: string,
-    nowMs: number,
-  ): Generator<{ device: string; online: boolean; state: DeviceState; latestSamples: number }> {
-    this.forget(nowMs);
-    for (const record of this.recordsOf(group)) {
-      const { device, state, latest } = record;
-      yield { device, state, online: this.isOnline(record, nowMs), latestSamples: latest.samples };
-    }
-  }
-
   /** Groups that have devices, in order. */
   groupNames(nowMs: number): string[] {
     this.forget(nowMs);
@@ -167,6 +163,22 @@ export class FleetRegister {
       i = this.indexAfter(keyOf(group, '~'));
     }
     return groups;
+  }
+
+  /** A device; `null`: it is not in the register. */
+  device(group: string, device: string, nowMs: number): DeviceView | null {
+    this.forget(nowMs);
+    const record = this.records.get(keyOf(group, device));
+    return record ? this.view(record, nowMs) : null;
+  }
+
+  /** The devices of a group by name: less of each than {@link list} tells, in a hundredth of the time. */
+  *presence(group: string, nowMs: number): Generator<DevicePresence> {
+    this.forget(nowMs);
+    for (const record of this.recordsOf(group)) {
+      const { device, state, latest } = record;
+      yield { device, online: this.isOnline(record, nowMs), state, latest };
+    }
   }
 
   /** @param group empty: all groups */

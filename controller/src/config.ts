@@ -7,8 +7,14 @@ export const controllerConfig = defineConfig('controller', {
   nats: commonOptions.nats,
   logLevel: commonOptions.logLevel,
   listen: z.string().optional().meta({
-    description: 'Where the HTTP API listens: host:port (port 0 takes a free one) or unix:/path',
+    description:
+      'Where the HTTP API and the dashboard listen: host:port (port 0 takes a free one) or unix:/path',
     fallback: 'no HTTP API',
+  }),
+  tokenFile: z.string().optional().meta({
+    description:
+      'File with the token that clients of the HTTP API have to show; OFFRAMP_CONTROLLER_TOKEN may hold it instead',
+    fallback: 'no token, which only loopback addresses and Unix sockets allow',
   }),
   waitForNats: z
     .boolean()

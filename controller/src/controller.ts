@@ -11,11 +11,13 @@ import {
   type TelemetryRetention,
 } from '@offramp/shared';
 import { Events, type NatsConnection } from 'nats';
+import { FleetActivity } from './activity/fleet-activity.js';
 import { Endpoints } from './api/endpoints.js';
 import type { controllerConfig } from './config.js';
 import { ControlService } from './control/control-service.js';
 import { EvidenceRegister } from './evidence/evidence-register.js';
 import type { HttpApi, HttpApiController } from './http/http-api.js';
+import { readToken } from './http/token.js';
 import type { ControllerMetrics, ControllerMetricsParts } from './metrics/controller-metrics.js';
 import { PolicyStore } from './policy/policy-store.js';
 import { type Applied, FleetRegister } from './register/fleet-register.js';
@@ -42,6 +44,9 @@ export interface Controller {
 }
 
 const stopDeadlineMs = 2_000;
+/** What the dashboard shows as the present. */
+const activityWindowMs = 300_000;
+const maxActiveGroups = 1_000;
 
 /**
  * Starts a controller, which is ready when this resolves: it has read every report that NATS still holds,
@@ -96,7 +101,8 @@ async function runOn(
     connected: () => connected,
     now: () => clock.now(),
   });
-  const reports = new ReportCounter(register, evidence, metrics, clock, logger);
+  const activity = new FleetActivity({ windowMs: activityWindowMs, maxGroups: maxActiveGroups });
+  const reports = new ReportCounter(register, evidence, activity, metrics, clock, logger);
   followWorkers(bus, workers, clock, logger);
   const feed = new StreamFeed({
     ...{ bus, clock, logger, name: 'the telemetry stream' },
@@ -136,13 +142,14 @@ async function runOn(
   service.control.onEvent(({ kind }) => metrics?.countEvent(kind));
   await service.start();
   await endpoints.start();
-  const http = await listen(config, { evidence, metrics, ready: () => !bus.isClosed() }, logger).catch(
-    async (error: unknown) => {
-      // What goes on by itself would keep the process.
-      await Promise.all([endpoints.stop(), service.stop(), feed.stop()]);
-      throw error;
-    },
-  );
+  const { control } = service;
+  const known = { register, evidence, activity, control, policies, metrics, clock };
+  const connection = { ready: () => !bus.isClosed(), connected: () => connected };
+  const http = await listen(config, { ...known, ...connection }, logger).catch(async (error: unknown) => {
+    // What goes on by itself would keep the process.
+    await Promise.all([endpoints.stop(), service.stop(), feed.stop()]);
+    throw error;
+  });
   logger.info(
     { nats: bus.getServer(), devices: register.size, ...reports.counts },
     'the controller is ready',
@@ -186,7 +193,8 @@ async function listen(
 ): Promise<HttpApi | null> {
   if (config.listen === undefined) return null;
   const { startHttpApi } = await import('./http/http-api.js');
-  return startHttpApi(config.listen, controller, logger);
+  const token = await readToken(config.tokenFile, process.env);
+  return startHttpApi({ listen: config.listen, token }, controller, logger);
 }
 
 /** Metrics are loaded only where somebody can look at them. */
@@ -212,6 +220,7 @@ class ReportCounter {
   constructor(
     private readonly register: FleetRegister,
     private readonly evidence: EvidenceRegister,
+    private readonly activity: FleetActivity,
     private readonly metrics: ControllerMetrics | null,
     private readonly clock: Clock,
     private readonly logger: Logger,
@@ -223,6 +232,7 @@ class ReportCounter {
       const applied = this.register.apply(report, seenAtMs, this.clock.now());
       if (applied === 'counted') {
         this.evidence.add(report, stored);
+        this.activity.add(report, stored.storedAtMs);
         this.metrics?.countWindow(report.group, report.window);
       }
       const warning = {

@@ -15,7 +15,13 @@ export function FleetPage({ fleet, loading }: { fleet: FleetState; loading: bool
       <>
         <h1>Fleet</h1>
         <p class="empty">
-          {loading ? 'Connecting …' : 'No device has reported yet. Start one with `offramp agent`.'}
+          {loading ? (
+            'Connecting …'
+          ) : (
+            <>
+              No device has reported yet. Start one with <code>offramp agent</code>.
+            </>
+          )}
         </p>
       </>
     );

@@ -28,7 +28,7 @@ export function GroupPage({ fleet, group }: { fleet: FleetState; group: ApiGroup
         </p>
         {goals && <ModeButtons goals={goals} />}
       </div>
-      {status?.problem && <p class="notice bad">{status.problem}</p>}
+      {status?.problem && <p class={goals?.goals.length === 0 ? 'notice' : 'notice bad'}>{status.problem}</p>}
       <Notices group={group} />
       <Tiles group={group} floor={floor} />
       <section class="card" aria-labelledby="agreement">

@@ -11,7 +11,9 @@ export function WorkerList({ workers }: { workers: readonly ApiWorker[] }) {
         {threads > 0 && <p class="facts">{percent(load / threads, 0)} of what they can do</p>}
       </div>
       {workers.length === 0 ? (
-        <p class="muted">No worker has reported in the last seconds. They do when they are given `--nats`.</p>
+        <p class="muted">
+          No worker has reported in the last seconds. They do when they are given <code>--nats</code>.
+        </p>
       ) : (
         <ul class="workers">
           {workers.map((worker) => (

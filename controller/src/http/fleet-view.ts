@@ -3,6 +3,7 @@ import type { FleetActivity } from '../activity/fleet-activity.js';
 import type { FleetEvent, GroupGoals, GroupStatus } from '../control/fleet-control.js';
 import type { PolicyView } from '../policy/policy-view.js';
 import type { DevicePresence, DeviceView } from '../register/fleet-register.js';
+import { shortestDecimal } from '../shortest-decimal.js';
 import { standingOf } from './device-standing.js';
 import { canaryShare, policyChanges } from './policy-changes.js';
 import type {
@@ -105,6 +106,8 @@ export function viewDevice(
   return {
     ...device,
     ...rest,
+    thresholds: state.thresholds.map(shortestDecimal),
+    auditRate: shortestDecimal(state.auditRate),
     standing: standingOf({ ...device, state }, status),
     // A later agent may say what this controller does not know.
     lifecycle: lifecycles[lifecycle] ?? 'unknown',

@@ -327,6 +327,9 @@ export const evidenceSchema = named(
             degraded: count,
             offloaded: count,
             left: exitCounts,
+            late: exitCounts
+              .nullable()
+              .describe('Of `left`, those that took longer than wanted; null: no limit was'),
             auditsChosen: count,
             audited: count,
             auditedFinal: count,

@@ -1,8 +1,9 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { ApiDeviceDetail } from '../../src/http/schemas.js';
+import { thresholdText } from '../../src/http/threshold-text.js';
 import { callApi } from './api.js';
 import { ExitShares } from './exit-shares.js';
-import { bytes, count, duration, milliseconds, percent, threshold } from './format.js';
+import { bytes, count, duration, milliseconds, percent } from './format.js';
 import { Modal } from './modal.js';
 
 const refreshMs = 2_000;
@@ -54,7 +55,7 @@ function DeviceFacts({ detail: { device, evidence } }: { detail: ApiDeviceDetail
     ['Bundle', `${device.bundleName} (${device.bundleDigest.slice(0, 12)})`],
     ['Stages on the device', `${device.deviceStages} of ${device.branches + 1}`],
     ['Policy', `${device.policyVersion}, newest ${device.newestPolicyVersion}`],
-    ['Thresholds', device.thresholds.map(threshold).join(', ')],
+    ['Thresholds', device.thresholds.map(thresholdText).join(', ')],
     ['Latency', `p50 ${milliseconds(device.latencyP50Ms)}, p99 ${milliseconds(device.latencyP99Ms)}`],
     ['Samples', `${count(total.samples)} since it started, ${count(latest.samples)} in the last window`],
     [

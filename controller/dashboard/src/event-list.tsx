@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { ApiEvent } from '../../src/http/schemas.js';
-import { instant, threshold } from './format.js';
+import { thresholdText } from '../../src/http/threshold-text.js';
+import { instant } from './format.js';
 import { hrefOf } from './use-route.js';
 
 const fewEvents = 12;
@@ -56,7 +57,7 @@ function Entry({ event, ofGroup }: { event: ApiEvent; ofGroup: boolean }) {
             {explanation.map((line) => (
               <p key={line}>{line}</p>
             ))}
-            {thresholds.length > 0 && <p>Thresholds: {thresholds.map(threshold).join(', ')}</p>}
+            {thresholds.length > 0 && <p>Thresholds: {thresholds.map(thresholdText).join(', ')}</p>}
           </details>
         )}
       </div>

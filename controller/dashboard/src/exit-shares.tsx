@@ -12,13 +12,13 @@ export function ExitShares({ exits }: { exits: readonly number[] }) {
     <div class="shares">
       <div class="bar" aria-hidden="true">
         {shares.map(({ share, name }, exit) => (
-          <span key={name} class={`part part-${partOf(exit, exits.length)}`} style={{ flexGrow: share }} />
+          <span key={name} class="part" style={{ flexGrow: share, ...shadeOf(exit, exits.length) }} />
         ))}
       </div>
       <ul>
         {shares.map(({ share, name }, exit) => (
           <li key={name}>
-            <span class={`swatch part-${partOf(exit, exits.length)}`} aria-hidden="true" /> {name}{' '}
+            <span class="swatch" style={shadeOf(exit, exits.length)} aria-hidden="true" /> {name}{' '}
             <strong>{percent(share)}</strong>
           </li>
         ))}
@@ -27,5 +27,9 @@ export function ExitShares({ exits }: { exits: readonly number[] }) {
   );
 }
 
-/** Of five shades, the last for the final exit. */
-const partOf = (exit: number, exits: number) => (exit === exits - 1 ? 4 : exit % 4);
+/** From the first exit's colour to the last one's; the final exit, which is the whole model, has its own. */
+function shadeOf(exit: number, exits: number): { backgroundColor: string } {
+  if (exit === exits - 1) return { backgroundColor: 'var(--exit-final)' };
+  const way = Math.round((100 * exit) / Math.max(1, exits - 2));
+  return { backgroundColor: `color-mix(in oklab, var(--exit-last) ${way}%, var(--exit-first))` };
+}

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bytes, count, duration, milliseconds, percent, threshold } from './format.js';
+import { bytes, count, duration, milliseconds, percent } from './format.js';
 
 describe('numbers for people', () => {
   it.each([
@@ -18,8 +18,6 @@ describe('numbers for people', () => {
     [milliseconds(1_400), '1.4 s'],
     [duration(45_000), '45 s'],
     [duration(720_000), '12 min'],
-    [threshold(0.91234), '0.9123'],
-    [threshold(2), 'never'],
   ])('%s', (shown, expected) => {
     expect(shown).toBe(expected);
   });

@@ -38,10 +38,6 @@ export function duration(ms: number): string {
   return `${Math.round(seconds / 86_400)} d`;
 }
 
-export function threshold(value: number): string {
-  return value > 1 ? 'never' : String(Number(value.toPrecision(4)));
-}
-
 const timeOfDay = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
 const dayAndTime = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 

@@ -1,11 +1,12 @@
 import type { ComponentChildren } from 'preact';
 import type { ApiGroup } from '../../src/http/schemas.js';
+import { thresholdText } from '../../src/http/threshold-text.js';
 import { AgreementChart } from './agreement-chart.js';
 import { EventList } from './event-list.js';
 import { ExitShares } from './exit-shares.js';
 import { FleetMap } from './fleet-map.js';
 import type { FleetState } from './fleet-state.js';
-import { bytes, count, milliseconds, percent, threshold } from './format.js';
+import { bytes, count, milliseconds, percent } from './format.js';
 import { GoalsForm } from './goals-form.js';
 import { ModeButtons } from './mode-buttons.js';
 import { PolicyHistory } from './policy-history.js';
@@ -46,7 +47,7 @@ export function GroupPage({ fleet, group }: { fleet: FleetState; group: ApiGroup
         <ExitShares exits={activity.exits} />
         {status && status.thresholds.length > 0 && (
           <p class="muted">
-            Thresholds of policy {status.policyVersion}: {status.thresholds.map(threshold).join(', ')}
+            Thresholds of policy {status.policyVersion}: {status.thresholds.map(thresholdText).join(', ')}
           </p>
         )}
       </section>
@@ -173,7 +174,7 @@ function Exceptions({ group: { group, status } }: { group: ApiGroup }) {
             <a href={hrefOf({ group, device })}>{device}</a>{' '}
             <span class="muted">
               {percent(distance, 0)} of its confidences lie elsewhere; thresholds{' '}
-              {thresholds.map(threshold).join(', ')}
+              {thresholds.map(thresholdText).join(', ')}
             </span>
           </li>
         ))}

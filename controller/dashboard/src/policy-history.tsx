@@ -1,8 +1,9 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { ApiPolicy } from '../../src/http/schemas.js';
+import { thresholdText } from '../../src/http/threshold-text.js';
 import { callApi } from './api.js';
 import { type By, ByFields } from './by-fields.js';
-import { instant, threshold } from './format.js';
+import { instant } from './format.js';
 import { Modal } from './modal.js';
 import { Outcome } from './outcome.js';
 import { type Action, useAction, useAuthor } from './use-action.js';
@@ -135,7 +136,7 @@ function RollBackDialog({
       <h2>Roll back to policy {policy.version}?</h2>
       <p>
         All devices of {policy.group} get its thresholds at once:{' '}
-        {policy.thresholds.map(threshold).join(', ')}. They stay until you choose Auto again.
+        {policy.thresholds.map(thresholdText).join(', ')}. They stay until you choose Auto again.
       </p>
       <form
         onSubmit={(event) => {

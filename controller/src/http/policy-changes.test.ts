@@ -31,11 +31,11 @@ describe('policyChanges', () => {
     const { version, canary: _, exceptions: __, setAt, ...plain } = policy;
     const tried = { ...policy, canary: { below: 2 ** 30, stable: { ...plain, version: 2 } } };
     expect(policyChanges(policy, tried)).toEqual([
-      { field: 'followed by', before: 'all', after: '25 % of devices' },
+      { field: 'followed by', before: 'all', after: 'canaries' },
     ]);
     const exceptions = ['cam-1', 'cam-2'].map((device) => ({ device, thresholds: [2, 2], auditRate: 1 }));
     expect(policyChanges(tried, { ...policy, exceptions, latencyTargetMs: 80 })).toEqual([
-      { field: 'followed by', before: '25 % of devices', after: 'all' },
+      { field: 'followed by', before: 'canaries', after: 'all' },
       { field: 'devices apart', before: 'none', after: 'cam-1, cam-2' },
       { field: 'late after', before: 'no limit', after: '80 ms' },
     ]);

@@ -1,4 +1,5 @@
 import type { PolicyView } from '../policy/policy-view.js';
+import { thresholdText } from './threshold-text.js';
 
 export interface PolicyChange {
   field: string;
@@ -17,14 +18,14 @@ export function policyChanges(before: PolicyView | null, after: PolicyView): Pol
     const old = before?.thresholds[branch];
     compare(
       `threshold of branch ${branch}`,
-      old === undefined ? null : thresholdInWords(old),
-      thresholdInWords(threshold),
+      old === undefined ? null : thresholdText(old),
+      thresholdText(threshold),
     );
   });
   before?.thresholds.slice(after.thresholds.length).forEach((threshold, i) => {
-    compare(`threshold of branch ${after.thresholds.length + i}`, thresholdInWords(threshold), 'gone');
+    compare(`threshold of branch ${after.thresholds.length + i}`, thresholdText(threshold), 'gone');
   });
-  compare('followed by', before && followersInWords(before), followersInWords(after));
+  changes.push(...compareFollowers(before, after));
   compare('devices apart', before && apartInWords(before), apartInWords(after));
   compare('late after', before && lateInWords(before), lateInWords(after));
   compare('audit rate', before && percent(before.auditRate), percent(after.auditRate));
@@ -41,14 +42,18 @@ export function canaryShare({ canary }: PolicyView): number | null {
   return canary && canary.below / 2 ** 32;
 }
 
-function followersInWords(policy: PolicyView): string {
-  const share = canaryShare(policy);
-  return share === null ? 'all' : `${percent(share)} of devices`;
+function compareFollowers(before: PolicyView | null, after: PolicyView): PolicyChange[] {
+  const [old, now] = [before && canaryShare(before), canaryShare(after)];
+  if (before && old === now) return [];
+  const words = (share: number | null) => (share === null ? 'all' : 'canaries');
+  const further = before !== null && old !== null && now !== null;
+  return [
+    { field: 'followed by', before: before && words(old), after: further ? 'other canaries' : words(now) },
+  ];
 }
 
 const apartInWords = ({ exceptions }: PolicyView) =>
   exceptions.length === 0 ? 'none' : exceptions.map(({ device }) => device).join(', ');
 const lateInWords = ({ latencyTargetMs }: PolicyView) =>
   latencyTargetMs === null ? 'no limit' : `${latencyTargetMs} ms`;
-const thresholdInWords = (threshold: number) => (threshold > 1 ? 'never' : String(threshold));
 const percent = (share: number) => `${Number((share * 100).toPrecision(4))} %`;

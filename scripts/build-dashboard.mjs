@@ -17,7 +17,7 @@ await build({
   minify: true,
   format: 'esm',
   target: 'es2022',
-  legalComments: 'inline',
+  banner: { js: '/*! With Preact (preactjs.com), MIT licence, Copyright (c) 2015-present Jason Miller */' },
   jsx: 'automatic',
   jsxImportSource: 'preact',
   logLevel: 'warning',

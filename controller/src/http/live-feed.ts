@@ -74,6 +74,7 @@ export class LiveFeed {
 
   private remove(client: StreamClient): void {
     this.clients.delete(client);
+    client.end();
     if (this.clients.size > 0) return;
     this.cancelTick();
     this.controls.clear();

@@ -70,7 +70,10 @@ export function GroupPage({ fleet, group }: { fleet: FleetState; group: ApiGroup
         </section>
       )}
       {goals && <GoalsForm goals={goals} />}
-      <PolicyHistory group={name} newest={status?.policyVersion ?? 0} />
+      <PolicyHistory
+        group={name}
+        state={`${status?.policyVersion ?? 0}, ${status?.canary?.share ?? 'all'}, ${status?.exceptions.length ?? 0}`}
+      />
       <WorkerList workers={fleet.workers} />
       <EventList
         events={fleet.events.filter((event) => event.group === name)}

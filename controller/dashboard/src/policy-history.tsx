@@ -11,18 +11,33 @@ import { type Action, useAction, useAuthor } from './use-action.js';
 const fewPolicies = 6;
 
 /** What the group's policies were, what each changed, and the way back. */
-export function PolicyHistory({ group, newest }: { group: string; newest: number }) {
+export function PolicyHistory({
+  group,
+  state,
+}: {
+  group: string;
+  /** Of the group's policy: when it is another, the history is read again. */
+  state: string;
+}) {
   const [policies, setPolicies] = useState<ApiPolicy[] | null>(null);
+  const [problem, setProblem] = useState('');
   const [all, setAll] = useState(false);
   const [back, setBack] = useState<ApiPolicy | null>(null);
-  const reading = useAction();
   const action = useAction();
   useEffect(() => {
-    void reading.run('', async () => {
-      const read = await callApi<{ policies: ApiPolicy[] }>('GET', `v1/groups/${group}/policies`);
-      setPolicies(read.policies);
-    });
-  }, [group, newest]);
+    let wanted = true;
+    callApi<{ policies: ApiPolicy[] }>('GET', `v1/groups/${group}/policies`).then(
+      (read) => {
+        if (!wanted) return;
+        setPolicies(read.policies);
+        setProblem('');
+      },
+      (error: Error) => wanted && setProblem(error.message),
+    );
+    return () => {
+      wanted = false;
+    };
+  }, [group, state]);
   const rollBack = async (version: number, by: By) => {
     const done = await action.run(
       `The group has the thresholds of policy ${version} again, pinned.`,
@@ -43,7 +58,7 @@ export function PolicyHistory({ group, newest }: { group: string; newest: number
       {policies?.length === 0 && (
         <p class="muted">None was set: devices follow the thresholds of their bundles.</p>
       )}
-      {policies === null && <Outcome action={reading} />}
+      {problem !== '' && <p class="bad-text">{problem}</p>}
       <ol class="policies">
         {(policies ?? []).slice(0, all ? undefined : fewPolicies).map((policy, i) => (
           <li key={policy.setAt}>

@@ -32,7 +32,7 @@ interface Reported {
 }
 
 describe.skipIf(isMissing)('the dashboard', { timeout: 240_000 }, () => {
-  let browser: Browser;
+  let browser: Browser | null = null;
   let nats: NatsServer;
   let bus: NatsConnection;
   let client: ControllerClient;
@@ -45,7 +45,7 @@ describe.skipIf(isMissing)('the dashboard', { timeout: 240_000 }, () => {
     await mkdir(screenshots, { recursive: true });
   });
 
-  afterAll(() => browser.close());
+  afterAll(() => browser?.close());
 
   beforeEach(async () => {
     problems = [];
@@ -84,7 +84,7 @@ describe.skipIf(isMissing)('the dashboard', { timeout: 240_000 }, () => {
   }
 
   async function open(controller: Controller, hash = '', options: BrowserContextOptions = {}): Promise<Page> {
-    const context = await browser.newContext(options);
+    const context = await (browser as Browser).newContext(options);
     cleanUps.push(() => context.close());
     const page = await context.newPage();
     page.setDefaultTimeout(waitMs);

@@ -6,6 +6,7 @@ const argumentDescriptions: Readonly<Record<string, string>> = {
   '<model>': 'ONNX file of a classifier',
   '<bundle>': 'Bundle folder',
   '<group>': 'Group of devices',
+  '[group]': 'Group of devices; all where none is given',
 };
 
 /**

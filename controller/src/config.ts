@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { commonOptions, defaultTelemetryRetention, defineConfig } from '@offramp/shared';
 import { z } from 'zod';
 
@@ -6,8 +7,14 @@ export const controllerConfig = defineConfig('controller', {
   nats: commonOptions.nats,
   logLevel: commonOptions.logLevel,
   listen: z.string().optional().meta({
-    description: 'Where the HTTP API listens: host:port (port 0 takes a free one) or unix:/path',
+    description:
+      'Where the HTTP API and the dashboard listen: host:port (port 0 takes a free one) or unix:/path',
     fallback: 'no HTTP API',
+  }),
+  tokenFile: z.string().optional().meta({
+    description:
+      'File with the token that clients of the HTTP API have to show; OFFRAMP_CONTROLLER_TOKEN may hold it instead',
+    fallback: 'no token, which only loopback addresses and Unix sockets allow',
   }),
   waitForNats: z
     .boolean()
@@ -56,4 +63,47 @@ export const controllerConfig = defineConfig('controller', {
     .max(1_000_000)
     .default(20_000)
     .describe('Devices in the register, at most; beyond that a new one replaces one that is offline'),
+  bundle: z
+    .array(z.string())
+    .default([])
+    .describe('Bundle folders whose calibration tables all controllers get, through NATS'),
+  instanceName: z
+    .string()
+    .min(1)
+    .max(100)
+    .default(`${hostname()}-${process.pid}`)
+    .meta({ description: 'Names this controller where several run', fallback: 'host and process' }),
+  leaseTtlMs: z
+    .number()
+    .int()
+    .min(500)
+    .max(600_000)
+    .default(5_000)
+    .describe('Silence of the controller that leads after which another does, in milliseconds'),
+  tuneEveryMs: z
+    .number()
+    .int()
+    .min(50)
+    .max(600_000)
+    .default(2_000)
+    .describe('How often new evidence is looked at to set thresholds by, in milliseconds'),
+  canaryShare: z
+    .number()
+    .gt(0)
+    .max(1)
+    .default(0.25)
+    .describe('Share of a group that tries lower thresholds before the others, from 0 to 1'),
+  canarySamples: z
+    .number()
+    .int()
+    .min(1)
+    .default(100)
+    .describe('Samples that have to speak for lower thresholds before more devices get them'),
+  webhook: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .meta({
+      description: 'URL that gets every event of the fleet as JSON, by POST',
+      fallback: 'none',
+    }),
 });

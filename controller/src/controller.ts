@@ -11,16 +11,19 @@ import {
   type TelemetryRetention,
 } from '@offramp/shared';
 import { Events, type NatsConnection } from 'nats';
+import { FleetActivity } from './activity/fleet-activity.js';
 import { Endpoints } from './api/endpoints.js';
 import type { controllerConfig } from './config.js';
+import { ControlService } from './control/control-service.js';
 import { EvidenceRegister } from './evidence/evidence-register.js';
 import type { HttpApi, HttpApiController } from './http/http-api.js';
+import { readToken } from './http/token.js';
 import type { ControllerMetrics, ControllerMetricsParts } from './metrics/controller-metrics.js';
 import { PolicyStore } from './policy/policy-store.js';
 import { type Applied, FleetRegister } from './register/fleet-register.js';
 import { readReport } from './register/report.js';
 import { WorkerRegister } from './register/worker-register.js';
-import { TelemetryFeed, type TelemetryMessage } from './telemetry-feed.js';
+import { StreamFeed, type StreamMessage } from './stream-feed.js';
 import { followWorkers } from './worker-feed.js';
 
 export type ControllerConfig = ConfigOf<typeof controllerConfig>;
@@ -41,6 +44,9 @@ export interface Controller {
 }
 
 const stopDeadlineMs = 2_000;
+/** What the dashboard shows as the present. */
+const activityWindowMs = 300_000;
+const maxActiveGroups = 1_000;
 
 /**
  * Starts a controller, which is ready when this resolves: it has read every report that NATS still holds,
@@ -79,7 +85,7 @@ async function runOn(
     replicas,
   };
   const bucket = await openPolicyBucket(bus, replicas);
-  await ensureTelemetryStream(bus, retention);
+  const stream = await ensureTelemetryStream(bus, retention);
   const register = new FleetRegister({ ...config, forgetAfterMs: retention.maxAgeMs });
   const evidence = new EvidenceRegister({
     windowMs: retention.maxAgeMs,
@@ -95,26 +101,33 @@ async function runOn(
     connected: () => connected,
     now: () => clock.now(),
   });
-  const reports = new ReportCounter(register, evidence, metrics, clock, logger);
+  const activity = new FleetActivity({ windowMs: activityWindowMs, maxGroups: maxActiveGroups });
+  const reports = new ReportCounter(register, evidence, activity, metrics, clock, logger);
   followWorkers(bus, workers, clock, logger);
-  const feed = new TelemetryFeed({
-    bus,
-    retention,
-    clock,
-    logger,
+  const feed = new StreamFeed({
+    ...{ bus, clock, logger, name: 'the telemetry stream' },
+    ensure: () => ensureTelemetryStream(bus, retention),
+    onNewStream: () => evidence.startAnew(),
     take: (message) => reports.take(message),
+  });
+  const policies = new PolicyStore(bus, bucket);
+  const service = await ControlService.prepare({
+    ...{ bus, policies, register, evidence, workers, clock, logger, config },
+    streamCreated: () => feed.streamCreated || stream.created,
   });
   const endpoints = new Endpoints({
     bus,
     register,
     evidence,
-    policies: new PolicyStore(bus, bucket),
+    policies,
+    control: service.control,
     clock,
     logger,
     statistics: () => ({ devices: register.size, workers: workers.size, ...reports.counts }),
   });
   const onReconnect = () => {
     feed.restart();
+    service.restart();
     openPolicyBucket(bus, replicas).catch((error: unknown) => {
       logger.warn({ error: messageOf(error) }, 'cannot open the bucket of policies');
     });
@@ -125,14 +138,18 @@ async function runOn(
   });
   await feed.start();
   metrics?.ready();
+  metrics?.follow(service.metrics);
+  service.control.onEvent(({ kind }) => metrics?.countEvent(kind));
+  await service.start();
   await endpoints.start();
-  const http = await listen(config, { evidence, metrics, ready: () => !bus.isClosed() }, logger).catch(
-    async (error: unknown) => {
-      // What goes on by itself would keep the process.
-      await Promise.all([endpoints.stop(), feed.stop()]);
-      throw error;
-    },
-  );
+  const { control } = service;
+  const known = { register, evidence, activity, control, policies, metrics, clock };
+  const connection = { ready: () => !bus.isClosed(), connected: () => connected };
+  const http = await listen(config, { ...known, ...connection }, logger).catch(async (error: unknown) => {
+    // What goes on by itself would keep the process.
+    await Promise.all([endpoints.stop(), service.stop(), feed.stop()]);
+    throw error;
+  });
   logger.info(
     { nats: bus.getServer(), devices: register.size, ...reports.counts },
     'the controller is ready',
@@ -142,7 +159,9 @@ async function runOn(
   const stop = async () => {
     // Without a server there is nobody to wait for.
     const deadline = setTimeout(() => bus.close(), stopDeadlineMs);
-    const drained = Promise.all([endpoints.stop(), feed.stop(), http?.close()]).then(() => bus.drain());
+    const drained = Promise.all([endpoints.stop(), service.stop(), feed.stop(), http?.close()]).then(() =>
+      bus.drain(),
+    );
     await Promise.race([bus.closed(), drained.catch(() => undefined)]);
     clearTimeout(deadline);
     await bus.close(); // A drain that the loss of the server cuts short does not close.
@@ -151,7 +170,7 @@ async function runOn(
   };
   const done = bus.closed().then(async (error) => {
     if (stopped) return;
-    await Promise.all([feed.stop(), http?.close()]);
+    await Promise.all([service.stop(), feed.stop(), http?.close()]);
     throw new OfframpError(
       'NATS_UNAVAILABLE',
       `the NATS server ended the connection: ${error ? error.message : 'no reason given'}`,
@@ -174,7 +193,8 @@ async function listen(
 ): Promise<HttpApi | null> {
   if (config.listen === undefined) return null;
   const { startHttpApi } = await import('./http/http-api.js');
-  return startHttpApi(config.listen, controller, logger);
+  const token = await readToken(config.tokenFile, process.env);
+  return startHttpApi({ listen: config.listen, token }, controller, logger);
 }
 
 /** Metrics are loaded only where somebody can look at them. */
@@ -200,17 +220,19 @@ class ReportCounter {
   constructor(
     private readonly register: FleetRegister,
     private readonly evidence: EvidenceRegister,
+    private readonly activity: FleetActivity,
     private readonly metrics: ControllerMetrics | null,
     private readonly clock: Clock,
     private readonly logger: Logger,
   ) {}
 
-  take({ subject, data, seenAtMs, ...stored }: TelemetryMessage): void {
+  take({ subject, data, seenAtMs, ...stored }: StreamMessage): void {
     try {
       const report = readReport(subject, data);
       const applied = this.register.apply(report, seenAtMs, this.clock.now());
       if (applied === 'counted') {
         this.evidence.add(report, stored);
+        this.activity.add(report, stored.storedAtMs);
         this.metrics?.countWindow(report.group, report.window);
       }
       const warning = {

@@ -1,5 +1,8 @@
 export * from './api/client.js';
 export * from './config.js';
+export { BundleTables } from './control/bundle-tables.js';
+export * from './control/fleet-control.js';
+export { checkGoals } from './control/goals-schema.js';
 export * from './controller.js';
 export type { NewEvidence } from './evidence/evidence-journal.js';
 export * from './evidence/evidence-json.js';
@@ -10,3 +13,5 @@ export type { DeviceView, FleetSummary } from './register/fleet-register.js';
 export type { DeviceState } from './register/report.js';
 export * from './register/window-counts.js';
 export * from './shortest-decimal.js';
+export type { Goal } from './tuner/goals.js';
+export type { TuningFacts } from './tuner/tune.js';

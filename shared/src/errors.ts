@@ -34,6 +34,10 @@ export type ErrorCode =
   | 'LISTEN_FAILED'
   /** An HTTP request that the API does not take; status and message say why. */
   | 'REQUEST_INVALID'
+  /** What was asked for by name is not there. */
+  | 'NOT_FOUND'
+  /** The token is missing, or is not the one that is asked for. */
+  | 'UNAUTHORIZED'
   /** Results cannot be written where they should go. */
   | 'OUTPUT_FAILED'
   /** Not a checkpoint of a training, or one that is broken. */

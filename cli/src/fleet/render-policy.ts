@@ -2,7 +2,7 @@ import type { PolicyView } from '@offramp/controller';
 import { canaryPlace } from '@offramp/shared';
 import { formatTable } from '../table.js';
 import { formatBytes } from '../units.js';
-import { clip, formatAuditRate, printable } from './text.js';
+import { clip, formatAuditRate, formatTime, printable } from './text.js';
 
 /**
  * A policy in full, for a person.
@@ -76,9 +76,3 @@ function canariesOf({ group, version, canary, exceptions }: PolicyView, devices:
 
 const stableOf = ({ stable: { version, thresholds } }: Canary) =>
   version === 0 ? 'the thresholds of their bundles' : `policy ${version}, ${thresholds.join(' ')}`;
-
-/** `2026-03-01 14:05:09`, in the time zone of this machine. */
-function formatTime(time: Date): string {
-  const local = new Date(time.getTime() - time.getTimezoneOffset() * 60_000);
-  return local.toISOString().slice(0, 19).replace('T', ' ');
-}

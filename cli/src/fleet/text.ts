@@ -48,3 +48,9 @@ export function formatRate(perSecond: number): string {
 export function formatAuditRate(share: number): string {
   return share > 0 ? `${Number((share * 100).toPrecision(2))} %` : '–';
 }
+
+/** `2026-03-01 14:05:09`, in the time zone of this machine. */
+export function formatTime(time: Date): string {
+  const local = new Date(time.getTime() - time.getTimezoneOffset() * 60_000);
+  return local.toISOString().slice(0, 19).replace('T', ' ');
+}

@@ -10,12 +10,16 @@ import {
   v1,
 } from '@offramp/shared';
 import type { Msg, NatsConnection } from 'nats';
+import { readEvent } from '../control/event-messages.js';
+import type { ControlMode, FleetEvent, GroupGoals, GroupStatus } from '../control/fleet-control.js';
 import type { WindowEvidence } from '../evidence/window-evidence.js';
 import { type PolicyView, readPolicyMessage } from '../policy/policy-view.js';
 import type { DeviceView, FleetSummary } from '../register/fleet-register.js';
 import { readDeviceState } from '../register/report.js';
 import { readWindow } from '../register/window-counts.js';
 import { shortestDecimal } from '../shortest-decimal.js';
+import type { Goal } from '../tuner/goals.js';
+import { readGoalsMessage, readStatus, writeGoal, writeMode } from './control-messages.js';
 import { readEvidence } from './evidence-messages.js';
 import { readServiceError } from './service-error.js';
 
@@ -44,6 +48,24 @@ export interface SetPolicyOptions {
   reason?: string;
   /** The number that the newest policy must have. Default: whichever. */
   expectedVersion?: number;
+}
+
+export interface SetGoalsOptions {
+  author?: string;
+  reason?: string;
+  /** Take effect only if the goals have this revision. Default: whichever. */
+  expectedRevision?: number;
+}
+
+/** At most one of `before` and `after`. */
+export interface ListEventsOptions {
+  group?: string;
+  /** At most so many. Default: as many as one reply may hold. */
+  limit?: number;
+  /** Only events with lower numbers. Default: all. */
+  before?: number;
+  /** Only events with higher numbers. Default: all. */
+  after?: number;
 }
 
 export interface ControllerClientOptions {
@@ -130,6 +152,59 @@ export class ControllerClient {
   async getEvidence(group: string, device = ''): Promise<WindowEvidence> {
     const request = v1.GetEvidenceRequest.encode({ group, device }).finish();
     return readEvidence(v1.GetEvidenceResponse.decode(await this.request('getEvidence', request)));
+  }
+
+  async getGoals(group: string): Promise<GroupGoals> {
+    const request = v1.GetGoalsRequest.encode({ group }).finish();
+    return readGoalsMessage(v1.GroupGoals.decode(await this.request('getGoals', request)));
+  }
+
+  /** @param goals the most important one first; none: the group has no goal any more */
+  async setGoals(
+    group: string,
+    goals: readonly Goal[],
+    { author = '', reason = '', expectedRevision = 0 }: SetGoalsOptions = {},
+  ): Promise<GroupGoals> {
+    const message = { group, goals: goals.map(writeGoal), author, reason, expectedRevision };
+    const request = v1.SetGoalsRequest.encode(message).finish();
+    return readGoalsMessage(v1.GroupGoals.decode(await this.request('setGoals', request)));
+  }
+
+  async setMode(
+    group: string,
+    mode: ControlMode,
+    { author = '', reason = '' }: Omit<SetGoalsOptions, 'expectedRevision'> = {},
+  ): Promise<GroupGoals> {
+    const request = v1.SetModeRequest.encode({ group, mode: writeMode(mode), author, reason }).finish();
+    return readGoalsMessage(v1.GroupGoals.decode(await this.request('setMode', request)));
+  }
+
+  async getStatus(group: string): Promise<GroupStatus> {
+    const request = v1.GetStatusRequest.encode({ group }).finish();
+    return readStatus(v1.GroupStatus.decode(await this.request('getStatus', request)));
+  }
+
+  /** Gives a group the thresholds of an earlier policy; where it has goals, the controller then leaves it alone. */
+  async rollBack(
+    group: string,
+    version: number,
+    { author = '', reason = '' }: Omit<SetGoalsOptions, 'expectedRevision'> = {},
+  ): Promise<void> {
+    await this.request('rollBack', v1.RollBackRequest.encode({ group, version, author, reason }).finish());
+  }
+
+  /**
+   * Newest first; fewer than asked for where a message does not hold more.
+   * @param group default: of all groups, and of the fleet
+   */
+  async listEvents({
+    group = '',
+    limit = 0,
+    before = 0,
+    after = 0,
+  }: ListEventsOptions = {}): Promise<FleetEvent[]> {
+    const request = v1.ListEventsRequest.encode({ group, limit, before, after }).finish();
+    return v1.ListEventsResponse.decode(await this.request('listEvents', request)).events.map(readEvent);
   }
 
   private async request(endpoint: ControllerEndpoint, data: Uint8Array): Promise<Uint8Array> {

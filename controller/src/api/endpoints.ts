@@ -1,5 +1,6 @@
 import {
   type Clock,
+  type ControllerEndpoint,
   checkAuditRate,
   checkName,
   controllerEndpoints,
@@ -18,12 +19,14 @@ import {
   v1,
 } from '@offramp/shared';
 import type { NatsConnection, Service, ServiceMsg } from 'nats';
+import type { NatsControl } from '../control/nats-control.js';
 import type { EvidenceRegister } from '../evidence/evidence-register.js';
 import { expectedVersion } from '../policy/expected-version.js';
 import type { PolicyStore } from '../policy/policy-store.js';
 import { type PolicyView, writePolicyMessage } from '../policy/policy-view.js';
 import { policyThresholds } from '../policy/thresholds.js';
 import type { DeviceView, FleetRegister } from '../register/fleet-register.js';
+import { controlReplies } from './control-replies.js';
 import { writeEvidence } from './evidence-messages.js';
 import { respondWithError } from './service-error.js';
 
@@ -32,6 +35,7 @@ export interface EndpointsOptions {
   register: FleetRegister;
   evidence: EvidenceRegister;
   policies: PolicyStore;
+  control: NatsControl;
   clock: Clock;
   logger: Logger;
   /** Shown by `nats micro stats`. */
@@ -95,6 +99,10 @@ export class Endpoints {
       if (device) checkName('device', device);
       return writeEvidence(evidence.counts(group, device), this.maxReplyBytes);
     });
+    const replies = controlReplies(this.options.control, request, () => this.maxReplyBytes);
+    for (const [endpoint, reply] of Object.entries(replies)) {
+      add(controllerEndpoints[endpoint as ControllerEndpoint], reply);
+    }
     this.service = service;
     await bus.flush(); // So that whoever asks from now on is heard.
   }

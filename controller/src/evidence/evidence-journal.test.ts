@@ -1,33 +1,51 @@
 import { expect, it } from 'vitest';
 import { checkedReport } from '../testing/sample-report.js';
-import { EvidenceJournal } from './evidence-journal.js';
+import { EvidenceJournal, type NewEvidence } from './evidence-journal.js';
 
 const evidence = (samples: number) =>
   checkedReport({ evidence: [{ policyVersion: 1, samples, left: [samples, 0, 0] }] }).evidence;
-const samplesSince = (journal: EvidenceJournal, sequence: number) =>
-  journal.since(sequence).bundles[0]?.policies[0]?.counts.samples ?? 0;
+const total = ({ parts }: NewEvidence) => parts.reduce((sum, { counts }) => sum + counts.samples, 0);
+const samplesSince = (journal: EvidenceJournal, sequence: number) => total(journal.since(sequence));
+const add = (journal: EvidenceJournal, sequence: number, samples: number, room: number, device = 'cam-1') =>
+  journal.add(
+    { sequence, storedAtMs: 10 * sequence },
+    { device, bundleDigest: 'bundle' },
+    evidence(samples),
+    room,
+  );
 
 it('loses nothing of what was not asked for, however little room there is', () => {
   const journal = new EvidenceJournal();
-  for (let sequence = 1; sequence <= 1_000; sequence++)
-    journal.add(sequence, 'bundle', evidence(sequence), 5);
+  for (let sequence = 1; sequence <= 1_000; sequence++) add(journal, sequence, sequence, 5);
   expect(samplesSince(journal, 0)).toBe(500_500);
-  expect(journal.since(0).upTo).toBe(1_000);
+  expect(journal.since(0)).toMatchObject({ upTo: 1_000, storedUpToMs: 10_000 });
 });
 
 it('counts nothing twice, from wherever one goes on', () => {
   const journal = new EvidenceJournal();
-  for (let sequence = 1; sequence <= 100; sequence++) journal.add(sequence, 'bundle', evidence(1), 6);
+  for (let sequence = 1; sequence <= 100; sequence++) add(journal, sequence, 1, 6);
   for (let from = 0; from <= 100; from++) expect(samplesSince(journal, from)).toBeLessThanOrEqual(100 - from);
   expect(samplesSince(journal, 99)).toBe(1);
 });
 
 it('does not change what it has told', () => {
   const journal = new EvidenceJournal();
-  journal.add(1, 'bundle', evidence(3), 2);
-  const [told] = journal.since(0).bundles;
-  journal.add(2, 'bundle', evidence(4), 2);
+  add(journal, 1, 3, 2);
+  const [told] = journal.since(0).parts;
+  add(journal, 2, 4, 2);
   expect(samplesSince(journal, 0)).toBe(7);
   expect(samplesSince(journal, 0)).toBe(7);
-  expect(told?.policies[0]?.counts.samples).toBe(3);
+  expect(told?.counts.samples).toBe(3);
+});
+
+it('keeps devices apart when it joins, and takes in nothing that was forgotten before it came', () => {
+  const journal = new EvidenceJournal();
+  journal.keepApart(new Set(['blind']));
+  journal.forget(10);
+  for (let sequence = 1; sequence <= 110; sequence++)
+    add(journal, sequence, 1, 4, sequence % 2 ? 'blind' : `cam-${sequence}`);
+  const { parts } = journal.since(0);
+  const of = (which: boolean) =>
+    total({ ...journal.since(0), parts: parts.filter(({ device }) => (device === 'blind') === which) });
+  expect([of(true), of(false)]).toEqual([50, 50]);
 });

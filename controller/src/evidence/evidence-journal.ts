@@ -1,11 +1,23 @@
 import { EvidenceCounts } from '@offramp/shared';
 import type { ReportedEvidence } from '../register/report.js';
-import type { CountedEvidence } from './window-evidence.js';
+
+/** What one policy did on a device, or on several. */
+export interface EvidencePart {
+  /** Empty: several. */
+  device: string;
+  bundleDigest: string;
+  policyVersion: number;
+  counts: EvidenceCounts;
+}
 
 /** What came after a place in the telemetry stream. */
-export interface NewEvidence extends Omit<CountedEvidence, 'windowMs'> {
+export interface NewEvidence {
+  /** Oldest first. What is in them must be left as it is. */
+  parts: EvidencePart[];
   /** The place in the stream that it reaches to: where to go on the next time. */
   upTo: number;
+  /** When NATS took in the newest report of these, in milliseconds since 1970; 0: there is none. */
+  storedUpToMs: number;
 }
 
 /** The evidence of neighbouring reports of a group. */
@@ -13,7 +25,7 @@ interface Chunk {
   /** Their first and last numbers in the stream. */
   first: number;
   last: number;
-  parts: { bundleDigest: string; policyVersion: number; counts: EvidenceCounts }[];
+  parts: EvidencePart[];
 }
 
 const maxRecords = 4_096;
@@ -26,20 +38,22 @@ const maxRecords = 4_096;
 export class EvidenceJournal {
   private chunks: Chunk[] = [];
   private last = 0;
+  private storedUpToMs = 0;
+  private forgotten = 0;
+  private apart: ReadonlySet<string> = new Set();
 
   /** @param maxChunks beyond that, neighbours are joined; 2 or more */
   add(
-    sequence: number,
-    bundleDigest: string,
+    { sequence, storedAtMs }: { sequence: number; storedAtMs: number },
+    { device, bundleDigest }: { device: string; bundleDigest: string },
     evidence: readonly ReportedEvidence[],
     maxChunks: number,
   ): void {
     this.last = Math.max(this.last, sequence);
-    this.chunks.push({
-      first: sequence,
-      last: sequence,
-      parts: evidence.map((part) => ({ bundleDigest, ...part })),
-    });
+    this.storedUpToMs = Math.max(this.storedUpToMs, storedAtMs);
+    if (sequence <= this.forgotten) return;
+    const parts = evidence.map((part) => ({ device, bundleDigest, ...part }));
+    this.chunks.push({ first: sequence, last: sequence, parts });
     while (this.chunks.length > maxChunks) this.halve();
   }
 
@@ -49,43 +63,49 @@ export class EvidenceJournal {
    */
   since(sequence: number): NewEvidence {
     const parts = this.chunks.filter(({ first }) => first > sequence).flatMap((chunk) => chunk.parts);
-    const bundles = new Map<string, NewEvidence['bundles'][number]>();
-    for (const { bundleDigest, policyVersion, counts } of join(parts).reverse()) {
-      const { branches } = counts;
-      const key = `${bundleDigest} ${branches}`;
-      const bundle = bundles.get(key) ?? { bundleDigest, branches, policies: [] };
-      bundle.policies.push({ policyVersion, counts });
-      bundles.set(key, bundle);
-    }
-    for (const { policies } of bundles.values()) policies.sort((a, b) => a.policyVersion - b.policyVersion);
-    return { bundles: [...bundles.values()], upTo: Math.max(this.last, sequence) };
+    return { parts, upTo: Math.max(this.last, sequence), storedUpToMs: this.storedUpToMs };
+  }
+
+  /** How many samples {@link since} would tell of. */
+  samplesSince(sequence: number): number {
+    return this.chunks.reduce(
+      (sum, { first, parts }) =>
+        first > sequence ? parts.reduce((samples, { counts }) => samples + counts.samples, sum) : sum,
+      0,
+    );
   }
 
   /** Nobody will ask for what came up to this number any more. */
   forget(upTo: number): void {
+    this.forgotten = Math.max(this.forgotten, upTo);
     this.chunks = this.chunks.filter(({ last }) => last > upTo);
+  }
+
+  /** Devices whose evidence is not joined with that of others; all others' may be. */
+  keepApart(devices: ReadonlySet<string>): void {
+    this.apart = devices;
   }
 
   private halve(): void {
     const halved: Chunk[] = [];
     for (let i = 0; i < this.chunks.length; i += 2) {
       const [a, b] = this.chunks.slice(i, i + 2) as [Chunk, Chunk | undefined];
-      halved.push(b ? { first: a.first, last: b.last, parts: join([...a.parts, ...b.parts]) } : a);
+      halved.push(b ? { first: a.first, last: b.last, parts: this.join([...a.parts, ...b.parts]) } : a);
     }
     this.chunks = halved;
   }
-}
 
-/** One part for each bundle and policy, those that came last at the end; what is given stays as it is. */
-function join(parts: Chunk['parts']): Chunk['parts'] {
-  const joined = new Map<string, Chunk['parts'][number]>();
-  for (const { counts, ...part } of parts) {
-    const { branches } = counts;
-    const key = `${part.bundleDigest} ${part.policyVersion} ${branches}`;
-    const sum = joined.get(key)?.counts ?? new EvidenceCounts(branches, { maxRecords });
-    sum.merge(counts);
-    joined.delete(key);
-    joined.set(key, { ...part, counts: sum });
+  /** One part for each bundle, policy and device that is kept apart; what is given stays as it is. */
+  private join(parts: readonly EvidencePart[]): EvidencePart[] {
+    const joined = new Map<string, EvidencePart>();
+    for (const { counts, ...part } of parts) {
+      const device = this.apart.has(part.device) ? part.device : '';
+      const { branches } = counts;
+      const key = `${device} ${part.bundleDigest} ${part.policyVersion} ${branches}`;
+      const sum = joined.get(key)?.counts ?? new EvidenceCounts(branches, { maxRecords });
+      sum.merge(counts);
+      joined.set(key, { ...part, device, counts: sum });
+    }
+    return [...joined.values()];
   }
-  return [...joined.values()];
 }

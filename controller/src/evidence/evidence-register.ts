@@ -1,6 +1,8 @@
 import type { Report } from '../register/report.js';
+import type { DeviceHistogram } from '../tuner/device-deviation.js';
 import { EvidenceJournal, type NewEvidence } from './evidence-journal.js';
 import { EvidenceWindow, type EvidenceWindowOptions } from './evidence-window.js';
+import { RecentConfidences } from './recent-confidences.js';
 import { type CountedEvidence, viewEvidence, type WindowEvidence } from './window-evidence.js';
 
 /** Where the NATS server put a report. */
@@ -37,6 +39,7 @@ export class EvidenceRegister {
   /** Those that reported longest ago come first. */
   private readonly groups = new Map<string, EvidenceWindow>();
   private readonly devices = new Map<string, EvidenceWindow>();
+  private readonly recent = new Map<string, RecentConfidences>();
   private readonly journals = new Map<string, EvidenceJournal>();
   private readonly groupOptions: EvidenceWindowOptions;
   private readonly deviceOptions: EvidenceWindowOptions;
@@ -60,9 +63,13 @@ export class EvidenceRegister {
       this.newest(this.devices, keyOf(group, device), () => new EvidenceWindow(this.deviceOptions)),
     ];
     for (const window of windows) window.add(state.bundleDigest, evidence, storedAtMs);
-    const journal = this.newest(this.journals, group, () => new EvidenceJournal());
+    this.newest(this.recent, keyOf(group, device), () => new RecentConfidences()).add(
+      state.bundleDigest,
+      evidence,
+    );
+    const journal = this.journalOf(group);
     const chunks = Math.max(leastChunks, Math.floor(maxChunks / this.journals.size));
-    journal.add(sequence, state.bundleDigest, evidence, chunks);
+    journal.add({ sequence, storedAtMs }, { device, bundleDigest: state.bundleDigest }, evidence, chunks);
   }
 
   /**
@@ -70,12 +77,50 @@ export class EvidenceRegister {
    * @param sequence the `upTo` of the last time; 0: from the first report that is known
    */
   since(group: string, sequence: number): NewEvidence {
-    return this.journals.get(group)?.since(sequence) ?? { bundles: [], upTo: sequence };
+    return this.journals.get(group)?.since(sequence) ?? { parts: [], upTo: sequence, storedUpToMs: 0 };
   }
 
-  /** Nobody will ask {@link since} for what came up to this place any more. */
+  /** How many samples {@link since} would tell of. */
+  samplesSince(group: string, sequence: number): number {
+    return this.journals.get(group)?.samplesSince(sequence) ?? 0;
+  }
+
+  /** Nobody will ask {@link since} for what came up to this place any more, also where it is yet to come. */
   forget(group: string, upTo: number): void {
-    this.journals.get(group)?.forget(upTo);
+    this.journalOf(group).forget(upTo);
+  }
+
+  /** Devices of a group whose evidence {@link since} must tell by itself, however much there is. */
+  keepApart(group: string, devices: ReadonlySet<string>): void {
+    this.journalOf(group).keepApart(devices);
+  }
+
+  /** The telemetry stream is a new one, which counts from 1 again: no place in the old one means anything any more. */
+  startAnew(): void {
+    this.journals.clear();
+  }
+
+  /**
+   * How sure the first exit of some devices was, of those that run a bundle.
+   * @param span `recent`: of the latest samples of each, a few dozen; `window`: in the latest
+   *   {@link EvidenceRegisterOptions.deviceWindowMs}
+   */
+  firstConfidences(
+    group: string,
+    devices: Iterable<string>,
+    bundleDigest: string,
+    span: 'recent' | 'window',
+  ): DeviceHistogram[] {
+    const found: DeviceHistogram[] = [];
+    for (const device of devices) {
+      const key = keyOf(group, device);
+      const histogram =
+        span === 'recent'
+          ? this.recent.get(key)?.of(bundleDigest)
+          : this.devices.get(key)?.firstConfidences(bundleDigest, this.nowMs);
+      if (histogram?.some((count) => count > 0)) found.push({ device, histogram });
+    }
+    return found;
   }
 
   /**
@@ -90,6 +135,10 @@ export class EvidenceRegister {
   counts(group: string, device?: string): CountedEvidence {
     const window = device ? this.devices.get(keyOf(group, device)) : this.groups.get(group);
     return window?.counts(this.nowMs) ?? { bundles: [], windowMs: 0 };
+  }
+
+  private journalOf(group: string): EvidenceJournal {
+    return this.newest(this.journals, group, () => new EvidenceJournal());
   }
 
   /** Makes it where it is not there, and has what was silent longest go where there are too many. */

@@ -1,5 +1,6 @@
 import { EvidenceCounts, type EvidenceCountsOptions } from '@offramp/shared';
 import type { ReportedEvidence } from '../register/report.js';
+import { sumCounts } from '../tuner/confidence-drift.js';
 import type { CountedEvidence } from './window-evidence.js';
 
 export interface EvidenceWindowOptions extends Omit<EvidenceCountsOptions, 'maxRecords'> {
@@ -81,6 +82,19 @@ export class EvidenceWindow {
       bundles: bundlesOf([...merged.values()].reverse()),
       windowMs: nowMs - sinceMs,
     };
+  }
+
+  /** Samples by the first branch's confidence. */
+  firstConfidences(bundleDigest: string, nowMs: number): number[] {
+    const first = Math.floor(nowMs / this.options.spanMs) - this.options.spans + 1;
+    const entries = [...this.spans]
+      .filter(([number]) => number >= first)
+      .flatMap(([, span]) => [...span.entries.values()]);
+    return sumCounts(
+      entries
+        .filter((entry) => entry.bundleDigest === bundleDigest && entry.counts.branches > 0)
+        .map(({ counts }) => counts.firstConfidences()),
+    );
   }
 
   private countsOptions(branches: number, narrow = this.options.narrow ?? false): EvidenceCountsOptions {

@@ -24,7 +24,12 @@ export interface ControlMetrics {
 
 /** @param goals of the group */
 export function groupMetrics(
-  { group, decision, canary, exceptions }: GroupStatus,
+  {
+    group,
+    decision,
+    canary,
+    exceptions,
+  }: Pick<GroupStatus, 'group' | 'decision' | 'exceptions'> & { canary: { share: number } | null },
   goals: readonly Goal[],
 ): GroupMetrics {
   const floor = goals.find((goal) => goal.kind === 'agreement');

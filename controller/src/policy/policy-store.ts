@@ -120,15 +120,17 @@ export class PolicyStore {
     }
     const bytes = encode(policy);
     let newest = await this.newest(group);
-    if (newest.revision === previousRevision && newest.version < version) {
+    // A canary that goes further, or ends well, is the same policy for more devices.
+    const goesOn = newest.version < version || (newest.version === version && newest.policy?.canary);
+    if (newest.revision === previousRevision && goesOn) {
       const put = await this.compareAndSet(group, bytes, previousRevision);
       newest = await this.newest(group);
       if (put !== null) return { ...newest, outcome: 'put' };
     }
     if (newest.version < version) return { ...newest, outcome: 'moved' };
-    const before = (await this.history(group)).find((other) => other.version === version);
-    const same = before && Buffer.compare(encode(before), bytes) === 0;
-    return { ...newest, outcome: same ? 'present' : 'version-taken' };
+    const before = (await this.history(group)).filter((other) => other.version === version);
+    const present = before.some((other) => Buffer.compare(encode(other), bytes) === 0);
+    return { ...newest, outcome: present ? 'present' : 'version-taken' };
   }
 
   /**

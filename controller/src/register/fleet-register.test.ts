@@ -68,6 +68,21 @@ describe('FleetRegister', () => {
     expect(only()).toMatchObject({ total: { samples: 3 }, reportsMissing: 0, countedFromSequence: 1 });
   });
 
+  it('tells of one device, and who is there', () => {
+    const { register, apply } = registerWith({ offlineAfterMinMs: 500 });
+    for (const group of ['doors', 'a', 'a-b', 'cameras']) apply({ group, device: 'first' });
+    apply({ group: 'a', device: 'second', windowMs: 100 }, 2_000);
+    expect(register.device('a', 'second', 2_000)).toMatchObject({ device: 'second', total: { samples: 10 } });
+    expect(register.device('a', 'third', 2_000)).toBeNull();
+    const present = [...register.presence('a', 4_000)];
+    expect(present.map(({ device, online }) => [device, online])).toEqual([
+      ['first', false],
+      ['second', false],
+    ]);
+    expect([...register.presence('a', 2_000)].map(({ online }) => online)).toEqual([true, true]);
+    expect(present[0]).toMatchObject({ state: { branches: 2 }, latest: { exits: [6, 3, 1] } });
+  });
+
   it('merges latencies, per device and over the fleet', () => {
     const { register, apply, views } = registerWith();
     const exact = LatencySketch.create();

@@ -60,6 +60,14 @@ export interface GroupDevices {
   policyVersion: number;
 }
 
+/** Of a device, what a map of the fleet shows. */
+export interface DevicePresence {
+  device: string;
+  online: boolean;
+  state: DeviceState;
+  latest: WindowCounts;
+}
+
 interface DeviceRecord {
   readonly key: string;
   readonly device: string;
@@ -141,6 +149,35 @@ export class FleetRegister {
     this.forget(nowMs);
     for (const record of this.recordsOf(group, after)) {
       yield { key: record.key, view: this.view(record, nowMs) };
+    }
+  }
+
+  /** Groups that have devices, in order. */
+  groupNames(nowMs: number): string[] {
+    this.forget(nowMs);
+    const groups: string[] = [];
+    for (let i = 0; i < this.keys.length; ) {
+      const group = (this.keys[i] as string).split(' ')[0] as string;
+      groups.push(group);
+      // On to the first key that comes after all of the group's.
+      i = this.indexAfter(keyOf(group, '~'));
+    }
+    return groups;
+  }
+
+  /** A device; `null`: it is not in the register. */
+  device(group: string, device: string, nowMs: number): DeviceView | null {
+    this.forget(nowMs);
+    const record = this.records.get(keyOf(group, device));
+    return record ? this.view(record, nowMs) : null;
+  }
+
+  /** The devices of a group by name: less of each than {@link list} tells, in a hundredth of the time. */
+  *presence(group: string, nowMs: number): Generator<DevicePresence> {
+    this.forget(nowMs);
+    for (const record of this.recordsOf(group)) {
+      const { device, state, latest } = record;
+      yield { device, online: this.isOnline(record, nowMs), state, latest };
     }
   }
 

@@ -69,7 +69,7 @@ function limitInWords(agreementAsked: boolean): string {
   return agreementAsked ? 'being lower' : 'being higher';
 }
 
-function goalInWords(goal: Goal | 'workers'): string {
+export function goalInWords(goal: Goal | 'workers'): string {
   if (goal === 'workers') return 'no more to the cloud than its workers bear';
   switch (goal.kind) {
     case 'agreement':
@@ -87,10 +87,10 @@ function thresholdInWords(threshold: number): string {
   return threshold > 1 ? 'never' : String(Number(threshold.toPrecision(4)));
 }
 
-function percent(share: number): string {
+export function percent(share: number): string {
   return `${Number((share * 100).toFixed(1))} %`;
 }
 
-function count(value: number): string {
+export function count(value: number): string {
   return Math.round(value).toLocaleString('en');
 }

@@ -60,7 +60,7 @@ function grouped(before: readonly number[], after: readonly number[]): [number[]
 }
 
 /** Logarithm of the multivariate beta function. */
-function logBeta(values: readonly number[]): number {
+export function logBeta(values: readonly number[]): number {
   return sum(values.map(logGamma)) - logGamma(sum(values));
 }
 

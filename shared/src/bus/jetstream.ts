@@ -4,13 +4,24 @@ import {
   type KV,
   type NatsConnection,
   nanos,
+  type ObjectStore,
   RetentionPolicy,
   type StreamConfig,
   type StreamInfo,
 } from 'nats';
 import { messageOf, OfframpError, systemCodeOf } from '../errors.js';
 import { maxPolicyBytes } from '../policy/policy-limits.js';
-import { policyBucket, policyHistory, telemetryStream, telemetrySubjects } from './subjects.js';
+import {
+  bundleStore,
+  controlBucket,
+  eventStream,
+  eventSubjects,
+  leaseBucket,
+  policyBucket,
+  policyHistory,
+  telemetryStream,
+  telemetrySubjects,
+} from './subjects.js';
 
 export interface TelemetryRetention {
   /** Milliseconds a report is kept. Default 1 hour. */
@@ -32,6 +43,12 @@ export const telemetryDuplicateWindowMs = 120_000;
 const maxReportBytes = 256 * 1024;
 
 const maxPolicyBucketBytes = 64 * 2 ** 20;
+
+const maxControlBucketBytes = 256 * 2 ** 20;
+const maxLeaseBucketBytes = 2 ** 20;
+const maxBundleStoreBytes = 256 * 2 ** 20;
+const maxEventBytes = 64 * 2 ** 20;
+const eventMaxAgeMs = 30 * 24 * 3_600_000;
 
 /**
  * Makes the stream of telemetry, or brings an existing one to this retention.
@@ -88,6 +105,77 @@ export async function openPolicyBucket(bus: NatsConnection, replicas = 1): Promi
       await manager.streams.update(streamInfo.config.name, { max_msg_size: maxPolicyBytes });
     }
     return bucket;
+  });
+}
+
+/**
+ * Opens the bucket of controllers' state, and makes it if it is not there. Only the newest entry of a key is kept.
+ * @throws OfframpError `JETSTREAM_UNAVAILABLE`, `NATS_UNAVAILABLE`
+ */
+export async function openControlBucket(bus: NatsConnection, replicas = 1): Promise<KV> {
+  return withJetStream(bus, () =>
+    bus.jetstream().views.kv(controlBucket, {
+      description: "Offramp: groups' goals, and what controllers made of them",
+      history: 1,
+      max_bytes: maxControlBucketBytes,
+      replicas,
+      allow_direct: false,
+    }),
+  );
+}
+
+/**
+ * Opens the bucket of the lease, and makes it if it is not there.
+ * @param ttlMs after which an entry lapses that was not renewed, by the server's clock
+ * @throws OfframpError `JETSTREAM_UNAVAILABLE`, `NATS_UNAVAILABLE`
+ */
+export async function openLeaseBucket(bus: NatsConnection, ttlMs: number, replicas = 1): Promise<KV> {
+  return withJetStream(bus, async (manager) => {
+    const bucket = await bus.jetstream().views.kv(leaseBucket, {
+      description: 'Offramp: which controller leads',
+      ...{ history: 1, ttl: ttlMs, max_bytes: maxLeaseBucketBytes, replicas, allow_direct: false },
+    });
+    const { streamInfo } = await bucket.status();
+    const { name, max_age } = streamInfo.config;
+    if (max_age !== nanos(ttlMs)) await manager.streams.update(name, { max_age: nanos(ttlMs) });
+    return bucket;
+  });
+}
+
+/**
+ * Opens the store of bundles' tables, and makes it if it is not there.
+ * @throws OfframpError `JETSTREAM_UNAVAILABLE`, `NATS_UNAVAILABLE`
+ */
+export async function openBundleStore(bus: NatsConnection, replicas = 1): Promise<ObjectStore> {
+  return withJetStream(bus, () =>
+    bus.jetstream().views.os(bundleStore, {
+      description: 'Offramp: manifests and calibration tables of bundles',
+      max_bytes: maxBundleStoreBytes,
+      replicas,
+    }),
+  );
+}
+
+/**
+ * Makes the stream of events.
+ * @throws OfframpError `JETSTREAM_UNAVAILABLE`, `NATS_UNAVAILABLE`
+ */
+export async function ensureEventStream(bus: NatsConnection, replicas = 1): Promise<StreamInfo> {
+  return withJetStream(bus, async (manager) => {
+    try {
+      return await manager.streams.info(eventStream);
+    } catch (error) {
+      if (messageOf(error) !== 'stream not found') throw error;
+      return manager.streams.add({
+        name: eventStream,
+        subjects: [eventSubjects],
+        retention: RetentionPolicy.Limits,
+        discard: DiscardPolicy.Old,
+        max_age: nanos(eventMaxAgeMs),
+        max_bytes: maxEventBytes,
+        num_replicas: replicas,
+      });
+    }
   });
 }
 

@@ -23,6 +23,22 @@ export const policyBucket = 'OFFRAMP_POLICIES';
 /** How many policies of a group the bucket remembers; the most that NATS allows. */
 export const policyHistory = 64;
 
+/** The bucket of what controllers work on: `goals.GROUP`, what operators want, and `state.GROUP`, what was made of it. */
+export const controlBucket = 'OFFRAMP_CONTROL';
+/** The bucket whose one key says which controller leads. What is in it lapses by itself. */
+export const leaseBucket = 'OFFRAMP_LEASE';
+/** The object store of what controllers need of bundles: manifest and calibration table, by digest. */
+export const bundleStore = 'OFFRAMP_BUNDLES';
+
+/** The stream of what was decided, for whom and why. */
+export const eventStream = 'OFFRAMP_EVENTS';
+export const eventSubjects = `${prefix}.events.*`;
+
+/** @param group empty: of the whole fleet, which no group can be called */
+export function eventSubject(group: string): string {
+  return `${prefix}.events.${group === '' ? '$fleet' : checkName('group', group)}`;
+}
+
 /** The controller's request-reply endpoints, each a subject under this prefix. */
 export const controllerService = 'offramp-controller';
 export const controllerSubject = `${prefix}.controller`;
@@ -32,6 +48,12 @@ export const controllerEndpoints = {
   setPolicy: 'policy.set',
   policyHistory: 'policy.history',
   getEvidence: 'evidence.get',
+  getGoals: 'goals.get',
+  setGoals: 'goals.set',
+  setMode: 'mode.set',
+  getStatus: 'status.get',
+  rollBack: 'policy.roll-back',
+  listEvents: 'events.list',
 } as const;
 export type ControllerEndpoint = keyof typeof controllerEndpoints;
 

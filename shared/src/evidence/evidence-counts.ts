@@ -187,6 +187,11 @@ export class EvidenceCounts {
     return counts;
   }
 
+  /** Samples by the first branch's confidence, one count a bin; of no branches, none. */
+  firstConfidences(): number[] {
+    return this.branches === 0 ? [] : this.confidence.of(0);
+  }
+
   view(policyVersion: number): PolicyEvidence {
     const latency = LatencySketch.create();
     if (this.latency) latency.merge(this.latency);

@@ -39,3 +39,11 @@ export type GetEvidenceRequest = offramp.v1.GetEvidenceRequest.$Properties;
 export type GetEvidenceResponse = offramp.v1.GetEvidenceResponse.$Properties;
 export type PolicyHistoryRequest = offramp.v1.PolicyHistoryRequest.$Properties;
 export type PolicyHistoryResponse = offramp.v1.PolicyHistoryResponse.$Properties;
+
+export const ControlModeCode = offramp.v1.ControlMode;
+export type ControlModeCode = offramp.v1.ControlMode;
+export type GoalMessage = offramp.v1.Goal.$Properties;
+export type GroupGoalsMessage = offramp.v1.GroupGoals.$Properties;
+export type GroupStatusMessage = offramp.v1.GroupStatus.$Properties;
+export type TuningFactsMessage = offramp.v1.TuningFacts.$Properties;
+export type FleetEventMessage = offramp.v1.FleetEvent.$Properties;

@@ -93,6 +93,11 @@ describe('offramp fleet', () => {
     [['fleet', 'policy', 'set', 'cameras', '--threshold', 'high']],
     [['fleet', 'policy', 'set', 'cameras', '--audit-rate', '1.5']],
     [['fleet', 'evidence']],
+    [['fleet', 'goal', 'set', 'cameras']],
+    [['fleet', 'goal', 'set', 'cameras', '--latency', 'fast']],
+    [['fleet', 'rollback', 'cameras', '--to-version', 'last']],
+    [['fleet', 'explain']],
+    [['fleet', 'bundle', 'add']],
   ])('calls %j wrong usage', async (args) => {
     const { status, stderr } = await start(...args).ended;
     expect(status).toBe(2);
@@ -176,4 +181,74 @@ describe('offramp fleet', () => {
       await controller.ended;
     }
   });
+
+  it('sets goals, says what came of them, freezes, rolls back and tells all of it', async () => {
+    const controller = await startController();
+    try {
+      const fleet = (...args: string[]) => run('fleet', ...args);
+      expect(await fleet('goal', 'get', 'doors')).toMatchObject({
+        ...{ status: 0, stdout: 'group doors has no goal\nmode        auto\n' },
+      });
+      const goals = ['--offload', '0.2', '--agreement', '0.98', '--reason', 'try', '--author', 'ada'];
+      expect((await fleet('goal', 'set', 'doors', ...goals)).stdout).toMatch(
+        /^group doors: --offload 0\.2 --agreement 0\.98\nmode {8}auto\nset .* by ada\nreason {6}try\n$/,
+      );
+      expect(await fleet('goal', 'set', 'doors', '--agreement', '7')).toMatchObject({
+        ...{
+          status: 2,
+          stderr: expect.stringContaining('error [CONFIG_INVALID]: goals that cannot be: floor'),
+        },
+      });
+      expect(
+        await fleet('goal', 'set', 'doors', '--agreement', '0.9', '--expect-revision', '7'),
+      ).toMatchObject({
+        ...{ status: 1, stderr: expect.stringContaining('error [POLICY_CONFLICT]') },
+      });
+      expect(JSON.parse((await fleet('goal', 'get', 'doors', '--json')).stdout)).toMatchObject({
+        goals: [{ kind: 'offload' }, { kind: 'agreement' }],
+        author: 'ada',
+      });
+      await expect
+        .poll(async () => (await fleet('explain', 'doors')).stdout, { timeout: 20_000 })
+        .toMatch(/^group doors: no policy, mode auto\n(?:.*\n)*No device has reported yet\.\n$/);
+      expect((await fleet('freeze', 'doors')).stdout).toBe('group doors: mode frozen\n');
+      expect((await fleet('resume', 'doors', '--json')).stdout).toContain('"mode": "auto"');
+      expect(await fleet('rollback', 'doors')).toMatchObject({
+        ...{ status: 1, stderr: expect.stringContaining('has no earlier policy') },
+      });
+      for (const threshold of ['0.9', '0.8']) {
+        await fleet('policy', 'set', 'windows', '--thresholds', `${threshold},1`);
+      }
+      expect((await fleet('rollback', 'windows')).stdout).toBe(
+        'group windows: policy 3, with the thresholds of policy 1\n',
+      );
+      expect((await fleet('goal', 'clear', 'doors')).stdout).toContain('group doors has no goal');
+      const kinds = async () =>
+        JSON.parse((await fleet('events', 'doors', '--json')).stdout).map(
+          ({ kind }: { kind: string }) => kind,
+        );
+      await expect.poll(kinds, { timeout: 20_000 }).toContain('mode-set');
+      expect((await fleet('events')).stdout).toContain('  fleet  leader  ');
+      expect((await fleet('bundle', 'add', '/nowhere')).stderr).toContain('error [FILE_NOT_FOUND]');
+
+      const following = start(
+        'fleet',
+        'events',
+        'doors',
+        '--follow',
+        '--refresh-ms',
+        '100',
+        '--nats',
+        nats.url,
+      );
+      await expect.poll(following.stdout, { timeout: 20_000 }).toContain('goals-set');
+      await fleet('goal', 'set', 'doors', '--latency', '80ms', '--reason', 'something new');
+      await expect.poll(following.stdout, { timeout: 20_000 }).toContain('something new');
+      following.child.kill('SIGINT');
+      expect(await following.ended).toMatchObject({ status: 0 });
+    } finally {
+      controller.child.kill();
+      await controller.ended;
+    }
+  }, 120_000);
 });

@@ -1,4 +1,3 @@
-import { userInfo } from 'node:os';
 import type { PolicyView } from '@offramp/controller';
 import { defineConfig, OfframpError } from '@offramp/shared';
 import { Command } from 'commander';
@@ -6,6 +5,7 @@ import { z } from 'zod';
 import { configCommand } from '../../config-command.js';
 import { describePolicy, formatHistory } from '../../fleet/render-policy.js';
 import { formatAuditRate } from '../../fleet/text.js';
+import { userName } from '../../fleet/user-name.js';
 import { outputIsStyled } from '../../painter.js';
 import { controllerOptions, printJson, withController } from './controller-options.js';
 
@@ -144,15 +144,6 @@ function thresholdsOf(
 
 const auditsOf = ({ auditRate }: PolicyView) =>
   auditRate > 0 ? `audits of ${formatAuditRate(auditRate)}, ` : '';
-
-/** Empty where the system knows no name, as in some containers. */
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return '';
-  }
-}
 
 const noPolicy = (group: string) =>
   `group ${group} has no policy; its devices follow the thresholds of their bundles`;

@@ -1,12 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  type Clock,
-  ensureTelemetryStream,
-  type Logger,
-  messageOf,
-  type TelemetryRetention,
-  telemetryStream,
-} from '@offramp/shared';
+import { type Clock, type Logger, messageOf } from '@offramp/shared';
 import {
   AckPolicy,
   type ConsumerMessages,
@@ -15,10 +8,11 @@ import {
   type NatsConnection,
   nanos,
   nuid,
+  type StreamInfo,
 } from 'nats';
 
-/** A message of the telemetry stream. */
-export interface TelemetryMessage {
+/** A message of a stream. */
+export interface StreamMessage {
   subject: string;
   data: Uint8Array;
   /** When the NATS server took it in, in milliseconds of the controller's clock. */
@@ -29,13 +23,20 @@ export interface TelemetryMessage {
   sequence: number;
 }
 
-export interface TelemetryFeedOptions {
+export interface StreamFeedOptions {
   bus: NatsConnection;
-  retention: TelemetryRetention;
+  /** For the log: `the telemetry stream`. */
+  name: string;
+  /** Makes the stream where it is not there. */
+  ensure(): Promise<StreamInfo>;
+  /** Where to begin. Default: with the first message. */
+  firstSequence?(stream: StreamInfo): number;
+  /** The stream is another one than before: numbers count from 1 again. */
+  onNewStream?(): void;
   clock: Clock;
   logger: Logger;
   /** Gets every message that the stream holds, once each while the server keeps running, in order. */
-  take(message: TelemetryMessage): void;
+  take(message: StreamMessage): void;
 }
 
 const maxMessagesAhead = 1_000;
@@ -44,20 +45,25 @@ const retryDelayMs = 500;
 const inactiveThresholdMs = 60_000;
 
 /**
- * Reads the telemetry stream from its beginning, then on for ever: through lost connections, a server that
+ * Reads a stream from its beginning, then on for ever: through lost connections, a server that
  * restarts, and a stream that was deleted.
  *
  * Devices' clocks are never looked at. What arrives live was seen now; what had been stored before has the
  * server's timestamp, and the server's clock is known from the moment at which it made the consumer.
  */
-export class TelemetryFeed {
+export class StreamFeed {
   private readonly stopping = new AbortController();
   private messages: ConsumerMessages | null = null;
   private nextSequence = 1;
-  private streamCreated: string | null = null;
+  private created: string | null = null;
   private ended: Promise<void> = Promise.resolve();
 
-  constructor(private readonly options: TelemetryFeedOptions) {}
+  constructor(private readonly options: StreamFeedOptions) {}
+
+  /** When the stream was made, which tells it from others; empty before it was looked at. */
+  get streamCreated(): string {
+    return this.created ?? '';
+  }
 
   /** Resolves when everything that was stored at first has been taken. */
   start(): Promise<void> {
@@ -78,13 +84,13 @@ export class TelemetryFeed {
   }
 
   private async run(caughtUp: () => void): Promise<void> {
-    const { logger } = this.options;
+    const { logger, name } = this.options;
     while (!this.stopping.signal.aborted) {
       try {
         await this.read(caughtUp);
       } catch (error) {
         if (this.stopping.signal.aborted) return;
-        logger.warn({ error: messageOf(error) }, 'cannot read the telemetry stream; trying again');
+        logger.warn({ error: messageOf(error) }, `cannot read ${name}; trying again`);
       }
       await sleep(retryDelayMs, undefined, { signal: this.stopping.signal }).catch(() => undefined);
     }
@@ -92,16 +98,18 @@ export class TelemetryFeed {
 
   /** Makes a consumer and reads until it is of no use any more. */
   private async read(caughtUp: () => void): Promise<void> {
-    const { bus, retention, clock, logger, take } = this.options;
-    const stream = await ensureTelemetryStream(bus, retention);
-    if (stream.created !== this.streamCreated) {
-      if (this.streamCreated) logger.warn('the telemetry stream is a new one; reading it from its start');
-      this.streamCreated = stream.created;
-      this.nextSequence = 1;
+    const { bus, name, clock, logger, take } = this.options;
+    const stream = await this.options.ensure();
+    const streamName = stream.config.name;
+    if (stream.created !== this.created) {
+      if (this.created) logger.warn(`${name} is a new one; reading it from its start`);
+      if (this.created) this.options.onNewStream?.();
+      this.nextSequence = this.created ? 1 : (this.options.firstSequence?.(stream) ?? 1);
+      this.created = stream.created;
     }
     const storedUpTo = stream.state.last_seq;
     const manager = await bus.jetstreamManager();
-    const consumer = await manager.consumers.add(telemetryStream, {
+    const consumer = await manager.consumers.add(streamName, {
       name: `controller-${nuid.next()}`,
       ack_policy: AckPolicy.None,
       deliver_policy: DeliverPolicy.StartSequence,
@@ -126,7 +134,7 @@ export class TelemetryFeed {
       take({ subject, data, seenAtMs, storedAtMs: timestampNanos / 1e6, sequence: streamSequence });
       if (pending === 0) caughtUp();
     };
-    const bound = await bus.jetstream().consumers.get(telemetryStream, consumer.name);
+    const bound = await bus.jetstream().consumers.get(streamName, consumer.name);
     const messages = await bound.consume({
       callback: onMessage,
       max_messages: maxMessagesAhead,

@@ -1,0 +1,32 @@
+import { BundleTables } from '@offramp/controller';
+import { connectBus, defineConfig, shortDigest } from '@offramp/shared';
+import { Command } from 'commander';
+import { configCommand } from '../../config-command.js';
+import { formatInteger } from '../../units.js';
+import { controllerOptions, printJson } from './controller-options.js';
+
+const { nats, json } = controllerOptions;
+const definition = defineConfig('fleet', { nats, json });
+
+export function bundleCommand(): Command {
+  return new Command('bundle').description('Tell controllers of bundles').addCommand(
+    configCommand(
+      'add <bundle>',
+      'Give the calibration table of a bundle to all controllers, which tune devices by it',
+      definition,
+      async (config, directory = '') => {
+        const bus = await connectBus({ url: config.nats, name: 'offramp-fleet' });
+        try {
+          const added = await new BundleTables(bus).add(directory);
+          if (config.json) printJson(added);
+          else {
+            const { digest, name, samples } = added;
+            console.log(`bundle ${shortDigest(digest)} ${name}: ${formatInteger(samples)} held-out samples`);
+          }
+        } finally {
+          await bus.close();
+        }
+      },
+    ),
+  );
+}

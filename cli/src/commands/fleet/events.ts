@@ -1,0 +1,96 @@
+import type { ControllerClient, FleetEvent } from '@offramp/controller';
+import { defineConfig, isOfframpError } from '@offramp/shared';
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { configCommand } from '../../config-command.js';
+import { formatTime, printable } from '../../fleet/text.js';
+import { outputIsStyled, painter } from '../../painter.js';
+import { runService, type Service } from '../../service.js';
+import { controllerOptions, printJson, withController } from './controller-options.js';
+
+const definition = defineConfig('fleet', {
+  limit: z.number().int().min(1).max(500).default(20).describe('Events to print, the newest'),
+  follow: z.boolean().default(false).describe('Go on printing events as they come; JSON then has one a line'),
+  refreshMs: z
+    .number()
+    .int()
+    .min(100)
+    .default(1_000)
+    .describe('Time from one look for new events to the next, in milliseconds'),
+  ...controllerOptions,
+});
+
+export function eventsCommand(): Command {
+  return configCommand(
+    'events [group]',
+    'List what was decided, for whom and why, oldest first',
+    definition,
+    (config, group = '') =>
+      withController(config, async (client) => {
+        const events = (await client.listEvents({ group, limit: config.limit })).reverse();
+        if (!config.follow) {
+          if (config.json) printJson(events);
+          else console.log(events.length === 0 ? 'no events' : events.map(describeEvent).join('\n'));
+          return;
+        }
+        const print = (event: FleetEvent) =>
+          console.log(config.json ? JSON.stringify(event) : describeEvent(event));
+        for (const event of events) print(event);
+        await runService(follow(client, group, events.at(-1)?.sequence ?? 0, config.refreshMs, print));
+      }),
+  );
+}
+
+function follow(
+  client: ControllerClient,
+  group: string,
+  from: number,
+  refreshMs: number,
+  print: (event: FleetEvent) => void,
+): Service {
+  let stopped = false;
+  let wake: () => void = () => undefined;
+  const run = async () => {
+    let after = from;
+    while (!stopped) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, refreshMs);
+        wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+      if (stopped) return;
+      for (const event of await newerEvents(client, group, after)) {
+        print(event);
+        after = event.sequence;
+      }
+    }
+  };
+  const done = run();
+  return {
+    done,
+    stop() {
+      stopped = true;
+      wake();
+      return done;
+    },
+  };
+}
+
+/** Oldest first; none while the controller is away, for it may come back. */
+async function newerEvents(client: ControllerClient, group: string, after: number): Promise<FleetEvent[]> {
+  try {
+    return (await client.listEvents({ group, after })).reverse();
+  } catch (error) {
+    if (isOfframpError(error) && error.code === 'CONTROLLER_UNAVAILABLE') return [];
+    throw error;
+  }
+}
+
+function describeEvent({ at, group, kind, severity, text, author }: FleetEvent): string {
+  const paint = painter(outputIsStyled());
+  const by = author ? paint('dim', ` (${printable(author)})`) : '';
+  const what = severity === 'warning' ? paint('yellow', kind) : kind;
+  return `${formatTime(at)}  ${group || 'fleet'}  ${what}  ${printable(text)}${by}`;
+}

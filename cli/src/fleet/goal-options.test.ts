@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest';
+import { goalAsOption, goalsOf } from './goal-options.js';
+
+describe('goalsOf', () => {
+  it('puts first what was given first', () => {
+    const options = { agreement: 0.98, offload: 0.2, cloudSeconds: 0.5 };
+    const kinds = (given: string[]) => goalsOf(options, given).map(({ kind }) => kind);
+    expect(kinds(['offload', 'nats', 'agreement'])).toEqual(['offload', 'agreement', 'cloudSeconds']);
+    expect(kinds([])).toEqual(['agreement', 'offload', 'cloudSeconds']);
+  });
+
+  it.each([
+    ['80ms', 80, 0.95],
+    ['1.5s', 1_500, 0.95],
+    ['80ms:0.99', 80, 0.99],
+    ['80ms:.5', 80, 0.5],
+  ])('reads a latency of %s', (latency, targetMs, quantile) => {
+    expect(goalsOf({ latency }, [])).toEqual([{ kind: 'latency', targetMs, quantile }]);
+  });
+
+  it.each(['80', 'fast', '80ms:95', '-1ms', '80ms:1.5', ''])('refuses a latency of %j', (latency) => {
+    expect(() => goalsOf({ latency }, [])).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
+  });
+
+  it('asks for a goal where there is none', () => {
+    expect(() => goalsOf({}, ['nats'])).toThrow(expect.objectContaining({ code: 'USAGE' }));
+  });
+});
+
+it('shows goals as they are asked for', () => {
+  const options = { agreement: 0.98, offload: 0.2, latency: '80ms:0.9', cloudSeconds: 2 };
+  expect(goalsOf(options, []).map(goalAsOption).join(' ')).toBe(
+    '--agreement 0.98 --offload 0.2 --latency 80ms:0.9 --cloud-seconds 2',
+  );
+});

@@ -1,0 +1,63 @@
+import type { Goal } from '@offramp/controller';
+import { OfframpError } from '@offramp/shared';
+
+/** Goals as flags have them. */
+export interface GoalOptions {
+  agreement?: number | undefined;
+  offload?: number | undefined;
+  latency?: string | undefined;
+  cloudSeconds?: number | undefined;
+}
+
+const defaultQuantile = 0.95;
+const names = ['agreement', 'offload', 'latency', 'cloudSeconds'] as const;
+
+/**
+ * @param given options in the order in which they were given, the most important one first; those that are missing
+ *   there, since they come from file or environment, follow
+ * @throws OfframpError `CONFIG_INVALID`, `USAGE` where there are none
+ */
+export function goalsOf(options: GoalOptions, given: readonly string[]): Goal[] {
+  const ordered = [...given, ...names].filter((name, i, all) => all.indexOf(name) === i);
+  const goals = ordered.flatMap((name) => goalOf(name, options));
+  if (goals.length > 0) return goals;
+  throw new OfframpError('USAGE', 'expected at least one goal', {
+    hint: 'For example --agreement 0.98, --offload 0.2, --latency 80ms or --cloud-seconds 0.5; the first one is the most important. `offramp fleet goal clear` removes all.',
+  });
+}
+
+function goalOf(name: string, { agreement, offload, latency, cloudSeconds }: GoalOptions): Goal[] {
+  if (name === 'agreement' && agreement !== undefined) return [{ kind: 'agreement', floor: agreement }];
+  if (name === 'offload' && offload !== undefined) return [{ kind: 'offload', ceiling: offload }];
+  if (name === 'cloudSeconds' && cloudSeconds !== undefined) {
+    return [{ kind: 'cloudSeconds', perSecond: cloudSeconds }];
+  }
+  return name === 'latency' && latency !== undefined ? [latencyGoal(latency)] : [];
+}
+
+/** `80ms`, `1.5s`, `80ms:0.99` */
+function latencyGoal(text: string): Goal {
+  const match = /^(\d+(?:\.\d+)?)(ms|s)(?::(0?\.\d+))?$/.exec(text);
+  if (!match) {
+    throw new OfframpError(
+      'CONFIG_INVALID',
+      `--latency: expected a time like 80ms or 1.5s, and the share of answers that keep it, like 80ms:0.95; found ${JSON.stringify(text)}`,
+    );
+  }
+  const targetMs = Number(match[1]) * (match[2] === 's' ? 1_000 : 1);
+  return { kind: 'latency', targetMs, quantile: match[3] ? Number(match[3]) : defaultQuantile };
+}
+
+/** As it would be asked for: `--agreement 0.98`. */
+export function goalAsOption(goal: Goal): string {
+  switch (goal.kind) {
+    case 'agreement':
+      return `--agreement ${goal.floor}`;
+    case 'offload':
+      return `--offload ${goal.ceiling}`;
+    case 'cloudSeconds':
+      return `--cloud-seconds ${goal.perSecond}`;
+    case 'latency':
+      return `--latency ${goal.targetMs}ms:${goal.quantile}`;
+  }
+}

@@ -1,0 +1,35 @@
+import { percent } from './format.js';
+
+/** Where samples left in the last minutes, as one bar. */
+export function ExitShares({ exits }: { exits: readonly number[] }) {
+  const sum = exits.reduce((total, answers) => total + answers, 0);
+  if (sum === 0) return <p class="muted">No sample was answered in the last minutes.</p>;
+  const shares = exits.map((answers, exit) => ({
+    share: answers / sum,
+    name: exit === exits.length - 1 ? 'final exit' : `exit ${exit}`,
+  }));
+  return (
+    <div class="shares">
+      <div class="bar" aria-hidden="true">
+        {shares.map(({ share, name }, exit) => (
+          <span key={name} class="part" style={{ flexGrow: share, ...shadeOf(exit, exits.length) }} />
+        ))}
+      </div>
+      <ul>
+        {shares.map(({ share, name }, exit) => (
+          <li key={name}>
+            <span class="swatch" style={shadeOf(exit, exits.length)} aria-hidden="true" /> {name}{' '}
+            <strong>{percent(share)}</strong>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+/** From the first exit's colour to the last one's; the final exit, which is the whole model, has its own. */
+function shadeOf(exit: number, exits: number): { backgroundColor: string } {
+  if (exit === exits - 1) return { backgroundColor: 'var(--exit-final)' };
+  const way = Math.round((100 * exit) / Math.max(1, exits - 2));
+  return { backgroundColor: `color-mix(in oklab, var(--exit-last) ${way}%, var(--exit-first))` };
+}

@@ -1,0 +1,181 @@
+import { useEffect, useState } from 'preact/hooks';
+import type { ApiPolicy } from '../../src/http/schemas.js';
+import { thresholdText } from '../../src/http/threshold-text.js';
+import { callApi } from './api.js';
+import { type By, ByFields } from './by-fields.js';
+import { instant } from './format.js';
+import { Modal } from './modal.js';
+import { Outcome } from './outcome.js';
+import { type Action, useAction, useAuthor } from './use-action.js';
+
+const fewPolicies = 6;
+
+/** What the group's policies were, what each changed, and the way back. */
+export function PolicyHistory({
+  group,
+  state,
+}: {
+  group: string;
+  /** Of the group's policy: when it is another, the history is read again. */
+  state: string;
+}) {
+  const [policies, setPolicies] = useState<ApiPolicy[] | null>(null);
+  const [problem, setProblem] = useState('');
+  const [all, setAll] = useState(false);
+  const [back, setBack] = useState<ApiPolicy | null>(null);
+  const action = useAction();
+  useEffect(() => {
+    let wanted = true;
+    callApi<{ policies: ApiPolicy[] }>('GET', `v1/groups/${group}/policies`).then(
+      (read) => {
+        if (!wanted) return;
+        setPolicies(read.policies);
+        setProblem('');
+      },
+      (error: Error) => wanted && setProblem(error.message),
+    );
+    return () => {
+      wanted = false;
+    };
+  }, [group, state]);
+  const rollBack = async (version: number, by: By) => {
+    const done = await action.run(
+      `The group has the thresholds of policy ${version} again, pinned.`,
+      async () => {
+        const read = await callApi<{ policies: ApiPolicy[] }>('POST', `v1/groups/${group}/rollback`, {
+          version,
+          ...by,
+        });
+        setPolicies(read.policies);
+      },
+    );
+    if (done) setBack(null);
+  };
+  const newestVersion = policies?.[0]?.version ?? 0;
+  return (
+    <section class="card" aria-labelledby="history">
+      <h2 id="history">Policies</h2>
+      {policies?.length === 0 && (
+        <p class="muted">None was set: devices follow the thresholds of their bundles.</p>
+      )}
+      {problem !== '' && <p class="bad-text">{problem}</p>}
+      <ol class="policies">
+        {(policies ?? []).slice(0, all ? undefined : fewPolicies).map((policy, i) => (
+          <li key={policy.setAt}>
+            <PolicyEntry
+              policy={policy}
+              onBack={policy.version === newestVersion ? null : () => setBack(policy)}
+              newest={i === 0}
+            />
+          </li>
+        ))}
+      </ol>
+      {policies && policies.length > fewPolicies && (
+        <button type="button" onClick={() => setAll(!all)}>
+          {all ? 'Show fewer' : `Show all ${policies.length}`}
+        </button>
+      )}
+      {back === null && <Outcome action={action} />}
+      {back && (
+        <RollBackDialog
+          policy={back}
+          action={action}
+          onClose={() => setBack(null)}
+          onConfirm={(by) => rollBack(back.version, by)}
+        />
+      )}
+    </section>
+  );
+}
+
+function PolicyEntry({
+  policy,
+  newest,
+  onBack,
+}: {
+  policy: ApiPolicy;
+  newest: boolean;
+  /** `null`: it is the one in force. */
+  onBack: (() => void) | null;
+}) {
+  return (
+    <>
+      <div class="policy-head">
+        <strong>{policy.version}</strong>
+        {policy.canaryShare !== null && <span class="badge">canary</span>}
+        <span class="muted">
+          <time dateTime={policy.setAt}>{instant(policy.setAt)}</time>
+          {policy.author !== '' && ` · ${policy.author}`}
+        </span>
+        {onBack && (
+          <button type="button" aria-label={`Roll back to policy ${policy.version}`} onClick={onBack}>
+            Roll back
+          </button>
+        )}
+        {newest && <span class="badge">newest</span>}
+      </div>
+      {policy.reason !== '' && <p>{policy.reason}</p>}
+      <ul class="diff">
+        {policy.changes.map(({ field, before, after }) => (
+          <li key={field}>
+            <span class="muted">{field}</span>{' '}
+            {before !== null && (
+              <>
+                <del>{before}</del> <span aria-hidden="true">→</span>{' '}
+              </>
+            )}
+            <ins>{after}</ins>
+          </li>
+        ))}
+        {policy.changes.length === 0 && <li class="muted">nothing that devices do differently</li>}
+      </ul>
+    </>
+  );
+}
+
+function RollBackDialog({
+  policy,
+  action,
+  onClose,
+  onConfirm,
+}: {
+  policy: ApiPolicy;
+  action: Action;
+  onClose(): void;
+  onConfirm(by: By): void;
+}) {
+  const [author, setAuthor] = useAuthor();
+  const [reason, setReason] = useState('');
+  return (
+    <Modal label={`Roll back to policy ${policy.version}`} onClose={onClose}>
+      <h2>Roll back to policy {policy.version}?</h2>
+      <p>
+        All devices of {policy.group} get its thresholds at once:{' '}
+        {policy.thresholds.map(thresholdText).join(', ')}. They stay until you choose Auto again.
+      </p>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          onConfirm({ author, reason });
+        }}
+      >
+        <ByFields
+          by={{ author, reason }}
+          onChange={(by) => {
+            setAuthor(by.author);
+            setReason(by.reason);
+          }}
+        />
+        <div class="buttons">
+          <button type="submit" class="primary" disabled={action.busy}>
+            Roll back
+          </button>
+          <button type="button" onClick={onClose}>
+            Cancel
+          </button>
+        </div>
+        <Outcome action={action} />
+      </form>
+    </Modal>
+  );
+}

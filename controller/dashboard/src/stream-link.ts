@@ -1,0 +1,103 @@
+import type { StreamMessages } from '../../src/http/schemas.js';
+import { authorization, errorOf } from './api.js';
+import { SseParser } from './sse-parser.js';
+
+export type StreamMessage = {
+  [Name in keyof StreamMessages]: { name: Name; data: StreamMessages[Name] };
+}[keyof StreamMessages];
+
+/**
+ * - `connecting`: for the first time
+ * - `live`: what is shown is what is
+ * - `cut`: what is shown is of some time ago; trying again
+ * - `refused`: the token is missing or wrong
+ */
+export type LinkState = 'connecting' | 'live' | 'cut' | 'refused';
+
+export interface StreamListener {
+  /** All that one read has brought, so that it is drawn once. */
+  messages(messages: StreamMessage[]): void;
+  state(state: LinkState, problem: string): void;
+}
+
+/** The server beats every 5 s. */
+const silenceMs = 15_000;
+const firstRetryMs = 500;
+const longestRetryMs = 10_000;
+
+/** Keeps the stream of the controller open, from where it was cut. By `fetch`, since `EventSource` cannot show a token. */
+export class StreamLink {
+  private lastEventId = '';
+  private retryMs = firstRetryMs;
+  private abort = new AbortController();
+  private timer = 0;
+  private closed = false;
+
+  constructor(private readonly listener: StreamListener) {
+    void this.run();
+  }
+
+  close(): void {
+    this.closed = true;
+    clearTimeout(this.timer);
+    this.abort.abort();
+  }
+
+  private async run(): Promise<void> {
+    while (!this.closed) {
+      try {
+        if (!(await this.read())) return;
+        this.cut('The controller ended the stream.');
+      } catch (error) {
+        this.cut(error instanceof Error ? error.message : String(error));
+      }
+      clearTimeout(this.timer);
+      await new Promise<void>((resolve) => {
+        this.timer = setTimeout(resolve, this.retryMs);
+      });
+      this.retryMs = Math.min(2 * this.retryMs, longestRetryMs);
+    }
+  }
+
+  private cut(problem: string): void {
+    if (!this.closed) this.listener.state('cut', problem);
+  }
+
+  /** @returns whether to try again */
+  private async read(): Promise<boolean> {
+    this.abort = new AbortController();
+    this.watch();
+    const response = await fetch('v1/stream', {
+      headers: {
+        ...authorization(),
+        ...(this.lastEventId === '' ? {} : { 'last-event-id': this.lastEventId }),
+      },
+      signal: this.abort.signal,
+    });
+    if (response.status === 401) {
+      this.listener.state('refused', (await errorOf(response)).message);
+      return false;
+    }
+    if (!response.ok || !response.body) throw await errorOf(response);
+    this.listener.state('live', '');
+    this.retryMs = firstRetryMs;
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    const parser = new SseParser();
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return true;
+      this.watch();
+      const messages = parser.read(value);
+      for (const { id } of messages) if (id !== '') this.lastEventId = id;
+      if (messages.length === 0) continue;
+      this.listener.messages(
+        messages.map(({ event, data }) => ({ name: event, data: JSON.parse(data) }) as StreamMessage),
+      );
+    }
+  }
+
+  private watch(): void {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.abort.abort(), silenceMs);
+  }
+}

@@ -1,0 +1,120 @@
+import { checkName, jetStreamError, OfframpError } from '@offramp/shared';
+import { type KV, type KvEntry, type NatsConnection, NatsError } from 'nats';
+import type { GroupGoals } from './fleet-control.js';
+import { goalsRecordSchema } from './goals-schema.js';
+import type { GroupState } from './group-state.js';
+import { decodeState, encodeState } from './state-codec.js';
+
+/** A group's state as it stands in the bucket. */
+export interface StoredState {
+  state: GroupState;
+  /** For compare and set. */
+  revision: number;
+  /** By the NATS server's clock. */
+  storedAt: Date;
+}
+
+export const goalsPrefix = 'goals.';
+export const statePrefix = 'state.';
+const wrongLastSequence = 10071;
+const maxSetAttempts = 32;
+
+/** Goals and states of groups, in the bucket that all controllers share. */
+export class ControlStore {
+  constructor(
+    private readonly bus: NatsConnection,
+    private readonly bucket: KV,
+  ) {}
+
+  /** @throws OfframpError `CONFIG_INVALID` for a name that is none, `NATS_UNAVAILABLE`, `JETSTREAM_UNAVAILABLE` */
+  async goals(group: string): Promise<GroupGoals> {
+    checkName('group', group);
+    return readGoals(group, await this.call(() => this.bucket.get(goalsPrefix + group)));
+  }
+
+  /**
+   * Changes what is wanted of a group.
+   * @param expectedRevision 0: whatever it is
+   * @throws OfframpError `POLICY_CONFLICT`, and as {@link goals}
+   */
+  async changeGoals(
+    group: string,
+    change: (before: GroupGoals) => Pick<GroupGoals, 'goals' | 'mode' | 'author' | 'reason'>,
+    expectedRevision = 0,
+  ): Promise<GroupGoals> {
+    for (let attempt = 0; attempt < maxSetAttempts; attempt++) {
+      const entry = await this.call(() => this.bucket.get(goalsPrefix + checkName('group', group)));
+      const before = readGoals(group, entry);
+      if (expectedRevision !== 0 && expectedRevision !== before.revision) {
+        throw new OfframpError(
+          'POLICY_CONFLICT',
+          `group ${group}: expected goals of revision ${expectedRevision}, found ${before.revision}${before.author ? `, set by ${before.author}` : ''}`,
+          { hint: 'Look at `offramp fleet goal get`, and set them again if they are still what you want.' },
+        );
+      }
+      const { goals, mode, author, reason } = change(before);
+      const value = JSON.stringify({ goals, mode, author, reason });
+      const revision = await this.compareAndSet(goalsPrefix + group, value, entry?.revision ?? 0);
+      if (revision !== null) return this.goals(group);
+    }
+    throw new OfframpError(
+      'POLICY_CONFLICT',
+      `others kept setting the goals of group ${group}; gave up after ${maxSetAttempts} attempts`,
+    );
+  }
+
+  /** `null`: nothing was decided yet, or what is there is none. */
+  async state(group: string): Promise<{ stored: StoredState | null; revision: number }> {
+    const entry = await this.call(() => this.bucket.get(statePrefix + checkName('group', group)));
+    return { stored: entry && readState(entry), revision: entry?.revision ?? 0 };
+  }
+
+  /** @returns the new revision; `null` if another controller has kept one in the meantime */
+  putState(group: string, state: GroupState, previousRevision: number): Promise<number | null> {
+    return this.compareAndSet(statePrefix + group, encodeState(state), previousRevision);
+  }
+
+  private compareAndSet(
+    key: string,
+    value: string | Uint8Array,
+    previousSeq: number,
+  ): Promise<number | null> {
+    return this.call(async () => {
+      try {
+        return await this.bucket.put(key, value, { previousSeq });
+      } catch (error) {
+        if (error instanceof NatsError && error.api_error?.err_code === wrongLastSequence) return null;
+        throw error;
+      }
+    });
+  }
+
+  private async call<T>(use: () => Promise<T>): Promise<T> {
+    try {
+      return await use();
+    } catch (cause) {
+      throw jetStreamError(this.bus, cause);
+    }
+  }
+}
+
+/** No goals where there is no entry, or one that cannot be read. */
+export function readGoals(group: string, entry: KvEntry | null): GroupGoals {
+  const none = { group, goals: [], mode: 'auto', author: '', reason: '', setAt: null } as const;
+  if (entry?.operation !== 'PUT') return { ...none, goals: [], revision: entry?.revision ?? 0 };
+  try {
+    const record = goalsRecordSchema.parse(entry.json());
+    return { group, ...record, revision: entry.revision, setAt: entry.created };
+  } catch {
+    return { ...none, goals: [], revision: entry.revision };
+  }
+}
+
+export function readState(entry: KvEntry): StoredState | null {
+  if (entry.operation !== 'PUT') return null;
+  try {
+    return { state: decodeState(entry.value), revision: entry.revision, storedAt: entry.created };
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,161 @@
+import { EventEmitter } from 'node:events';
+import {
+  type Clock,
+  ensureEventStream,
+  eventStream,
+  eventSubject,
+  jetStreamError,
+  type Logger,
+  v1,
+} from '@offramp/shared';
+import { ErrorCode, type NatsConnection, NatsError } from 'nats';
+import { StreamFeed, type StreamMessage } from '../stream-feed.js';
+import { encodeEvent, readEvent } from './event-messages.js';
+import type { FleetEvent } from './fleet-control.js';
+import type { NewEvent } from './group-state.js';
+
+export interface EventLogOptions {
+  bus: NatsConnection;
+  replicas: number;
+  clock: Clock;
+  logger: Logger;
+}
+
+/** Events that are kept in memory, the newest; NATS keeps more. */
+const maxKept = 10_000;
+const maxListeners = 10_000;
+const wrongLastSequence = 10071;
+const maxAttempts = 8;
+const idHeader = 'Nats-Msg-Id';
+
+/**
+ * What was decided, in the stream that NATS keeps. Each event of a decision is in it once and in its place, whoever
+ * publishes it and however often: an event is published only as the next one after the one before it.
+ */
+export class EventLog {
+  /** Oldest first. */
+  private kept: FleetEvent[] = [];
+  private caughtUp = false;
+  private readonly emitter = new EventEmitter<{ event: [FleetEvent] }>();
+  private readonly feed: StreamFeed;
+  /** Per group, the number of its newest event in the stream, as far as this controller knows. */
+  private readonly newest = new Map<string, number>();
+
+  constructor(private readonly options: EventLogOptions) {
+    const { bus, replicas, clock, logger } = options;
+    this.emitter.setMaxListeners(maxListeners);
+    this.feed = new StreamFeed({
+      ...{ bus, clock, logger, name: 'the stream of events' },
+      ensure: () => ensureEventStream(bus, replicas),
+      firstSequence: ({ state }) => Math.max(1, state.last_seq - maxKept + 1),
+      onNewStream: () => {
+        this.kept = [];
+        this.newest.clear();
+      },
+      take: (message) => this.take(message),
+    });
+  }
+
+  /** Resolves when what NATS holds is known. */
+  async start(): Promise<void> {
+    await this.feed.start();
+    this.caughtUp = true;
+  }
+
+  /** After a reconnect. */
+  restart(): void {
+    this.feed.restart();
+  }
+
+  stop(): Promise<void> {
+    return this.feed.stop();
+  }
+
+  /**
+   * Newest first, as far back as they are kept in memory.
+   * @param group empty: all
+   * @param before only events with lower numbers; 0: all
+   * @param after only events with higher numbers
+   */
+  list(group: string, limit: number, before: number, after = 0): FleetEvent[] {
+    const found: FleetEvent[] = [];
+    for (let i = this.kept.length - 1; i >= 0 && found.length < limit; i--) {
+      const event = this.kept[i] as FleetEvent;
+      if (event.sequence <= after) break;
+      if ((before === 0 || event.sequence < before) && (group === '' || event.group === group)) {
+        found.push(event);
+      }
+    }
+    return found;
+  }
+
+  /** Calls back for each new event, until the returned function is called. */
+  onEvent(listener: (event: FleetEvent) => void): () => void {
+    this.emitter.on('event', listener);
+    return () => this.emitter.off('event', listener);
+  }
+
+  /**
+   * Publishes the events of a decision, or those of them that are not in the stream yet.
+   * @param id names the decision
+   * @throws OfframpError `NATS_UNAVAILABLE`, `JETSTREAM_UNAVAILABLE`
+   */
+  async publish(group: string, id: string, events: readonly NewEvent[]): Promise<void> {
+    let next = 0;
+    let previous = this.newest.get(group);
+    for (let attempt = 0; next < events.length && attempt < maxAttempts; attempt++) {
+      if (previous === undefined) {
+        const last = await this.last(group);
+        previous = last.sequence;
+        const place = events.findIndex((_, i) => idOf(id, i) === last.id);
+        next = Math.max(next, place + 1);
+      }
+      while (next < events.length && previous !== undefined) {
+        const stored = await this.append(group, idOf(id, next), events[next] as NewEvent, previous);
+        if (stored !== null) next++;
+        previous = stored ?? undefined;
+      }
+    }
+    if (previous !== undefined) this.newest.set(group, previous);
+    else this.newest.delete(group);
+  }
+
+  /** @returns its number; `null` if another event has come before it */
+  private async append(group: string, id: string, event: NewEvent, previous: number): Promise<number | null> {
+    try {
+      const stored = await this.options.bus.jetstream().publish(eventSubject(group), encodeEvent(event), {
+        msgID: id,
+        expect: { lastSubjectSequence: previous },
+      });
+      return stored.duplicate ? null : stored.seq;
+    } catch (error) {
+      if (error instanceof NatsError && error.api_error?.err_code === wrongLastSequence) return null;
+      throw jetStreamError(this.options.bus, error);
+    }
+  }
+
+  private async last(group: string): Promise<{ sequence: number; id: string }> {
+    const { bus } = this.options;
+    try {
+      const manager = await bus.jetstreamManager();
+      const message = await manager.streams.getMessage(eventStream, { last_by_subj: eventSubject(group) });
+      return { sequence: message.seq, id: message.header.get(idHeader) };
+    } catch (error) {
+      if (error instanceof NatsError && error.code === ErrorCode.JetStream404NoMessages)
+        return { sequence: 0, id: '' };
+      throw jetStreamError(bus, error);
+    }
+  }
+
+  private take({ data, sequence, storedAtMs }: StreamMessage): void {
+    const event: FleetEvent = {
+      ...readEvent(v1.FleetEvent.decode(data)),
+      ...{ sequence, at: new Date(storedAtMs) },
+    };
+    this.kept.push(event);
+    if (this.kept.length > 2 * maxKept) this.kept = this.kept.slice(-maxKept);
+    if (this.caughtUp) this.emitter.emit('event', event);
+  }
+}
+
+const idOf = (decision: string, index: number) => `${decision}/${index}`;

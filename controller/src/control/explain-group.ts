@@ -1,0 +1,48 @@
+import { explain } from '../tuner/explain.js';
+import { sameThresholds } from '../tuner/threshold-path.js';
+import type { GroupState } from './group-state.js';
+
+/** Why a group is as it is, in sentences for a person. @param unknown what is not known, in sentences */
+export function explainGroup(state: GroupState, group: string, unknown: readonly string[]): string[] {
+  const { goals, decision, mode, pinnedBy, canary, apart, problem, bar, policy } = state;
+  const lines: string[] = [];
+  if (pinnedBy && mode === 'auto') {
+    lines.push(
+      `${pinnedBy.author} has set policy ${pinnedBy.version}, so the controller leaves thresholds alone until \`offramp fleet resume ${group}\`. What follows is what it would do.`,
+    );
+  }
+  if (mode === 'pinned' || mode === 'frozen') {
+    lines.push(
+      `Thresholds are ${mode}, so they stay until \`offramp fleet resume ${group}\`. What follows is what the controller would do.`,
+    );
+  }
+  if (problem) lines.push(problem);
+  if (decision && policy && !sameThresholds(decision.thresholds, policy.thresholds)) {
+    lines.push(
+      `In force are ${policy.thresholds.map(inWords).join(', ')}; what follows is said of those that evidence leads to next.`,
+    );
+  }
+  if (decision) lines.push(...explain(goals, { ...decision, changed: false }));
+  if (canary && policy) {
+    lines.push(
+      `Policy ${canary.version} is tried by ${percent(canary.share)} of devices first; ${count(canary.tried.samples)} of their samples have spoken, and ${count(canary.others.samples)} of the others, who follow ${canary.stable.version === 0 ? 'their bundle' : `policy ${canary.stable.version}`}.`,
+    );
+  }
+  if (bar && decision) {
+    lines.push(
+      `Thresholds like ${bar.thresholds.map(inWords).join(', ')} have failed on some devices; they are not tried again before ${count(bar.untilSamples)} samples are known.`,
+    );
+  }
+  if (apart.length > 0) {
+    const names = apart.slice(0, 5).map(({ device, distance }) => `${device} (${percent(distance)})`);
+    const more = apart.length > names.length ? ` and ${apart.length - names.length} more` : '';
+    lines.push(
+      `${apart.length === 1 ? 'One device sees' : `${apart.length} devices see`} something else than the group, so they have thresholds of their own: ${names.join(', ')}${more}.`,
+    );
+  }
+  return [...lines, ...unknown];
+}
+
+const inWords = (threshold: number) => (threshold > 1 ? 'never' : String(Number(threshold.toPrecision(4))));
+const percent = (share: number) => `${Number((share * 100).toFixed(1))} %`;
+const count = (value: number) => Math.round(value).toLocaleString('en');

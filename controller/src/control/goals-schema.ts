@@ -1,0 +1,62 @@
+import { OfframpError } from '@offramp/shared';
+import { z } from 'zod';
+import type { Goal } from '../tuner/goals.js';
+
+const share = z.number().min(0).max(1);
+
+const goalSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('agreement'), floor: z.number().gt(0).lt(1) }),
+  z.strictObject({ kind: z.literal('offload'), ceiling: share }),
+  z.strictObject({ kind: z.literal('cloudSeconds'), perSecond: z.number().min(0).max(1e6) }),
+  z.strictObject({
+    kind: z.literal('latency'),
+    targetMs: z.number().gt(0).max(3_600_000),
+    quantile: z.number().gt(0).lt(1),
+  }),
+]);
+
+export const modeSchema = z.enum(['auto', 'pinned', 'frozen']);
+
+/** A record of goals as it stands in the bucket. */
+export const goalsRecordSchema = z.object({
+  goals: z.array(goalSchema),
+  mode: modeSchema,
+  author: z.string(),
+  reason: z.string(),
+});
+
+export const maxAuthorLength = 100;
+export const maxReasonLength = 500;
+
+/**
+ * Goals as somebody asks for them.
+ * @throws OfframpError `CONFIG_INVALID`
+ */
+export function checkGoals(goals: readonly unknown[]): Goal[] {
+  const parsed = z.array(goalSchema).max(4).safeParse(goals);
+  if (!parsed.success) {
+    const issues = parsed.error.issues.map(
+      ({ path, message }) => `${path.slice(1).join('.') || 'goals'}: ${message}`,
+    );
+    throw new OfframpError('CONFIG_INVALID', `goals that cannot be: ${[...new Set(issues)].join('; ')}`);
+  }
+  const twice = parsed.data.find(({ kind }, i) => parsed.data.findIndex((goal) => goal.kind === kind) < i);
+  if (twice)
+    throw new OfframpError('CONFIG_INVALID', `expected one goal of each kind; found two of ${twice.kind}`);
+  return parsed.data;
+}
+
+/** @throws OfframpError `CONFIG_INVALID` */
+export function checkBy({ author, reason }: { author: string; reason: string }): void {
+  for (const [what, text, most] of [
+    ['author', author, maxAuthorLength],
+    ['reason', reason, maxReasonLength],
+  ] as const) {
+    if (text.length > most) {
+      throw new OfframpError(
+        'CONFIG_INVALID',
+        `${what}: expected at most ${most} characters, found ${text.length}`,
+      );
+    }
+  }
+}

@@ -1,0 +1,34 @@
+import { deflateRawSync } from 'node:zlib';
+import { expect, it } from 'vitest';
+import { decodeState, encodeState } from './state-codec.js';
+import { SimulatedFleet } from './testing/simulated-fleet.js';
+
+it('gives back what it was given, in a fraction of the bytes', () => {
+  const fleet = new SimulatedFleet(8);
+  fleet.want([{ kind: 'agreement', floor: 0.98 }]);
+  for (let i = 0; i < 40; i++) fleet.play();
+  const bytes = encodeState(fleet.state);
+  expect(decodeState(bytes)).toEqual(JSON.parse(JSON.stringify(fleet.state)));
+  expect(bytes.length).toBeLessThan(JSON.stringify(fleet.state).length / 3);
+});
+
+it.each([Buffer.from('garbage'), deflateRawSync('{}'), deflateRawSync('null'), new Uint8Array(0)])(
+  'refuses what is no state',
+  (bytes) => {
+    expect(() => decodeState(bytes)).toThrow();
+  },
+);
+
+it('has room for a hundred devices apart', () => {
+  const fleet = new SimulatedFleet(120);
+  fleet.want([{ kind: 'agreement', floor: 0.98 }]);
+  for (let i = 0; i < 30; i++) fleet.play(5);
+  const [tuner] = Object.values(fleet.state.tuners);
+  if (!tuner) throw new Error('nothing was tuned');
+  const apart = Array.from({ length: 100 }, (_, i) => ({
+    ...{ device: `cam-${i}`, distance: 0.5, thresholds: [2, 2], auditRate: 0.1 },
+    // Counts of their own, so that devices do not look alike.
+    tuner: JSON.parse(JSON.stringify(tuner), (_, value) => (typeof value === 'number' ? value + i : value)),
+  }));
+  expect(encodeState({ ...fleet.state, apart }).length).toBeLessThan(512 * 1024);
+});

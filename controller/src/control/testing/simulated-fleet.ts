@@ -1,0 +1,171 @@
+import { binStarts, canaryPlace, EvidenceCounts, leaves } from '@offramp/shared';
+import type { EvidencePart, NewEvidence } from '../../evidence/evidence-journal.js';
+import type { PolicyContent } from '../../policy/policy-view.js';
+import type { Goal } from '../../tuner/goals.js';
+import { seededRandom } from '../../tuner/testing/seeded-random.js';
+import { calm, drawBinnedTable, drawSample, facts, type World } from '../../tuner/testing/simulated-group.js';
+import { ThresholdPath } from '../../tuner/threshold-path.js';
+import { advanceGroup, modeOf } from '../advance-group.js';
+import type { ControlMode } from '../fleet-control.js';
+import type { GroupInputs, TunableBundle } from '../group-inputs.js';
+import { type GroupState, newGroupState } from '../group-state.js';
+
+export const digest = 'ab'.repeat(32);
+
+export const bundle: TunableBundle = {
+  digest,
+  thresholds: [0.9, 0.9],
+  path: new ThresholdPath(2, binStarts.slice(1)),
+  table: drawBinnedTable(1, 5_000),
+  costs: facts.cost,
+};
+
+/** What a device follows: the rules of `Policy` in fleet.proto. */
+export function followed(policy: PolicyContent | null, group: string, device: string) {
+  const own = { version: 0, thresholds: bundle.thresholds, auditRate: 0 };
+  if (!policy) return own;
+  const { version } = policy;
+  const exception = policy.exceptions.find((other) => other.device === device);
+  if (exception) return { version, thresholds: exception.thresholds, auditRate: exception.auditRate };
+  if (policy.canary && canaryPlace(group, version, device) >= policy.canary.below) {
+    const { stable } = policy.canary;
+    return stable.version === 0 ? own : stable;
+  }
+  return policy;
+}
+
+/** A group of devices and the controller that advances it, without NATS. */
+export class SimulatedFleet {
+  readonly group = 'cameras';
+  state: GroupState = newGroupState('test');
+  policy: PolicyContent | null = null;
+  revision = 0;
+  history: PolicyContent[] = [];
+  goals: Goal[] = [];
+  mode: ControlMode = 'auto';
+  goalsRevision = 0;
+  samples = 0;
+  bundle: TunableBundle | null = bundle;
+  /** Devices that report; others are offline. */
+  devices: string[];
+  worldOf: (device: string) => World = () => calm;
+  /** Share of samples that the cloud leaves to a branch, by what a device follows. */
+  degradedShare: (thresholds: readonly number[]) => number = () => 0;
+  workerUtilisation: number | null = null;
+  lookForDeviating = true;
+  private sequence = 0;
+  private readonly random: () => number;
+  private readonly confidences = new Map<string, { recent: number[]; window: number[] }>();
+
+  constructor(devices: number, seed = 1) {
+    this.random = seededRandom(seed);
+    this.devices = Array.from({ length: devices }, (_, i) => `cam-${i}`);
+  }
+
+  want(goals: Goal[], mode: ControlMode = 'auto'): void {
+    this.goals = goals;
+    this.mode = mode;
+    this.goalsRevision++;
+  }
+
+  /** Thresholds that were there before there was a goal. */
+  startAt(thresholds: number[]): void {
+    this.setByHand({
+      ...{ group: this.group, version: 1, thresholds, bundleDigest: null, author: 'bob', reason: '' },
+      ...{ auditRate: 0, maxAuditBytesPerHour: 1_000, latencyTargetMs: null, canary: null, exceptions: [] },
+    });
+  }
+
+  /** A person's policy. */
+  setByHand(policy: PolicyContent): void {
+    this.policy = policy;
+    this.history.push(policy);
+    this.revision++;
+  }
+
+  /** Devices answer, and the controller makes of it what it does. */
+  play(samplesPerDevice = 25): GroupState {
+    return this.advance(this.devices.map((device) => this.observe(device, samplesPerDevice)));
+  }
+
+  advance(parts: EvidencePart[], changes: Partial<GroupInputs> = {}): GroupState {
+    this.samples += parts.reduce((sum, { counts }) => sum + counts.samples, 0);
+    this.state = advanceGroup(this.state, { ...this.inputs(parts), ...changes });
+    const { intent } = this.state;
+    if (intent?.policy) {
+      this.policy = intent.policy;
+      this.history.push(intent.policy);
+      this.revision++;
+    }
+    return this.state;
+  }
+
+  inputs(parts: EvidencePart[]): GroupInputs {
+    this.sequence += parts.length;
+    const evidence: NewEvidence = { parts, upTo: this.sequence, storedUpToMs: 1_000 * this.sequence };
+    return {
+      group: this.group,
+      goals: {
+        ...{ group: this.group, goals: this.goals, mode: this.mode, revision: this.goalsRevision },
+        ...{ author: 'ada', reason: '', setAt: null },
+      },
+      newest: {
+        policy: this.policy ? { ...this.policy, setAt: new Date(0) } : null,
+        version: this.policy?.version ?? 0,
+        revision: this.revision,
+      },
+      history: this.history.map((policy) => ({ ...policy, setAt: new Date(0) })),
+      streamCreated: 'once',
+      evidence,
+      devices: this.devices.map((device) => ({
+        ...{ device, online: true, bundleDigest: digest, deviceStages: 1, samples: 25 },
+      })),
+      bundleDigest: this.bundle?.digest ?? null,
+      bundle: this.bundle,
+      confidences: (span) =>
+        [...this.confidences].map(([device, histograms]) => ({ device, histogram: histograms[span] })),
+      lookForDeviating: this.lookForDeviating,
+      workerUtilisation: this.workerUtilisation,
+      stageSeconds: [null, 0.01, 0.01],
+      canary: { share: 0.25, samples: 100 },
+      author: 'controller',
+    };
+  }
+
+  observe(device: string, samples: number): EvidencePart {
+    const { version, thresholds, auditRate } = followed(this.policy, this.group, device);
+    const counts = new EvidenceCounts(2, { maxRecords: 10_000 });
+    const world = this.worldOf(device);
+    for (let i = 0; i < samples; i++) {
+      const row = drawSample(this.random, world);
+      const at = row.findIndex(({ confidence }, branch) => leaves(confidence, thresholds[branch] as number));
+      const exit = at < 0 ? 2 : at;
+      const degraded = exit > 0 && this.random() < this.degradedShare(thresholds);
+      const passed = row
+        .slice(0, exit)
+        .map(({ confidence }, branch) => ({ exit: branch, label: 0, confidence }));
+      const confidence = row[degraded ? 0 : exit]?.confidence ?? 1;
+      counts.countSample({
+        ...{ passed, exit: degraded ? 0 : exit, confidence, degraded, offloaded: exit > 0, latencyMs: 1 },
+      });
+      if (!degraded && this.random() < auditRate) counts.countAudit({ exits: row, leftAt: exit });
+    }
+    this.remember(device, counts.firstConfidences(), samples);
+    return { device, bundleDigest: digest, policyVersion: version, counts };
+  }
+
+  kinds(): string[] {
+    return this.state.intent?.events.map(({ kind }) => kind) ?? [];
+  }
+
+  get effectiveMode(): ControlMode {
+    return modeOf(this.state);
+  }
+
+  private remember(device: string, added: readonly number[], samples: number): void {
+    const before = this.confidences.get(device) ?? { recent: [], window: [] };
+    const faded = (counts: readonly number[], halfLife: number) =>
+      added.map((count, bin) => (counts[bin] ?? 0) * 0.5 ** (samples / halfLife) + count);
+    this.confidences.set(device, { recent: faded(before.recent, 40), window: faded(before.window, 1_000) });
+  }
+}

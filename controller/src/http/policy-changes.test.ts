@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest';
+import type { PolicyView } from '../policy/policy-view.js';
+import { policyChanges } from './policy-changes.js';
+
+const policy: PolicyView = {
+  group: 'cameras',
+  version: 3,
+  thresholds: [0.9, 2],
+  author: 'ada',
+  reason: '',
+  auditRate: 0.02,
+  maxAuditBytesPerHour: 1_000,
+  setAt: new Date(0),
+  bundleDigest: null,
+  latencyTargetMs: null,
+  canary: null,
+  exceptions: [],
+};
+
+describe('policyChanges', () => {
+  it('tells what devices do differently', () => {
+    const after = { ...policy, version: 4, thresholds: [0.85, 2], auditRate: 0.015, author: 'bob' };
+    expect(policyChanges(policy, after)).toEqual([
+      { field: 'threshold of branch 0', before: '0.9', after: '0.85' },
+      { field: 'audit rate', before: '2 %', after: '1.5 %' },
+    ]);
+    expect(policyChanges(policy, { ...policy, version: 4 })).toEqual([]);
+  });
+
+  it('tells who follows it, and by when they answer', () => {
+    const { version, canary: _, exceptions: __, setAt, ...plain } = policy;
+    const tried = { ...policy, canary: { below: 2 ** 30, stable: { ...plain, version: 2 } } };
+    expect(policyChanges(policy, tried)).toEqual([
+      { field: 'followed by', before: 'all', after: 'canaries' },
+    ]);
+    const exceptions = ['cam-1', 'cam-2'].map((device) => ({ device, thresholds: [2, 2], auditRate: 1 }));
+    expect(policyChanges(tried, { ...policy, exceptions, latencyTargetMs: 80 })).toEqual([
+      { field: 'followed by', before: 'canaries', after: 'all' },
+      { field: 'devices apart', before: 'none', after: 'cam-1, cam-2' },
+      { field: 'late after', before: 'no limit', after: '80 ms' },
+    ]);
+  });
+
+  it('tells everything of the first, and branches that came or went', () => {
+    expect(policyChanges(null, policy).map(({ before, after }) => [before, after])).toEqual([
+      [null, '0.9'],
+      [null, 'never'],
+      [null, 'all'],
+      [null, 'none'],
+      [null, 'no limit'],
+      [null, '2 %'],
+      [null, '1000'],
+    ]);
+    expect(policyChanges(policy, { ...policy, thresholds: [0.9] })).toEqual([
+      { field: 'threshold of branch 1', before: 'never', after: 'gone' },
+    ]);
+    expect(policyChanges({ ...policy, thresholds: [0.9] }, policy)).toEqual([
+      { field: 'threshold of branch 1', before: null, after: 'never' },
+    ]);
+  });
+});

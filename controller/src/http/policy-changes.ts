@@ -1,0 +1,59 @@
+import type { PolicyView } from '../policy/policy-view.js';
+import { thresholdText } from './threshold-text.js';
+
+export interface PolicyChange {
+  field: string;
+  /** `null`: there was no policy before, or none that is remembered. */
+  before: string | null;
+  after: string;
+}
+
+/** What devices do differently under a policy than under the one before it; one that comes again, for more devices, included. */
+export function policyChanges(before: PolicyView | null, after: PolicyView): PolicyChange[] {
+  const changes: PolicyChange[] = [];
+  const compare = (field: string, old: string | null, now: string) => {
+    if (old !== now) changes.push({ field, before: old, after: now });
+  };
+  after.thresholds.forEach((threshold, branch) => {
+    const old = before?.thresholds[branch];
+    compare(
+      `threshold of branch ${branch}`,
+      old === undefined ? null : thresholdText(old),
+      thresholdText(threshold),
+    );
+  });
+  before?.thresholds.slice(after.thresholds.length).forEach((threshold, i) => {
+    compare(`threshold of branch ${after.thresholds.length + i}`, thresholdText(threshold), 'gone');
+  });
+  changes.push(...compareFollowers(before, after));
+  compare('devices apart', before && apartInWords(before), apartInWords(after));
+  compare('late after', before && lateInWords(before), lateInWords(after));
+  compare('audit rate', before && percent(before.auditRate), percent(after.auditRate));
+  compare(
+    'bytes for audits an hour',
+    before && String(before.maxAuditBytesPerHour),
+    String(after.maxAuditBytesPerHour),
+  );
+  return changes;
+}
+
+/** Of a group's devices, in [0, 1]; `null`: all follow the policy. */
+export function canaryShare({ canary }: PolicyView): number | null {
+  return canary && canary.below / 2 ** 32;
+}
+
+function compareFollowers(before: PolicyView | null, after: PolicyView): PolicyChange[] {
+  const [old, now] = [before && canaryShare(before), canaryShare(after)];
+  if (before && old === now) return [];
+  const words = (share: number | null) => (share === null ? 'all' : 'canaries');
+  const further = before !== null && old !== null && now !== null;
+  return [
+    { field: 'followed by', before: before && words(old), after: further ? 'other canaries' : words(now) },
+  ];
+}
+
+const apartInWords = ({ exceptions }: PolicyView) =>
+  exceptions.length === 0 ? 'none' : exceptions.map(({ device }) => device).join(', ');
+const lateInWords = ({ latencyTargetMs }: PolicyView) =>
+  latencyTargetMs === null ? 'no limit' : `${latencyTargetMs} ms`;
+const percent = (share: number) => `${Number((share * 100).toPrecision(4))} %`;

@@ -133,14 +133,14 @@ describe('a canary', () => {
   it('is ended by a freeze, and everything stays then', () => {
     const fleet = trying();
     const stable = fleet.policy?.canary?.stable.thresholds;
-    fleet.want([agreement], 'frozen');
+    fleet.set('frozen');
     fleet.play();
     expect(fleet.kinds()).toEqual(['mode-set', 'rolled-back']);
     expect(fleet.policy?.thresholds).toEqual(stable);
     const { length } = fleet.history;
     for (const _ of rounds(30)) fleet.play();
     expect(fleet.history).toHaveLength(length);
-    fleet.want([agreement], 'auto');
+    fleet.set('auto');
     for (const _ of rounds(10)) fleet.play();
     expect(fleet.history.length).toBeGreaterThan(length);
   });
@@ -239,7 +239,11 @@ describe('a policy of a person', () => {
     for (const _ of rounds(5)) fleet.play();
     expect(fleet.policy?.thresholds).toEqual([0.2, 0.2]);
     expect(fleet.state.samplesUnknown).toBe(0);
-    fleet.want([agreement], 'auto');
+    // The same goals, or others, do not let go of what a person has set.
+    fleet.want([agreement]);
+    fleet.play();
+    expect([fleet.effectiveMode, ...fleet.kinds()]).toEqual(['pinned', 'goals-set']);
+    fleet.set('auto');
     fleet.play();
     expect(fleet.effectiveMode).toBe('auto');
     expect(fleet.policy?.version).toBe(policy.version + 2);

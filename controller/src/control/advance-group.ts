@@ -110,7 +110,7 @@ class GroupAdvance {
     const mode = modeOf(this.state);
     if (this.state.canary && (mode !== 'auto' || this.goals.length === 0)) this.endCanary(mode);
     this.state = { ...this.state, problem: this.problemOf() };
-    if (!bundle || this.goals.length === 0) {
+    if (!bundle?.thresholds.length || this.goals.length === 0) {
       this.state = { ...this.state, bundleDigest: bundle?.digest ?? null, decision: null };
       return;
     }
@@ -129,6 +129,8 @@ class GroupAdvance {
     const { bundle, bundleDigest, devices } = this.inputs;
     if (this.goals.length === 0) return 'No goal is set.';
     if (devices.length === 0 || !bundleDigest) return 'No device has reported yet.';
+    if (bundle?.thresholds.length === 0)
+      return 'The bundle has no branches, so there are no thresholds to set.';
     if (bundle) return null;
     return `The calibration table of bundle ${bundleDigest.slice(0, 12)} is not known: start the controller with --bundle, or give it with \`offramp fleet bundle add\`.`;
   }

@@ -14,6 +14,12 @@ export interface StoredState {
   storedAt: Date;
 }
 
+/** What is wanted of a group, as it stands in the bucket. */
+export interface StoredGoals extends GroupGoals {
+  /** How often somebody has set the mode. */
+  modeSets: number;
+}
+
 export const goalsPrefix = 'goals.';
 export const statePrefix = 'state.';
 const wrongLastSequence = 10071;
@@ -27,7 +33,7 @@ export class ControlStore {
   ) {}
 
   /** @throws OfframpError `CONFIG_INVALID` for a name that is none, `NATS_UNAVAILABLE`, `JETSTREAM_UNAVAILABLE` */
-  async goals(group: string): Promise<GroupGoals> {
+  async goals(group: string): Promise<StoredGoals> {
     checkName('group', group);
     return readGoals(group, await this.call(() => this.bucket.get(goalsPrefix + group)));
   }
@@ -39,9 +45,9 @@ export class ControlStore {
    */
   async changeGoals(
     group: string,
-    change: (before: GroupGoals) => Pick<GroupGoals, 'goals' | 'mode' | 'author' | 'reason'>,
+    change: (before: StoredGoals) => Pick<StoredGoals, 'goals' | 'mode' | 'modeSets' | 'author' | 'reason'>,
     expectedRevision = 0,
-  ): Promise<GroupGoals> {
+  ): Promise<StoredGoals> {
     for (let attempt = 0; attempt < maxSetAttempts; attempt++) {
       const entry = await this.call(() => this.bucket.get(goalsPrefix + checkName('group', group)));
       const before = readGoals(group, entry);
@@ -52,8 +58,8 @@ export class ControlStore {
           { hint: 'Look at `offramp fleet goal get`, and set them again if they are still what you want.' },
         );
       }
-      const { goals, mode, author, reason } = change(before);
-      const value = JSON.stringify({ goals, mode, author, reason });
+      const { goals, mode, modeSets, author, reason } = change(before);
+      const value = JSON.stringify({ goals, mode, modeSets, author, reason });
       const revision = await this.compareAndSet(goalsPrefix + group, value, entry?.revision ?? 0);
       if (revision !== null) return this.goals(group);
     }
@@ -99,8 +105,8 @@ export class ControlStore {
 }
 
 /** No goals where there is no entry, or one that cannot be read. */
-export function readGoals(group: string, entry: KvEntry | null): GroupGoals {
-  const none = { group, goals: [], mode: 'auto', author: '', reason: '', setAt: null } as const;
+export function readGoals(group: string, entry: KvEntry | null): StoredGoals {
+  const none = { group, goals: [], mode: 'auto', modeSets: 0, author: '', reason: '', setAt: null } as const;
   if (entry?.operation !== 'PUT') return { ...none, goals: [], revision: entry?.revision ?? 0 };
   try {
     const record = goalsRecordSchema.parse(entry.json());

@@ -2,14 +2,13 @@ import { policyBucket } from '@offramp/shared';
 import type { KvEntry } from 'nats';
 import type { EvidenceRegister } from '../evidence/evidence-register.js';
 import { type GroupMetrics, groupMetrics } from '../metrics/group-metrics.js';
-import { goalsPrefix, readGoals, readState, statePrefix } from './control-store.js';
-import type { GroupGoals } from './fleet-control.js';
+import { goalsPrefix, readGoals, readState, type StoredGoals, statePrefix } from './control-store.js';
 import type { GroupState } from './group-state.js';
 import { decidedOf } from './group-status.js';
 
 /** What the buckets said last of a group. */
 interface SeenGroup {
-  goals: GroupGoals | null;
+  goals: StoredGoals | null;
   /** Of the newest state: which goals it has seen, and how far it has read. */
   goalsRevision: number;
   upTo: number;
@@ -49,7 +48,7 @@ export class ControlView {
   }
 
   /** Groups that somebody has ever wanted something of. */
-  *tuned(): Generator<{ group: string; goals: GroupGoals; seen: Readonly<SeenGroup> }> {
+  *tuned(): Generator<{ group: string; goals: StoredGoals; seen: Readonly<SeenGroup> }> {
     for (const [group, seen] of this.groups) {
       if (seen.goals && seen.goals.revision > 0) yield { group, goals: seen.goals, seen };
     }

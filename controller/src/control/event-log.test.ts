@@ -82,3 +82,11 @@ it('has each event once, however often and by however many it is published', asy
   const late = await start();
   expect(texts(late).reverse()).toEqual(decisions.flatMap((id) => [`${id} 0`, `${id} 1`, `${id} 2`]));
 });
+
+it('takes no notice of what is no event', async () => {
+  const log = await start();
+  await log.publish('cameras', 'one', [event('a')]);
+  await bus.jetstream().publish('offramp.v1.events.cameras', Buffer.from('garbage'));
+  await log.publish('cameras', 'two', [event('b')]);
+  await expect.poll(() => texts(log), eventually).toEqual(['b', 'a']);
+});

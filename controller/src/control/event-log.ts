@@ -148,13 +148,21 @@ export class EventLog {
   }
 
   private take({ data, sequence, storedAtMs }: StreamMessage): void {
-    const event: FleetEvent = {
-      ...readEvent(v1.FleetEvent.decode(data)),
-      ...{ sequence, at: new Date(storedAtMs) },
-    };
+    const read = tryRead(data);
+    if (!read) return;
+    const event: FleetEvent = { ...read, sequence, at: new Date(storedAtMs) };
     this.kept.push(event);
     if (this.kept.length > 2 * maxKept) this.kept = this.kept.slice(-maxKept);
     if (this.caughtUp) this.emitter.emit('event', event);
+  }
+}
+
+/** `null` for what is no event: anybody may have published it. */
+function tryRead(data: Uint8Array): FleetEvent | null {
+  try {
+    return readEvent(v1.FleetEvent.decode(data));
+  } catch {
+    return null;
   }
 }
 

@@ -13,7 +13,7 @@ it('tells of a canary, of modes and of what is missing', () => {
   fleet.play();
   expect(said(fleet)).toContain('Policy 2 is tried by 25 % of devices first');
   expect(said(fleet)).toContain('who follow policy 1');
-  fleet.want([agreement], 'frozen');
+  fleet.set('frozen');
   fleet.play();
   expect(said(fleet)).toMatch(/^Thresholds are frozen, so they stay until `offramp fleet resume cameras`\./);
   expect(explainGroup(fleet.state, 'cameras', ['This is not known.']).at(-1)).toBe('This is not known.');

@@ -21,6 +21,8 @@ export const modeSchema = z.enum(['auto', 'pinned', 'frozen']);
 export const goalsRecordSchema = z.object({
   goals: z.array(goalSchema),
   mode: modeSchema,
+  /** How often somebody has set the mode: the same one again lets go of what was pinned, too. */
+  modeSets: z.number().int().nonnegative(),
   author: z.string(),
   reason: z.string(),
 });

@@ -115,7 +115,7 @@ async function driver(fuse = new Fuse(Number.POSITIVE_INFINITY)) {
 
 const goalsOf = async (store: ControlStore) =>
   store.changeGoals(group, () => ({
-    ...{ goals: [{ kind: 'agreement', floor: 0.97 }], mode: 'auto', author: 'ada', reason: '' },
+    ...{ goals: [{ kind: 'agreement', floor: 0.97 }], mode: 'auto', modeSets: 0, author: 'ada', reason: '' },
   }));
 
 const told = async () => {
@@ -173,7 +173,7 @@ it('steps back where another has decided in the meantime', async () => {
   expect(await one.driver.advance(goals)).toBe(true);
   // Both know the state; one changes it.
   await other.driver.advance(goals);
-  const frozen = await one.store.changeGoals(group, (before) => ({ ...before, mode: 'frozen' }));
+  const frozen = await one.store.changeGoals(group, (before) => ({ ...before, mode: 'frozen', modeSets: 1 }));
   expect(await other.driver.advance(frozen)).toBe(true);
   expect(await one.driver.advance(frozen)).toBe(false);
   expect(await one.driver.advance(frozen)).toBe(true);

@@ -7,9 +7,8 @@ import type { WorkerRegister } from '../register/worker-register.js';
 import { advanceGroup } from './advance-group.js';
 import type { BundleTables } from './bundle-tables.js';
 import type { CanaryOptions } from './canary.js';
-import type { ControlStore } from './control-store.js';
+import type { ControlStore, StoredGoals } from './control-store.js';
 import type { EventLog } from './event-log.js';
-import type { GroupGoals } from './fleet-control.js';
 import { type GroupDevice, mostUsedBundle, readFrom } from './group-inputs.js';
 import { type GroupState, newGroupState } from './group-state.js';
 import { samePolicy } from './receive-orders.js';
@@ -68,7 +67,7 @@ export class GroupDriver {
    * @returns whether it went further; not where another controller did in the meantime
    * @throws OfframpError `NATS_UNAVAILABLE`, `JETSTREAM_UNAVAILABLE`, `BUNDLE_CORRUPT`, `BUNDLE_INVALID`
    */
-  async advance(goals: GroupGoals): Promise<boolean> {
+  async advance(goals: StoredGoals): Promise<boolean> {
     const { group } = goals;
     const { store, logger } = this.options;
     const before = this.driven.get(group) ?? (await this.read(group));
@@ -120,7 +119,7 @@ export class GroupDriver {
     driven.done = true;
   }
 
-  private async inputsOf(goals: GroupGoals, state: GroupState) {
+  private async inputsOf(goals: StoredGoals, state: GroupState) {
     const { policies, bundles, register, evidence, workers, clock, canary, instance } = this.options;
     const { group } = goals;
     const nowMs = clock.now();

@@ -5,7 +5,7 @@ import type { BinnedTable } from '../tuner/binned-table.js';
 import type { DeviceHistogram } from '../tuner/device-deviation.js';
 import type { ThresholdPath } from '../tuner/threshold-path.js';
 import type { CanaryOptions } from './canary.js';
-import type { GroupGoals } from './fleet-control.js';
+import type { StoredGoals } from './control-store.js';
 import type { JudgedBundle } from './policy-windows.js';
 
 /** A bundle whose calibration table is known. */
@@ -30,7 +30,7 @@ export interface GroupDevice {
 /** What a group's next state follows from, beside its last one. */
 export interface GroupInputs {
   group: string;
-  goals: GroupGoals;
+  goals: StoredGoals;
   /** What the bucket of policies holds, with nothing of the last intent left to do. */
   newest: NewestPolicy;
   /** What else the bucket remembers; asked for only where the newest policy is not the one that was decided. */

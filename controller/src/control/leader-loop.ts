@@ -1,7 +1,7 @@
 import { type Clock, type Logger, messageOf } from '@offramp/shared';
 import type { EvidenceRegister } from '../evidence/evidence-register.js';
+import type { StoredGoals } from './control-store.js';
 import type { ControlView } from './control-view.js';
-import type { GroupGoals } from './fleet-control.js';
 import type { GroupDriver } from './group-driver.js';
 import { readFrom } from './group-inputs.js';
 
@@ -75,9 +75,9 @@ export class LeaderLoop {
   }
 
   /** Those that have waited longest first. */
-  private dueGroups(nowMs: number): { goals: GroupGoals; policyRevision: number }[] {
+  private dueGroups(nowMs: number): { goals: StoredGoals; policyRevision: number }[] {
     const { view, evidence, streamCreated } = this.options;
-    const due: { goals: GroupGoals; policyRevision: number; atMs: number }[] = [];
+    const due: { goals: StoredGoals; policyRevision: number; atMs: number }[] = [];
     for (const { group, goals, seen } of view.tuned()) {
       const atMs = this.advancedAtMs.get(group) ?? Number.NEGATIVE_INFINITY;
       const { policyRevision } = seen;
@@ -97,7 +97,7 @@ export class LeaderLoop {
     return due.sort((a, b) => a.atMs - b.atMs);
   }
 
-  private async advance(goals: GroupGoals, policyRevision: number): Promise<void> {
+  private async advance(goals: StoredGoals, policyRevision: number): Promise<void> {
     const { driver, clock, logger, view } = this.options;
     const { group } = goals;
     try {

@@ -62,12 +62,14 @@ export class Lease {
     this.stopped = true;
     this.cancelTimer();
     await this.round;
-    if (this.leading) {
-      const bucket = await this.options.open();
-      await bucket.delete(key, { previousSeq: this.revision }).catch(() => undefined);
-    }
+    if (this.leading) await this.letGo().catch(() => undefined); // It lapses anyway.
     this.revision = 0;
     this.tell();
+  }
+
+  private async letGo(): Promise<void> {
+    const bucket = await this.options.open();
+    await bucket.delete(key, { previousSeq: this.revision });
   }
 
   private async attempt(): Promise<void> {

@@ -6,7 +6,7 @@ import type { WorkerRegister } from '../register/worker-register.js';
 import type { Goal } from '../tuner/goals.js';
 import { modeOf } from './advance-group.js';
 import type { BundleTables } from './bundle-tables.js';
-import type { ControlStore } from './control-store.js';
+import type { ControlStore, StoredGoals } from './control-store.js';
 import type { ControlView } from './control-view.js';
 import type { EventLog } from './event-log.js';
 import type {
@@ -51,7 +51,7 @@ export class NatsControl implements FleetControl {
 
   async goals(group: string): Promise<GroupGoals> {
     const { store } = this.options;
-    const [goals, { stored }] = await Promise.all([store.goals(group), store.state(group)]);
+    const [{ modeSets, ...goals }, { stored }] = await Promise.all([store.goals(group), store.state(group)]);
     return { ...goals, mode: effectiveMode(goals, stored?.state ?? null) };
   }
 
@@ -63,7 +63,7 @@ export class NatsControl implements FleetControl {
     const checked = checkGoals(goals);
     checkBy(by);
     const { author, reason, expectedRevision } = by;
-    const change = ({ mode }: GroupGoals) => ({ goals: checked, mode, author, reason });
+    const change = ({ mode, modeSets }: StoredGoals) => ({ goals: checked, mode, modeSets, author, reason });
     await this.options.store.changeGoals(group, change, expectedRevision);
     return this.goals(group);
   }
@@ -71,7 +71,10 @@ export class NatsControl implements FleetControl {
   async setMode(group: string, mode: ControlMode, by: By): Promise<GroupGoals> {
     checkBy(by);
     const { author, reason } = by;
-    return this.options.store.changeGoals(group, ({ goals }) => ({ goals, mode, author, reason }));
+    const { modeSets, ...changed } = await this.options.store.changeGoals(group, (before) => ({
+      ...{ goals: before.goals, mode, modeSets: before.modeSets + 1, author, reason },
+    }));
+    return changed;
   }
 
   async status(group: string): Promise<GroupStatus> {

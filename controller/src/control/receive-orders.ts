@@ -25,7 +25,8 @@ function receiveGoals(
   const about = { ...nothingOf(group), author: goals.author, severity: 'info' as const };
   const why = goals.reason ? `: ${goals.reason}` : '';
   const events: NewEvent[] = [];
-  if (changed) {
+  const modeSet = goals.modeSets !== before.modeSets;
+  if (changed || !modeSet) {
     const words = goals.goals.map(goalInWords).join('; then ');
     events.push({
       ...about,
@@ -33,7 +34,7 @@ function receiveGoals(
       text: words ? `The goal is ${words}${why}.` : `No goal${why}.`,
     });
   }
-  if (goals.mode !== before.mode || !changed) {
+  if (modeSet) {
     events.push({ ...about, kind: 'mode-set', text: `${modeInWords[goals.mode]}${why}.` });
   }
   const floorMoved = floorOf(goals.goals) !== floorOf(before.goals);
@@ -43,12 +44,13 @@ function receiveGoals(
   return {
     state: {
       ...before,
-      ...{ goalsRevision: goals.revision, goals: goals.goals, mode: goals.mode, tuners },
+      ...{ goalsRevision: goals.revision, goals: goals.goals, tuners },
+      ...{ mode: goals.mode, modeSets: goals.modeSets },
       apart: floorMoved
         ? before.apart.map((device) => ({ ...device, tuner: uncertified(device.tuner) }))
         : before.apart,
       // Whoever says `auto` lets go of what a person has set.
-      pinnedBy: goals.mode === 'auto' && !changed ? null : before.pinnedBy,
+      pinnedBy: goals.mode === 'auto' && modeSet ? null : before.pinnedBy,
       met: changed ? null : before.met,
     },
     events,

@@ -44,6 +44,7 @@ export class SimulatedFleet {
   goals: Goal[] = [];
   mode: ControlMode = 'auto';
   goalsRevision = 0;
+  modeSets = 0;
   samples = 0;
   bundle: TunableBundle | null = bundle;
   /** Devices that report; others are offline. */
@@ -62,9 +63,14 @@ export class SimulatedFleet {
     this.devices = Array.from({ length: devices }, (_, i) => `cam-${i}`);
   }
 
-  want(goals: Goal[], mode: ControlMode = 'auto'): void {
+  want(goals: Goal[]): void {
     this.goals = goals;
+    this.goalsRevision++;
+  }
+
+  set(mode: ControlMode): void {
     this.mode = mode;
+    this.modeSets++;
     this.goalsRevision++;
   }
 
@@ -106,8 +112,8 @@ export class SimulatedFleet {
     return {
       group: this.group,
       goals: {
-        ...{ group: this.group, goals: this.goals, mode: this.mode, revision: this.goalsRevision },
-        ...{ author: 'ada', reason: '', setAt: null },
+        ...{ group: this.group, goals: this.goals, mode: this.mode, modeSets: this.modeSets },
+        ...{ revision: this.goalsRevision, author: 'ada', reason: '', setAt: null },
       },
       newest: {
         policy: this.policy ? { ...this.policy, setAt: new Date(0) } : null,

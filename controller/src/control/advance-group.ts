@@ -6,7 +6,7 @@ import { sameThresholds } from '../tuner/threshold-path.js';
 import { type Drift, type TuningDecision, tune } from '../tuner/tune.js';
 import { newTunerState, type TunerState } from '../tuner/tuner-state.js';
 import { newApartDevice, reassignDevices, suspects, withoutLatestWindows } from './apart-devices.js';
-import { addToCanary, canaryBelow, canaryFault, newCanary, nextShare } from './canary.js';
+import { addToCanary, canaryBelow, newCanary, nextShare } from './canary.js';
 import { exitFacts } from './exit-facts.js';
 import { explainGroup } from './explain-group.js';
 import type { ControlMode, FleetEventKind } from './fleet-control.js';
@@ -21,6 +21,7 @@ import {
   withTuner,
 } from './group-state.js';
 import { addLateAnswers } from './late-answers.js';
+import { type Order, orderOf, inPercent as percent, thresholdsInWords as shown } from './order.js';
 import { answeredIn, type PolicyWindow, policyWindows, samplesUnknown } from './policy-windows.js';
 import { contentOf, nothingOf, receiveOrders } from './receive-orders.js';
 
@@ -77,17 +78,6 @@ function countEvidence(state: GroupState, { evidence, streamCreated }: GroupInpu
         ? { samples: state.pace.samples * fade + samples, ms: state.pace.ms * fade + elapsedMs }
         : state.pace,
   };
-}
-
-/** Thresholds that devices are to have, and how they are to get them. */
-interface Order {
-  kind: FleetEventKind;
-  thresholds: readonly number[];
-  auditRate: number;
-  /** Share of devices that try them first; `null`: all have them at once. */
-  canaryShare: number | null;
-  text: string;
-  severity?: NewEvent['severity'];
 }
 
 /** One step of a group. Pure, for all that it changes is its own. */
@@ -347,10 +337,15 @@ class GroupAdvance {
 
   /** Has devices get what was decided. @param urgent whether exceptions are to be told at once */
   private follow(bundle: TunableBundle, decision: TuningDecision, urgent: boolean): void {
-    const order = this.state.canary
-      ? this.orderInCanary(bundle, decision)
-      : this.orderWithoutCanary(bundle, decision);
+    const { order, bar } = orderOf({
+      ...{ state: this.state, bundle, decision, latencyTargetMs: this.latencyTargetMs },
+      ...{ current: this.current(bundle).thresholds, stable: this.stable(bundle).thresholds },
+      canaryShare: this.inputs.canary.share,
+      online: this.inputs.devices.filter(({ online }) => online).length,
+    });
+    this.state = { ...this.state, bar };
     if (order) this.give(bundle, order, decision);
+    else if (this.state.canary) this.widen();
     if (this.policy) return;
     const { policy, canary } = this.state;
     const stale =
@@ -385,85 +380,6 @@ class GroupAdvance {
         Math.fround(told.auditRate) !== Math.fround(device.auditRate)
       );
     });
-  }
-
-  private orderWithoutCanary(bundle: TunableBundle, decision: TuningDecision): Order | null {
-    const { thresholds } = this.current(bundle);
-    const { path } = bundle;
-    if (sameThresholds(decision.thresholds, thresholds)) return null;
-    const from = path.positionOf(thresholds);
-    const lowers = decision.position > from;
-    const all = { kind: 'policy' as const, auditRate: decision.auditRate, canaryShare: null };
-    const now = `Thresholds ${shown(decision.thresholds)} for everybody`;
-    if (!lowers) {
-      const because = decision.drift
-        ? 'since the world has moved'
-        : 'since lower ones are not proven any more';
-      const text = decision.reason === 'not-proven' || decision.drift ? `${now}, ${because}.` : `${now}.`;
-      return { ...all, thresholds: decision.thresholds, text };
-    }
-    const { policy, bar, tuners } = this.state;
-    // Who follows bundles, or counts late answers against something else, cannot be compared with canaries.
-    if (policy === null || policy.latencyTargetMs !== this.latencyTargetMs) return null;
-    const samples = tuners[bundle.digest]?.samples ?? 0;
-    const barred = bar && samples < bar.untilSamples ? path.positionOf(bar.thresholds) : path.candidates;
-    const position = Math.min(decision.position, barred - 1);
-    if (position <= from) return null;
-    const wanted = { thresholds: path.thresholdsAt(position), auditRate: decision.auditRate };
-    // What workers cannot do is refused in the meantime: there is nothing to wait for.
-    const urgent = decision.reason === 'over-ceiling' && decision.choice.limitedBy === 'workers';
-    if (urgent || this.inputs.devices.filter(({ online }) => online).length < 2) {
-      return { ...all, ...wanted, text: `Thresholds ${shown(wanted.thresholds)} for everybody.` };
-    }
-    const { share } = this.inputs.canary;
-    return {
-      ...wanted,
-      ...{ kind: 'canary', canaryShare: share },
-      text: `Thresholds ${shown(wanted.thresholds)} are tried by ${percent(share)} of devices.`,
-    };
-  }
-
-  private orderInCanary(bundle: TunableBundle, decision: TuningDecision): Order | null {
-    const { canary } = this.state;
-    if (!canary) return null;
-    const { path } = bundle;
-    const stable = this.stable(bundle);
-    const tried = path.positionOf(this.current(bundle).thresholds);
-    const back = {
-      kind: 'rolled-back' as const,
-      thresholds: stable.thresholds,
-      auditRate: decision.auditRate,
-      canaryShare: null,
-      severity: 'warning' as const,
-    };
-    if (decision.position < path.positionOf(stable.thresholds)) {
-      const { thresholds } = decision;
-      const why = decision.drift ? 'the world has moved' : 'they are not proven any more';
-      return { ...back, thresholds, text: `Thresholds go up to ${shown(thresholds)} for everybody: ${why}.` };
-    }
-    const level = this.level;
-    const fault = canaryFault(canary, level);
-    if (fault) {
-      const samples = this.state.tuners[bundle.digest]?.samples ?? 0;
-      const bar = { thresholds: [...this.current(bundle).thresholds], untilSamples: 2 * samples };
-      this.state = { ...this.state, bar };
-      return { ...back, text: `Policy ${canary.version} is taken back: ${fault}.` };
-    }
-    if (decision.position < tried && decision.position > path.positionOf(stable.thresholds)) {
-      const { thresholds, auditRate } = decision;
-      const text = `Policy ${canary.version} is not proven any more; thresholds ${shown(thresholds)} are tried instead.`;
-      return { kind: 'canary', thresholds, auditRate, canaryShare: canary.share, text };
-    }
-    if (decision.position < tried) {
-      return { ...back, text: `Policy ${canary.version} is taken back: it is not proven any more.` };
-    }
-    this.widen();
-    return null;
-  }
-
-  private get level(): number | null {
-    const goal = this.goals.find(({ kind }) => kind === 'agreement');
-    return goal?.kind === 'agreement' ? 1 - goal.floor : null;
   }
 
   /** More devices try a policy, or all have it: the same one, with another canary in it. */
@@ -603,7 +519,3 @@ function noPolicy(group: string): PolicyContent {
     ...{ canary: null, exceptions: [] },
   };
 }
-
-const percent = (share: number) => `${Number((share * 100).toFixed(1))} %`;
-const shown = (thresholds: readonly number[]) =>
-  thresholds.map((threshold) => (threshold > 1 ? 'never' : Number(threshold.toPrecision(4)))).join(' ');

@@ -2,7 +2,7 @@ type Dense = Uint16Array | Uint32Array | Float64Array;
 
 /** Beyond that, looking for one takes too long. */
 const maxPairs = 32;
-/** What is added to a dense part beyond what it must hold, so that it does not grow by one at a time. */
+/** Numbers on either side of a new one that room is made for, too. */
 const slack = 16;
 
 /**
@@ -23,8 +23,15 @@ export class CompactCounts {
     else this.addDense(at, count);
   }
 
+  /** @param other another one */
   merge(other: CompactCounts): void {
-    other.forEach((at, count) => this.add(at, count));
+    if (!other.pairs) {
+      if (this.pairs) this.makeDense(this.pairs);
+      this.reach(other.offset, other.offset + other.dense.length);
+    }
+    other.forEach((at, count) => {
+      this.add(at, count);
+    });
   }
 
   /** Calls back for every count that is not zero, in no order. */
@@ -43,7 +50,9 @@ export class CompactCounts {
   /** Counts that are not zero with their numbers, in the order of these. */
   sorted(): [at: number, count: number][] {
     const found: [number, number][] = [];
-    this.forEach((at, count) => found.push([at, count]));
+    this.forEach((at, count) => {
+      found.push([at, count]);
+    });
     return this.pairs ? found.sort(([a], [b]) => a - b) : found;
   }
 
@@ -74,7 +83,8 @@ export class CompactCounts {
   }
 
   private addDense(at: number, count: number): void {
-    this.reach(at);
+    const { dense, offset } = this;
+    if (at < offset || at >= offset + dense.length) this.reach(at - slack, at + slack);
     const index = at - this.offset;
     const sum = (this.dense[index] as number) + count;
     this.dense[index] = sum;
@@ -83,13 +93,13 @@ export class CompactCounts {
     this.dense[index] = sum;
   }
 
-  private reach(at: number): void {
+  /** Makes room for numbers from `from` to before `to`. */
+  private reach(from: number, to: number): void {
     const { dense, offset } = this;
-    const end = offset + dense.length;
-    if (at >= offset && at < end) return;
-    const first = dense.length === 0 ? at - slack : Math.min(offset, at - slack);
-    const last = dense.length === 0 ? at + slack : Math.max(end, at + slack);
-    const grown = new (dense.constructor as new (length: number) => Dense)(last - first);
+    const first = dense.length === 0 ? from : Math.min(offset, from);
+    const end = dense.length === 0 ? to : Math.max(offset + dense.length, to);
+    if (end - first === dense.length) return;
+    const grown = new (dense.constructor as new (length: number) => Dense)(end - first);
     if (dense.length > 0) grown.set(dense, offset - first);
     this.dense = grown;
     this.offset = first;

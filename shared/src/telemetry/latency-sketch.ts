@@ -116,6 +116,8 @@ export class LatencySketch {
       positiveValues: single
         ? { binCounts: Object.fromEntries(sorted) }
         : { contiguousBinCounts: this.bins.slice(first, length), contiguousBinIndexOffset: first },
+      // Some libraries take no sketch without them.
+      negativeValues: {},
       zeroCount: this.zeros,
     }).finish();
   }

@@ -4,6 +4,7 @@ import { FleetLink } from './fleet-link.mjs';
 import { SimulatedDevice } from './simulated-device.mjs';
 
 const tickMs = 20;
+const reportingMs = 2;
 
 export class SimulatedFleet {
   /** Samples that each group has had, by its name. */
@@ -12,6 +13,8 @@ export class SimulatedFleet {
   #random;
   /** By device: its window's begin and end, until when its samples are answered, what came of them, and how many are owed. */
   #turns;
+  /** Devices that have taken up a policy, and end their windows for that. */
+  #toReport = [];
   #timer = null;
   #windowListeners = [];
   #policyListeners = [];
@@ -86,6 +89,7 @@ export class SimulatedFleet {
   async stop() {
     clearInterval(this.#timer);
     this.#timer = null;
+    this.#toReport = [];
     const now = performance.now();
     for (const device of this.devices) this.#endWindow(device, now);
     await this.link.flushed();
@@ -116,7 +120,18 @@ export class SimulatedFleet {
     if (this.running) this.#answer(device, now);
     const offer = device.offer(bytes);
     for (const listener of this.#policyListeners) listener(device, bytes, offer);
-    if (this.running && offer === 'applied') this.#endWindow(device, now);
+    if (!this.running || offer !== 'applied') return;
+    this.#toReport.push(device);
+    if (this.#toReport.length === 1) setImmediate(() => this.#reportSome());
+  }
+
+  /** What all devices do at once takes one process a while, in which those must not wait that the policy is yet to reach. */
+  #reportSome() {
+    const until = performance.now() + reportingMs;
+    while (this.#toReport.length > 0 && performance.now() < until) {
+      this.#endWindow(this.#toReport.shift(), performance.now());
+    }
+    if (this.#toReport.length > 0) setImmediate(() => this.#reportSome());
   }
 
   #endWindow(device, now) {

@@ -9,8 +9,8 @@ import { parseArgs } from 'node:util';
 import { ControllerClient } from '@offramp/controller';
 import { Bundle, controllerService, parseCalibrationTable } from '@offramp/shared';
 import { startNatsServer } from '@offramp/shared/testing';
+import { CloudModel } from './support/fleet/cloud-model.mjs';
 import { ControllerProcess, processUsage } from './support/fleet/controller-process.mjs';
-import { latencyModel } from './support/fleet/latency-model.mjs';
 import { scalePlot } from './support/fleet/scale-plot.mjs';
 import { SimulatedFleet } from './support/fleet/simulated-fleet.mjs';
 import { trafficOf } from './support/simulate-group.mjs';
@@ -89,7 +89,7 @@ async function measure(devices) {
   const watchesFrom = performance.now();
   const fleet = await SimulatedFleet.open({
     ...{ seed: devices, url: nats.url, bundle, windowMs, samplesPerSecond },
-    latency: latencyModel(bundle.manifest),
+    cloud: new CloudModel(bundle.manifest),
     trafficAt: () => traffic,
     groups: [{ name: group, devices }],
     link: { connections: Math.ceil(devices / devicesPerConnection), ownWatch: () => true },

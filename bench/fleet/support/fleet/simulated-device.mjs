@@ -15,7 +15,7 @@ const otherLabel = 1;
 export class SimulatedDevice {
   /** It cannot reach NATS: neither do its reports arrive, nor policies. */
   partitioned = false;
-  /** No worker answers: what it sends gets degraded answers. */
+  /** No worker answers: what it would send gets degraded answers. */
   cloudDown = false;
   /** By how much faster its monotonic clock runs than the world's. */
   clockRate = 1;
@@ -32,7 +32,7 @@ export class SimulatedDevice {
 
   /**
    * @param options.bundle an open `Bundle`
-   * @param options.latency see `latencyModel`
+   * @param options.cloud what a sample meets on its way, see `CloudModel`
    * @param options.random see `randomFrom`; chooses audits and delays
    * @param options.maxBacklog windows that wait while NATS is away, before they are joined
    */
@@ -93,17 +93,18 @@ export class SimulatedDevice {
    * @returns the exit that answered, and whether the answer is the backbone's
    */
   answer(row) {
-    const { bundle, latency, random } = this.#options;
+    const { bundle, cloud, random } = this.#options;
     const { branches, manifest } = bundle;
     const { deviceStages } = manifest;
     const { policy, books } = this;
     let exit = 0;
     while (exit < branches && !leaves(row[exit].confidence, policy.thresholds[exit])) exit++;
     const offloaded = exit >= deviceStages;
-    const degraded = offloaded && this.cloudDown;
+    const degraded = offloaded && (this.cloudDown || cloud.refuses(random));
     const passed = row.slice(0, degraded ? deviceStages : exit).map(outcomeOf);
     if (degraded) exit = mostConfident(passed);
     const agreed = exit === branches || row[exit].agreed;
+    const latencyMs = cloud.latencyMs(exit, offloaded, random);
     const result = {
       kind: 'answered',
       answer: {
@@ -111,10 +112,9 @@ export class SimulatedDevice {
         exit,
         confidence: row[exit]?.confidence ?? 1,
         labelIndex: agreed ? finalLabel : otherLabel,
-        latencyMs: latency(exit, offloaded, random),
-        ...{ offloaded, degraded },
+        ...{ latencyMs, offloaded, degraded },
       },
-      policy,
+      late: policy.latencyTargetMs === null ? null : latencyMs > policy.latencyTargetMs,
       trueLabelIndex: null,
       stagesRun: degraded ? deviceStages : Math.min(exit + 1, deviceStages),
       byWorker: offloaded && !degraded,
@@ -125,7 +125,7 @@ export class SimulatedDevice {
     this.#evidence.countAnswer(result);
     books.answered(policy.version, result.answer);
     if (!degraded && policy.auditRate > 0 && random.uniform() < policy.auditRate) this.#audit(row, exit);
-    return { exit, offloaded, degraded, agreed };
+    return { exit, offloaded, degraded, agreed, latencyMs };
   }
 
   /** @param windowMs how long it was by the world's clock */

@@ -25,7 +25,7 @@ export class SimulatedFleet {
    * @param options.seed of all that is random
    * @param options.bundle an open `Bundle`
    * @param options.groups `{ name, devices }`, `devices` being how many it has
-   * @param options.latency see `latencyModel`
+   * @param options.cloud what samples meet on their way, see `CloudModel`
    * @param options.trafficAt what a device sees: (device, samples that its group has had) → see `trafficOf`
    * @param options.samplesPerSecond of a device
    * @param options.windowMs between a device's reports
@@ -35,9 +35,9 @@ export class SimulatedFleet {
     const random = randomFrom(options.seed);
     const devices = options.groups.flatMap(({ name, devices: count }) =>
       Array.from({ length: count }, (_, i) => {
-        const { bundle, latency } = options;
+        const { bundle, cloud } = options;
         const own = randomFrom(random.integer(2 ** 31));
-        return new SimulatedDevice({ bundle, latency, group: name, device: `${name}-${i}`, random: own });
+        return new SimulatedDevice({ bundle, cloud, group: name, device: `${name}-${i}`, random: own });
       }),
     );
     const fleet = new SimulatedFleet(options, random, devices);

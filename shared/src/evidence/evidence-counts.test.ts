@@ -58,7 +58,7 @@ describe('EvidenceCounts', () => {
     counts.countSample(sample(0, { late: true, degraded: true }));
     expect(counts.view(3)).toMatchObject({ left: [2, 1, 2], late: [1, 0, 2] });
 
-    const sum = new EvidenceCounts(branches, { maxRecords: 6, narrow: true });
+    const sum = new EvidenceCounts(branches, { maxRecords: 6 });
     sum.merge(new EvidenceCounts(branches, options));
     expect(sum.view(3).late).toBeNull();
     sum.merge(counts);

@@ -90,7 +90,7 @@ export class SimulatedDevice {
   /**
    * Answers a sample.
    * @param row what every branch says of it, see `trafficOf`
-   * @returns the exit that answered, and whether the answer is the backbone's
+   * @returns how it ended: `audited` if it had left early and was run on
    */
   answer(row) {
     const { bundle, cloud, random } = this.#options;
@@ -124,8 +124,9 @@ export class SimulatedDevice {
     this.#window.countResult(result);
     this.#evidence.countAnswer(result);
     books.answered(policy.version, result.answer);
-    if (!degraded && policy.auditRate > 0 && random.uniform() < policy.auditRate) this.#audit(row, exit);
-    return { exit, offloaded, degraded, agreed, latencyMs };
+    const chosen = !degraded && policy.auditRate > 0 && random.uniform() < policy.auditRate;
+    if (chosen) this.#audit(row, exit);
+    return { exit, offloaded, degraded, agreed, latencyMs, audited: chosen && exit < branches };
   }
 
   /** @param windowMs how long it was by the world's clock */

@@ -13,6 +13,7 @@ export class SimulatedFleet {
   #random;
   /** By device: its window's begin and end, until when its samples are answered, what came of them, and how many are owed. */
   #turns;
+  #byGroup = new Map();
   /** Devices that have taken up a policy, and end their windows for that. */
   #toReport = [];
   #timer = null;
@@ -53,7 +54,13 @@ export class SimulatedFleet {
     this.#random = random;
     this.devices = devices;
     this.#turns = new Map(devices.map((device) => [device, { outcomes: [], owed: 0 }]));
-    for (const { name } of options.groups) this.samples.set(name, 0);
+    for (const { name } of options.groups) {
+      this.samples.set(name, 0);
+      this.#byGroup.set(
+        name,
+        devices.filter(({ group }) => group === name),
+      );
+    }
   }
 
   get running() {
@@ -61,7 +68,7 @@ export class SimulatedFleet {
   }
 
   devicesOf(group) {
-    return this.devices.filter((device) => device.group === group);
+    return this.#byGroup.get(group);
   }
 
   /** @param listener given a device, what came of the samples of its window, and how long it was in milliseconds */

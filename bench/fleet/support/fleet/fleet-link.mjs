@@ -19,6 +19,7 @@ export class FleetLink {
   #refreshMs;
   #deliver;
   #sending = new Map();
+  #lastAcknowledged = new Map();
   /** By group: the newest policy that its watch has brought, as bytes. */
   #newest = new Map();
   #closed = false;
@@ -87,6 +88,14 @@ export class FleetLink {
     if (newest) this.#offer(device, newest);
   }
 
+  /** Publishes a device's last acknowledged report again, as one that NATS cannot tell from news. @returns whether there is one */
+  async repeat(device) {
+    const report = this.#lastAcknowledged.get(device);
+    if (!report) return false;
+    await this.laneOf.get(device).bus.jetstream().publish(device.subject, report.bytes);
+    return true;
+  }
+
   /** Settles when all devices that can reach NATS have nothing left to send. */
   async flushed() {
     for (const device of this.laneOf.keys()) {
@@ -120,6 +129,7 @@ export class FleetLink {
         continue;
       }
       this.acknowledged++;
+      this.#lastAcknowledged.set(device, report);
       retryMs = firstRetryMs;
       // After a new boot there is nobody left to be told.
       if (device.books === books) device.acknowledge(report);

@@ -90,7 +90,7 @@ const control = await ControlClient.open(bus);
 const client = new ControllerClient(bus, { timeoutMs: 10_000 });
 const lease = await bus.jetstream().views.kv(leaseBucket);
 const policies = new Map(groups.map((group) => [group, []]));
-const watched = collectPolicies();
+collectPolicies();
 for (const group of groups) await control.setGoals(group, [{ kind: 'agreement', floor: 0.98 }]);
 fleet.start();
 

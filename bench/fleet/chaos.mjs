@@ -3,15 +3,23 @@
 // `npm run build && node bench/fleet/chaos.mjs [--kills 100] [--restarts 20] [--seed 1] > bench/fleet/chaos.md`. Prints Markdown;
 // ends with 1 where something does not add up. Three real controllers, whose clocks are an hour apart, a real NATS server that is
 // killed like them, and simulated devices whose world changes again and again, so that there is always something to decide.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { ControllerClient } from '@offramp/controller';
-import { Bundle, connectBus, leaseBucket, policyBucket, telemetryStream, v1 } from '@offramp/shared';
+import {
+  Bundle,
+  connectBus,
+  leaseBucket,
+  parseCalibrationTable,
+  policyBucket,
+  telemetryStream,
+  v1,
+} from '@offramp/shared';
 import { startNatsServer } from '@offramp/shared/testing';
-import { exitTables } from './support/exit-tables.mjs';
+import { rowsOf } from './support/exit-tables.mjs';
 import { CloudModel } from './support/fleet/cloud-model.mjs';
 import { ControlClient, readStream } from './support/fleet/control-client.mjs';
 import { ControllerProcess } from './support/fleet/controller-process.mjs';
@@ -31,15 +39,11 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const { values: flags } = parseArgs({
   options: {
     bundle: { type: 'string', default: here('../../examples/fashion-mnist/bundle') },
-    data: { type: 'string', default: here('../../examples/fashion-mnist/data') },
     kills: { type: 'string', default: '100' },
     restarts: { type: 'string', default: '20' },
     groups: { type: 'string', default: '3' },
     devices: { type: 'string', default: '6' },
     seed: { type: 'string', default: '1' },
-    /** Pictures from which samples are drawn, of each kind of world. */
-    pictures: { type: 'string', default: '3000' },
-    tables: { type: 'string' },
   },
 });
 const [kills, restarts, seed] = [flags.kills, flags.restarts, flags.seed].map(Number);
@@ -51,18 +55,15 @@ const longestLifeMs = 3_000;
 const worldSamples = 1_500;
 const longestPartitionMs = 8_000;
 const settleMs = 120_000;
+const collectEveryMs = 500;
+const historyDeadlineMs = 5_000;
 const hourMs = 3_600_000;
+const say = (what) => console.error(`${Math.round(performance.now() / 1_000)} s: ${what}`);
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const groups = Array.from({ length: Number(flags.groups) }, (_, i) => `chaos-${i}`);
 
 const bundle = await Bundle.open(flags.bundle);
-const pictures = Number(flags.pictures);
-const tables = await exitTables(bundle, flags.data, {
-  pictures,
-  driftPictures: pictures,
-  file: flags.tables,
-});
-const worlds = ['clean', 'noise', 'clean', 'dark', 'clean', 'mix'].map((name) => trafficOf(tables[name]));
+const worlds = easyAndHard();
 
 const storeDir = mkdtempSync(join(tmpdir(), 'offramp-chaos-'));
 let nats = await startNatsServer({ storeDir });
@@ -93,6 +94,7 @@ const policies = new Map(groups.map((group) => [group, []]));
 collectPolicies();
 for (const group of groups) await control.setGoals(group, [{ kind: 'agreement', floor: 0.98 }]);
 fleet.start();
+say('devices run');
 
 const done = { kills: 0, restarts: 0, partitions: 0, crashes: 0, repeats: 0 };
 const mischief = setInterval(disturbDevices, 400);
@@ -104,6 +106,7 @@ while (done.kills < kills || done.restarts < restarts) {
 clearInterval(mischief);
 for (const device of fleet.devices) fleet.link.heal(device);
 await fleet.stop();
+say('devices have stopped');
 const problems = await reconcile();
 
 const decided = [...policies.values()].map((history) =>
@@ -133,6 +136,20 @@ await nats.stop();
 rmSync(storeDir, { recursive: true, force: true });
 process.exit(problems.length === 0 ? 0 : 1);
 
+/** The calibration table as it is, and one in which nine of ten samples are of the half that the first branch is less sure of. */
+function easyAndHard() {
+  const table = parseCalibrationTable(
+    readFileSync(join(flags.bundle, bundle.manifest.calibration.table.path), 'utf8'),
+    'calibration table',
+  );
+  const rows = Array.from({ length: table.samples }, (_, row) => row);
+  const { confidence } = table.branches[0];
+  const sorted = rows.toSorted((a, b) => confidence[a] - confidence[b]);
+  const half = sorted.slice(0, table.samples / 2);
+  const hard = [...half, ...sorted.slice(table.samples / 2).filter((_, i) => i % 9 === 0)];
+  return [table, rowsOf(table, hard)].map(trafficOf);
+}
+
 async function startController() {
   const name = `controller-${++started}`;
   const skewMs = (started % controllers) * hourMs;
@@ -161,6 +178,7 @@ async function killLeader() {
   instances.delete(name);
   await controller.stop('atOnce');
   done.kills++;
+  say(`killed ${name}, which led`);
   await startController();
   while ((await leader()) === name) await sleep(50);
 }
@@ -170,6 +188,7 @@ async function restartNats() {
   await sleep(1_000 * random.uniform());
   nats = await startNatsServer({ storeDir, port: nats.port });
   done.restarts++;
+  say('NATS is there again');
 }
 
 function disturbDevices() {
@@ -196,15 +215,11 @@ function disturbDevices() {
 /** Every policy that the bucket ever held, in its order; the bucket itself forgets. */
 async function collectPolicies() {
   const last = new Map();
+  const bucket = await bus.jetstream().views.kv(policyBucket, { bindOnly: true });
   for (;;) {
-    await sleep(200);
+    await sleep(collectEveryMs);
     for (const group of groups) {
-      const bucket = await bus
-        .jetstream()
-        .views.kv(policyBucket)
-        .catch(() => null);
-      const entries = bucket ? await historyOf(bucket, group).catch(() => []) : [];
-      for (const { revision, operation, value } of entries) {
+      for (const { revision, operation, value } of await historyOf(bucket, group)) {
         if (operation !== 'PUT' || revision <= (last.get(group) ?? 0)) continue;
         last.set(group, revision);
         policies.get(group).push(v1.Policy.decode(value));
@@ -213,10 +228,18 @@ async function collectPolicies() {
   }
 }
 
+/** Nothing where NATS goes away meanwhile: the next time will tell. */
 async function historyOf(bucket, key) {
   const entries = [];
-  for await (const entry of await bucket.history({ key })) entries.push(entry);
-  return entries;
+  try {
+    const history = await bucket.history({ key });
+    const giveUp = setTimeout(() => history.stop(), historyDeadlineMs);
+    for await (const entry of history) if (entry) entries.push(entry);
+    clearTimeout(giveUp);
+    return entries;
+  } catch {
+    return [];
+  }
 }
 
 /** Waits until controllers have counted what is in the stream, then compares. */

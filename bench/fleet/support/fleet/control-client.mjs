@@ -1,6 +1,5 @@
 // What an operator does, and what controllers have written down.
 import { eventStream, openControlBucket, v1 } from '@offramp/shared';
-import { DeliverPolicy } from 'nats';
 import { ControlStore } from '../../../../controller/dist/control/control-store.js';
 
 export class ControlClient {
@@ -30,11 +29,11 @@ export class ControlClient {
   /** All events of all groups, in their order, each with its number in the stream, `at` in milliseconds since 1970. */
   async events() {
     const { state } = await (await this.#bus.jetstreamManager()).streams.info(eventStream);
-    return readStream(this.#bus, eventStream, state, (message) => ({
-      ...v1.FleetEvent.decode(message.data),
-      sequence: message.info.streamSequence,
-      at: message.info.timestampNanos / 1e6,
-    }));
+    return readStream(this.#bus, eventStream, state, ({ data, info }) => {
+      const { group, device, kind, text, policyVersion, thresholds } = v1.FleetEvent.decode(data);
+      const at = info.timestampNanos / 1e6;
+      return { sequence: info.streamSequence, at, group, device, kind, text, policyVersion, thresholds };
+    });
   }
 }
 
@@ -43,16 +42,14 @@ export class ControlClient {
  * @param state of the stream
  * @param read what is kept of each
  */
-export async function readStream(bus, stream, state, read, subject) {
+export async function readStream(bus, stream, state, read) {
   if (state.messages === 0) return [];
-  const consumer = await bus.jetstream().consumers.get(stream, {
-    deliver_policy: DeliverPolicy.All,
-    ...(subject === undefined ? {} : { filterSubjects: subject }),
-  });
+  const consumer = await bus.jetstream().consumers.get(stream);
   const found = [];
   for await (const message of await consumer.consume({ max_messages: 1_000 })) {
-    if (message.info.streamSequence <= state.last_seq) found.push(read(message));
-    if (message.info.pending === 0 || message.info.streamSequence >= state.last_seq) break;
+    const { streamSequence } = message.info;
+    if (streamSequence <= state.last_seq) found.push(read(message));
+    if (streamSequence >= state.last_seq) break;
   }
   return found;
 }

@@ -110,7 +110,7 @@ export function reconcilePolicies(group, history, events) {
   }
   for (const [i, event] of events.entries()) {
     const twin = events.findIndex((other) => sameEvent(event, other));
-    if (twin < i)
+    if (twin >= 0 && twin < i)
       problems.push(`event ${event.sequence} says what ${events[twin].sequence} has said: ${event.text}`);
   }
   return problems.map((problem) => `group ${group}: ${problem}`);

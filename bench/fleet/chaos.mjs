@@ -271,6 +271,6 @@ async function reconcile() {
         events.filter((event) => event.group === group),
       ),
     ),
-    ...reconcileDevices(fleet.devices),
+    ...reconcileDevices(fleet.devices, policies),
   ];
 }

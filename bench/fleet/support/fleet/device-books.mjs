@@ -45,7 +45,7 @@ export class BootBooks {
   acknowledged = new Books();
   /** By number, those that were sent and may have arrived. */
   unacknowledged = new Map();
-  /** Versions in the order in which the device took them up. */
+  /** What the device took up, in its order: the number of the newest policy that it knew then, what it followed of it. */
   policies = [];
   #current = new Books();
   #waiting = [];

@@ -1,5 +1,6 @@
 // Whether what controllers have counted and decided is what devices did and were told. Pure: from books, streams and states to
 // sentences about what is wrong; none where nothing is.
+import { canaryPlace } from '@offramp/shared';
 import { Books } from './device-books.mjs';
 
 /**
@@ -116,16 +117,38 @@ export function reconcilePolicies(group, history, events) {
   return problems.map((problem) => `group ${group}: ${problem}`);
 }
 
-/** No device ever went back to an older policy while it ran. */
-export function reconcileDevices(devices) {
-  return devices.flatMap(({ device, boots }) =>
+/**
+ * What devices took up: never an older policy than before while they ran, and of it what the contract says of each device.
+ * @param histories by group, see `reconcilePolicies`
+ */
+export function reconcileDevices(devices, histories) {
+  return devices.flatMap(({ group, device, boots }) =>
     boots.flatMap(({ bootId, policies }) =>
-      policies
-        .filter((version, i) => i > 0 && version < policies[i - 1])
-        .map((version) => `device ${device}, boot ${bootId}, went back to policy ${version}`),
+      policies.flatMap(({ newest, version, thresholds }, i) => {
+        const who = `device ${device}, boot ${bootId}, under policy ${newest}`;
+        if (i > 0 && newest < policies[i - 1].newest) return [`${who}: had ${policies[i - 1].newest} before`];
+        const meant = histories
+          .get(group)
+          .filter((policy) => policy.version === newest)
+          .map((policy) => meantFor(policy, group, device));
+        return meant.some((one) => one.version === version && sameNumbers(one.thresholds, thresholds))
+          ? []
+          : [`${who}: follows ${version} with ${thresholds}`];
+      }),
     ),
   );
 }
+
+/** By `proto/offramp/v1/fleet.proto`. A policy of no thresholds leaves the bundle's, which no device is asked about. */
+function meantFor({ version, thresholds, canary, exceptions }, group, device) {
+  const exception = exceptions.find((one) => one.device === device);
+  if (exception) return { version, thresholds: exception.thresholds };
+  if (!canary || canaryPlace(group, version, device) < canary.below) return { version, thresholds };
+  return { version: canary.stable.version, thresholds: canary.stable.thresholds };
+}
+
+const sameNumbers = (a, b) =>
+  a.length === 0 || (a.length === b.length && a.every((value, i) => value === b[i]));
 
 /** What reports say, in books. */
 function booksOf(reports) {

@@ -83,7 +83,10 @@ export class SimulatedDevice {
    */
   offer(bytes) {
     const offer = this.#policy.offer(bytes);
-    if (offer === 'applied') this.books.policies.push(this.policy.version);
+    if (offer === 'applied') {
+      const { version, thresholds } = this.policy;
+      this.books.policies.push({ newest: this.#policy.standing.newestVersion, version, thresholds });
+    }
     return offer;
   }
 

@@ -66,6 +66,7 @@ const bundle = await Bundle.open(flags.bundle);
 const worlds = easyAndHard();
 
 const storeDir = mkdtempSync(join(tmpdir(), 'offramp-chaos-'));
+process.once('exit', () => rmSync(storeDir, { recursive: true, force: true }));
 let nats = await startNatsServer({ storeDir });
 const instances = new Map();
 let started = 0;
@@ -133,7 +134,6 @@ await fleet.close();
 await bus.close();
 for (const controller of instances.values()) await controller.stop('atOnce');
 await nats.stop();
-rmSync(storeDir, { recursive: true, force: true });
 process.exit(problems.length === 0 ? 0 : 1);
 
 /** The calibration table as it is, and one in which nine of ten samples are of the half that the first branch is less sure of. */

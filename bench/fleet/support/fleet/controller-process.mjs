@@ -8,6 +8,14 @@ const bin = fileURLToPath(new URL('../../../../cli/bin/offramp.js', import.meta.
 const ticksPerSecond = 100;
 const stopSignals = { gently: 'SIGTERM', atOnce: 'SIGKILL' };
 
+// By way of `exit`, when what was started is killed.
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+]) {
+  process.once(signal, () => process.exit(code));
+}
+
 export class ControllerProcess {
   log = [];
   #child;

@@ -5,6 +5,9 @@ const maxPairs = 32;
 /** Numbers on either side of a new one that room is made for, too. */
 const slack = 16;
 
+/** Shared, since even an empty array of this kind takes more than the few pairs that most counts are. */
+const noCounts = new Uint16Array(0);
+
 /**
  * Counts by whole number, most of which are zero. Takes memory as it comes to hold more and larger ones: a few are kept as
  * pairs, many in an array from the first to the last, of 2, 4 or 8 bytes each.
@@ -12,7 +15,7 @@ const slack = 16;
 export class CompactCounts {
   /** Number, count, number, count …, in no order; `null` once there are too many. */
   private pairs: number[] | null = [];
-  private dense: Dense = new Uint16Array(0);
+  private dense: Dense = noCounts;
   /** The number that the first entry of `dense` is of. */
   private offset = 0;
 

@@ -107,6 +107,12 @@ export class SimulatedFleet {
     return this.link.close();
   }
 
+  /** Answers what has come until now, which otherwise waits for the end of a window. */
+  catchUp() {
+    const now = performance.now();
+    for (const device of this.devices) this.#answer(device, now);
+  }
+
   /** A device loses its power, and starts again at once. */
   crash(device) {
     device.boot();

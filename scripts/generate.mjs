@@ -10,7 +10,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const jobs = [
   {
     out: 'shared/generated/proto.js',
-    protos: ['proto/offramp/v1/offload.proto', 'proto/offramp/v1/fleet.proto'],
+    protos: ['proto/offramp/v1/offload.proto', 'proto/offramp/v1/fleet.proto', 'proto/ddsketch.proto'],
     flags: ['--force-number'],
     finish: readNumbers,
   },

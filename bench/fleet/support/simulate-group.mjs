@@ -99,6 +99,7 @@ export function emptyEvidence({ thresholds, auditRate }, branches) {
     auditRate,
     left: new Array(branches + 1).fill(0),
     exits: Array.from({ length: branches }, () => ({ histogram: new Array(binStarts.length).fill(0) })),
+    degraded: 0,
     offloaded: 0,
     audited: 0,
     auditedFinal: 0,

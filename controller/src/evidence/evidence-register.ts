@@ -28,7 +28,7 @@ const leastChunks = 2;
 const groupSpans = 12;
 const deviceSpans = 2;
 const groupLimits = { maxPolicies: 8, maxRecordBytes: 16_384 };
-const deviceLimits = { maxPolicies: 2, maxRecordBytes: 640, narrow: true, latencies: false };
+const deviceLimits = { maxPolicies: 2, maxRecordBytes: 640, latencies: false };
 
 /**
  * What thresholds are judged by, from the devices' reports: per group, bundle and policy, and per device for what it did
@@ -146,8 +146,11 @@ export class EvidenceRegister {
     const found = known.get(key) ?? make();
     known.delete(key);
     known.set(key, found);
-    const [oldest] = known.keys();
-    if (known.size > this.options.maxDevices && oldest !== undefined) known.delete(oldest);
+    // Looking for the oldest passes all entries that went from the front since the map was last tidied up.
+    if (known.size > this.options.maxDevices) {
+      const [oldest] = known.keys();
+      if (oldest !== undefined) known.delete(oldest);
+    }
     return found;
   }
 }

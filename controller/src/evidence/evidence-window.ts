@@ -70,8 +70,7 @@ export class EvidenceWindow {
     for (const number of numbers) {
       for (const [key, { counts, ...rest }] of this.spans.get(number)?.entries ?? []) {
         const { branches } = counts;
-        const sum =
-          merged.get(key)?.counts ?? new EvidenceCounts(branches, this.countsOptions(branches, false));
+        const sum = merged.get(key)?.counts ?? new EvidenceCounts(branches, this.countsOptions(branches));
         sum.merge(counts);
         merged.delete(key);
         merged.set(key, { ...rest, counts: sum });
@@ -97,9 +96,9 @@ export class EvidenceWindow {
     );
   }
 
-  private countsOptions(branches: number, narrow = this.options.narrow ?? false): EvidenceCountsOptions {
+  private countsOptions(branches: number): EvidenceCountsOptions {
     const { maxRecordBytes, latencies = true } = this.options;
-    return { maxRecords: Math.max(1, Math.floor(maxRecordBytes / (branches + 1))), narrow, latencies };
+    return { maxRecords: Math.max(1, Math.floor(maxRecordBytes / (branches + 1))), latencies };
   }
 }
 

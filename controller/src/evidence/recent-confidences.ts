@@ -14,7 +14,10 @@ export class RecentConfidences {
     for (const { counts } of evidence) {
       const added = counts.firstConfidences();
       const fade = 0.5 ** (added.reduce((sum, count) => sum + count, 0) / halfLifeSamples);
-      this.counts = Float32Array.from(added, (count, bin) => (this.counts[bin] ?? 0) * fade + count);
+      if (this.counts.length === 0) this.counts = new Float32Array(added.length);
+      added.forEach((count, bin) => {
+        this.counts[bin] = (this.counts[bin] as number) * fade + count;
+      });
     }
   }
 

@@ -146,7 +146,7 @@ function readEvidence(
   return messages.map((message) => {
     const policyVersion = message.policyVersion ?? 0;
     try {
-      const counts = EvidenceCounts.fromMessage(message, branches, { maxRecords, narrow: true }, shared);
+      const counts = EvidenceCounts.fromMessage(message, branches, { maxRecords }, shared);
       return { policyVersion, counts };
     } catch (cause) {
       throw new Error(`evidence of policy ${policyVersion}: ${messageOf(cause)}`, { cause });

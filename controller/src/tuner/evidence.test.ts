@@ -6,6 +6,7 @@ const evidence = {
   auditRate: 0.1,
   left: [80, 20],
   exits: [{ histogram: [50, 50] }],
+  degraded: 0,
   offloaded: 20,
   audited: 8,
   auditedFinal: 2,

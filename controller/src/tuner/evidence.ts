@@ -11,7 +11,7 @@ export interface WindowEvidence
   extends Readonly<
     Pick<
       PolicyEvidence,
-      'left' | 'offloaded' | 'audited' | 'auditedFinal' | 'recordsDropped' | 'auditsDropped'
+      'left' | 'degraded' | 'offloaded' | 'audited' | 'auditedFinal' | 'recordsDropped' | 'auditsDropped'
     >
   > {
   /** One per branch. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { WindowEvidence } from './evidence.js';
 import type { Goal } from './goals.js';
 import { calm, drawBinnedTable, path, SimulatedGroup, trueAgreement } from './testing/simulated-group.js';
 
@@ -14,6 +15,14 @@ function settled(goals: readonly Goal[] = [agreement], seed = 1): SimulatedGroup
   const group = new SimulatedGroup(table, goals, low, seed);
   for (const _ of windows(20)) group.play();
   return group;
+}
+
+/** What becomes of a window when workers refuse nine in ten samples that come to them. */
+function refused(evidence: WindowEvidence): WindowEvidence {
+  const [early = 0, ...inCloud] = evidence.left;
+  const left = [early, ...inCloud.map((count) => Math.round(count / 10))];
+  const degraded = [early, ...inCloud].reduce((sum, count, exit) => sum + count - (left[exit] as number), 0);
+  return { ...evidence, left, degraded };
 }
 
 describe('tune, for agreement', () => {
@@ -147,6 +156,19 @@ describe('tune, for other goals', () => {
     const busy = settled([{ kind: 'cloudSeconds', perSecond: 0.3 }]);
     const { exitShares } = busy.decision?.facts ?? { exitShares: [] };
     expect((exitShares[1] as number) + 2 * (exitShares[2] as number)).toBeLessThan(0.31);
+  });
+
+  it('takes back what workers refuse, too, though nobody there answers it', () => {
+    const group = new SimulatedGroup(table, [agreement], high);
+    group.alter = refused;
+    const share = () => group.play().evidence.offloaded / 250;
+    expect(share()).toBe(1);
+    const shares = windows(15).map(() => {
+      const now = share();
+      group.workerUtilisation = 10 * now;
+      return now;
+    });
+    expect(Math.max(...shares.slice(10))).toBeLessThan(0.15);
   });
 
   it('keeps more to itself while workers are busy, whatever the goals, and not longer', () => {

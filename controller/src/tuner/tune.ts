@@ -227,7 +227,7 @@ function offloadLimitOf(
   { offloadLimit }: TunerState,
   evidence: readonly WindowEvidence[],
 ): number {
-  const samples = evidence.reduce((sum, policy) => sum + answeredSamples(policy), 0);
+  const samples = evidence.reduce((sum, policy) => sum + answeredSamples(policy) + policy.degraded, 0);
   if (workerUtilisation === null || samples === 0) return offloadLimit;
   const offloaded = evidence.reduce((sum, policy) => sum + policy.offloaded, 0);
   return nextOffloadLimit(offloadLimit, workerUtilisation, offloaded / samples);
@@ -244,9 +244,10 @@ function seenOverForetold(
   let seen = 0;
   let foretold = 0;
   for (const policy of observed.filter(({ thresholds }) => path.has(thresholds))) {
-    const count = answeredSamples(policy);
+    const count = answeredSamples(policy) + policy.degraded;
     samples += count;
-    seen += meanOf(perExit, policy.left);
+    // Those that the cloud did not answer would have cost as much as others there, for all that is known to the end.
+    seen += meanOf(perExit, policy.left) + policy.degraded * (perExit.at(-1) as number);
     foretold += count * meanOf(perExit, sharesAt(outcomes, path.positionOf(policy.thresholds)));
   }
   const mean = samples === 0 ? 0 : foretold / samples;

@@ -13,6 +13,8 @@ export interface ObservedPolicy {
   /** Per branch, samples that reached it, one count a bin. */
   histograms: number[][];
   offloaded: number;
+  /** Samples that were to go to the cloud, and were answered by nobody there. */
+  degraded: number;
 }
 
 /**
@@ -169,6 +171,7 @@ function addObserved(observed: ObservedPolicy[], policy: WindowEvidence): Observ
       sumCounts([faded(before?.histograms[branch]), histogram]),
     ),
     offloaded: (before?.offloaded ?? 0) * fade + policy.offloaded,
+    degraded: (before?.degraded ?? 0) * fade + policy.degraded,
   };
   return [...observed.filter((other) => !same(other)), sum].slice(-maxObserved);
 }

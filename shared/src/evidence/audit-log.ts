@@ -4,11 +4,14 @@ import type { AuditRecord } from './exit-evidence.js';
 /** Set in a branch's byte where it agreed; the bits below are its bin. */
 const agreedBit = confidenceBins;
 
+/** Shared by all that hold nothing yet. */
+const noBytes = new Uint8Array(0);
+
 /** The newest audit records, up to a bound, as bytes: 1 + branches for each. */
 export class AuditLog {
   /** Records that were pushed out by newer ones, or came in no better state. */
   dropped = 0;
-  private bytes: Uint8Array = new Uint8Array(0);
+  private bytes: Uint8Array = noBytes;
   /** Records held, and where the next one goes. */
   private held = 0;
   private next = 0;
@@ -37,7 +40,7 @@ export class AuditLog {
 
   /** Adds the records of another log of as many branches. */
   merge(other: AuditLog): void {
-    this.addBytes(other.toBytes());
+    if (other.held > 0) this.addBytes(other.toBytes());
     this.dropped += other.dropped;
   }
 

@@ -1,35 +1,22 @@
+import { CompactCounts } from '../counts/compact-counts.js';
 import type { HistogramMessage } from '../wire/messages.js';
 import { confidenceBins } from './confidence-bins.js';
 
-/** Counts per branch and bin of confidence. Takes memory from its first count on: 8 bytes a bin, or 4 where they are narrow. */
+/** Counts per branch and bin of confidence. */
 export class BinCounts {
-  private counts: Float64Array | Uint32Array | null = null;
-
-  /** @param narrow whether no count will pass 2³² − 1 */
-  constructor(
-    private readonly branches: number,
-    private readonly narrow: boolean,
-  ) {}
+  private readonly counts = new CompactCounts();
 
   add(branch: number, bin: number, count = 1): void {
-    const counts = this.own();
-    const at = branch * confidenceBins + bin;
-    counts[at] = (counts[at] as number) + count;
+    this.counts.add(branch * confidenceBins + bin, count);
   }
 
   merge(other: BinCounts): void {
-    if (!other.counts) return;
-    const counts = this.own();
-    other.counts.forEach((count, at) => {
-      counts[at] = (counts[at] as number) + count;
-    });
+    this.counts.merge(other.counts);
   }
 
   /** One count a bin. */
   of(branch: number): number[] {
-    const from = branch * confidenceBins;
-    if (!this.counts) return new Array<number>(confidenceBins).fill(0);
-    return Array.from(this.counts.subarray(from, from + confidenceBins));
+    return this.counts.slice(branch * confidenceBins, confidenceBins);
   }
 
   /** Without the empty bins at either end. */
@@ -50,11 +37,5 @@ export class BinCounts {
     counts.forEach((count, i) => {
       if (count > 0) this.add(branch, firstBin + i, count);
     });
-  }
-
-  private own(): Float64Array | Uint32Array {
-    const length = this.branches * confidenceBins;
-    this.counts ??= this.narrow ? new Uint32Array(length) : new Float64Array(length);
-    return this.counts;
   }
 }

@@ -9,8 +9,6 @@ import type { AuditDropReason, AuditRecord, PolicyEvidence } from './exit-eviden
 export interface EvidenceCountsOptions {
   /** Audit records that are kept, the newest. */
   maxRecords: number;
-  /** Whether no count will pass 2³² − 1; takes half the memory. Default false. */
-  narrow?: boolean;
   /** Whether latencies are kept, which take more memory than all the rest. Default true. */
   latencies?: boolean;
 }
@@ -56,21 +54,17 @@ export class EvidenceCounts {
   private late: number[] | null = null;
   /** `null` where latencies are not kept. */
   private readonly latency: LatencySketch | null;
-  private readonly confidence: BinCounts;
-  private readonly agreed: BinCounts;
-  private readonly disagreed: BinCounts;
+  private readonly confidence = new BinCounts();
+  private readonly agreed = new BinCounts();
+  private readonly disagreed = new BinCounts();
   private readonly log: AuditLog;
 
   constructor(
     readonly branches: number,
     options: EvidenceCountsOptions,
   ) {
-    const narrow = options.narrow ?? false;
     this.latency = options.latencies === false ? null : LatencySketch.create();
     this.left = new Array<number>(branches + 1).fill(0);
-    this.confidence = new BinCounts(branches, narrow);
-    this.agreed = new BinCounts(branches, narrow);
-    this.disagreed = new BinCounts(branches, narrow);
     this.log = new AuditLog(branches, options.maxRecords);
   }
 

@@ -21,6 +21,33 @@ describe('LatencySketch', () => {
     }
   });
 
+  it('says the same as the library of its inventors, and reads what that writes', () => {
+    const theirs = new DDSketch({ relativeAccuracy: 0.01 });
+    const ours = LatencySketch.create();
+    for (let i = 0; i < 2_000; i++) {
+      const ms = 0.1 * 1.01 ** (i % 700);
+      theirs.accept(ms);
+      ours.add(ms);
+    }
+    const reread = LatencySketch.decode(theirs.toProto());
+    for (const q of [0, 0.01, 0.5, 0.95, 1]) {
+      expect(ours.quantile(q)).toBeCloseTo(theirs.getValueAtQuantile(q), 9);
+      expect(reread.quantile(q)).toBeCloseTo(theirs.getValueAtQuantile(q), 9);
+    }
+    const dense = DDSketch.fromProto(ours.encode());
+    expect(dense.getValueAtQuantile(0.5)).toBeCloseTo(theirs.getValueAtQuantile(0.5), 9);
+  });
+
+  it('takes few bytes for few latencies, however far apart they are', () => {
+    const sketch = sketchOf(0.5, 3, 3, 40, 2_000);
+    expect(sketch.encode().byteLength).toBeLessThan(100);
+    const reread = LatencySketch.decode(sketch.encode());
+    expect([0, 0.5, 1].map((q) => Math.round(reread.quantile(q) * 10) / 10)).toEqual(
+      [0, 0.5, 1].map((q) => Math.round(sketch.quantile(q) * 10) / 10),
+    );
+    expect(reread.count).toBe(5);
+  });
+
   it('takes every latency from a nanosecond to days, and none at all', () => {
     const wide = LatencySketch.decode(sketchOf(0, 1e-6, 3e8).encode());
     expect(wide.quantile(1)).toBeGreaterThan(2.9e8);

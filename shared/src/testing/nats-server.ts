@@ -22,6 +22,8 @@ export interface NatsServerOptions {
 export interface NatsServer {
   readonly url: string;
   readonly port: number;
+  /** Of its process. */
+  readonly pid: number;
   readonly storeDir: string;
   /** Kills the server at once, as a power cut would, and removes its files unless `storeDir` was given. */
   stop(): Promise<void>;
@@ -62,7 +64,7 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
     await stop();
     throw new OfframpError('NATS_UNAVAILABLE', `${binary} did not come up on ${url}:\n${log}`);
   }
-  return { url, port, storeDir, stop };
+  return { url, port, pid: child.pid ?? 0, storeDir, stop };
 }
 
 /**

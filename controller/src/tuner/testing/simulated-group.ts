@@ -66,6 +66,8 @@ export class SimulatedGroup {
   state: TunerState = newTunerState(true);
   decision: TuningDecision | null = null;
   workerUtilisation: number | null = null;
+  /** What the tuner sees of a window. */
+  alter: (evidence: WindowEvidence) => WindowEvidence = (evidence) => evidence;
   private readonly random: () => number;
 
   constructor(
@@ -79,7 +81,7 @@ export class SimulatedGroup {
 
   /** @returns what happened in the window, and what the tuner said of it */
   play(world: World = calm, samples = 250): { evidence: WindowEvidence; decision: TuningDecision } {
-    const evidence = this.observe(world, samples);
+    const evidence = this.alter(this.observe(world, samples));
     const { state, decision } = tune(
       {
         path,
@@ -121,6 +123,7 @@ export class SimulatedGroup {
       auditRate,
       left,
       exits,
+      degraded: 0,
       offloaded: samples - (left[0] as number),
       audited: records.filter(({ leftAt }) => leftAt < 2).length,
       auditedFinal: records.filter(({ leftAt }) => leftAt === 2).length,

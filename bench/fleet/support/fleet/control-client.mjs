@@ -1,0 +1,55 @@
+// What an operator does, and what controllers have written down.
+import { eventStream, openControlBucket, v1 } from '@offramp/shared';
+import { ControlStore } from '../../../../controller/dist/control/control-store.js';
+
+export class ControlClient {
+  #bus;
+  #store;
+
+  static async open(bus) {
+    return new ControlClient(bus, new ControlStore(bus, await openControlBucket(bus)));
+  }
+
+  constructor(bus, store) {
+    this.#bus = bus;
+    this.#store = store;
+  }
+
+  /** @param goals see `Goal` of the tuner, the most important one first */
+  async setGoals(group, goals) {
+    await this.#store.changeGoals(group, () => ({ goals, mode: 'auto', author: 'bench', reason: '' }));
+  }
+
+  /** What controllers have made of a group, see `GroupState`; `null`: nothing. */
+  async stateOf(group) {
+    const { stored } = await this.#store.state(group);
+    return stored?.state ?? null;
+  }
+
+  /** All events of all groups, in their order, each with its number in the stream, `at` in milliseconds since 1970. */
+  async events() {
+    const { state } = await (await this.#bus.jetstreamManager()).streams.info(eventStream);
+    return readStream(this.#bus, eventStream, state, ({ data, info }) => {
+      const { group, device, kind, text, policyVersion, thresholds } = v1.FleetEvent.decode(data);
+      const at = info.timestampNanos / 1e6;
+      return { sequence: info.streamSequence, at, group, device, kind, text, policyVersion, thresholds };
+    });
+  }
+}
+
+/**
+ * The messages of a stream from the first to what is the last now.
+ * @param state of the stream
+ * @param read what is kept of each
+ */
+export async function readStream(bus, stream, state, read) {
+  if (state.messages === 0) return [];
+  const consumer = await bus.jetstream().consumers.get(stream);
+  const found = [];
+  for await (const message of await consumer.consume({ max_messages: 1_000 })) {
+    const { streamSequence } = message.info;
+    if (streamSequence <= state.last_seq) found.push(read(message));
+    if (streamSequence >= state.last_seq) break;
+  }
+  return found;
+}

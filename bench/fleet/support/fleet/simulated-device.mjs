@@ -1,0 +1,218 @@
+// A device without pictures, model or clock: what exits say comes from recorded tables, all else is what an agent does. Policies,
+// counts and reports are the agent's own code, so that they cannot differ from what is simulated.
+import { CloudLink, Lifecycle, leaves, telemetrySubject, v1 } from '@offramp/shared';
+import { PolicyHolder } from '../../../../edge-agent/dist/policy/policy-holder.js';
+import { EvidenceByPolicy } from '../../../../edge-agent/dist/telemetry/evidence-by-policy.js';
+import { ReportBacklog } from '../../../../edge-agent/dist/telemetry/report-backlog.js';
+import { WindowCounts } from '../../../../edge-agent/dist/telemetry/window-counts.js';
+import { BootBooks } from './device-books.mjs';
+
+/** Of one activation, and the number of its encoding in `offload.proto`. */
+const sent = { bytes: 6_000, encoding: 1 };
+const finalLabel = 0;
+const otherLabel = 1;
+
+export class SimulatedDevice {
+  /** It cannot reach NATS: neither do its reports arrive, nor policies. */
+  partitioned = false;
+  /** No worker answers: what it would send gets degraded answers. */
+  cloudDown = false;
+  /** By how much faster its monotonic clock runs than the world's. */
+  clockRate = 1;
+  /** Books of all boots, the present one last. */
+  boots = [];
+  #options;
+  #policy;
+  #backlog;
+  #window;
+  #evidence;
+  /** The report that was taken last, and its bytes. */
+  #report = null;
+  #bytes = null;
+
+  /**
+   * @param options.bundle an open `Bundle`
+   * @param options.cloud what a sample meets on its way, see `CloudModel`
+   * @param options.random see `randomFrom`; chooses audits and delays
+   * @param options.maxBacklog windows that wait while NATS is away, before they are joined
+   */
+  constructor(options) {
+    this.#options = { maxBacklog: 360, ...options };
+    this.group = options.group;
+    this.device = options.device;
+    this.subject = telemetrySubject(options.group, options.device);
+    this.boot();
+  }
+
+  /** Starts anew, as after a power cut: what was not sent is lost, the bundle's own thresholds hold. */
+  boot() {
+    const { bundle, random, maxBacklog } = this.#options;
+    const { group, device } = this;
+    const bootId = `${device}-${this.boots.length}-${random.integer(2 ** 32).toString(16)}`;
+    this.boots.push(new BootBooks(bootId, maxBacklog));
+    this.#policy = new PolicyHolder(
+      { group, device, branches: bundle.branches, bundleDigest: bundle.digestBytes },
+      bundle.manifest.policy.thresholds,
+    );
+    this.#backlog = new ReportBacklog({ device, group, bootId }, maxBacklog);
+    this.#report = null;
+    this.#beginWindow();
+  }
+
+  get books() {
+    return this.boots.at(-1);
+  }
+
+  get policy() {
+    return this.#policy.current;
+  }
+
+  /** Why the newest policy was not taken; `null` when it was. */
+  get policyError() {
+    return this.#policy.error;
+  }
+
+  /** Windows that nobody has acknowledged. */
+  get backlog() {
+    return this.#backlog.size;
+  }
+
+  /**
+   * @param bytes a `Policy`, as it stands in the bucket
+   * @returns what became of it, see `PolicyOffer`
+   */
+  offer(bytes) {
+    const offer = this.#policy.offer(bytes);
+    if (offer === 'applied') {
+      const { version, thresholds } = this.policy;
+      this.books.policies.push({ newest: this.#policy.standing.newestVersion, version, thresholds });
+    }
+    return offer;
+  }
+
+  /**
+   * Answers a sample.
+   * @param row what every branch says of it, see `trafficOf`
+   * @returns how it ended: `audited` if it had left early and was run on
+   */
+  answer(row) {
+    const { bundle, cloud, random } = this.#options;
+    const { branches, manifest } = bundle;
+    const { deviceStages } = manifest;
+    const { policy, books } = this;
+    let exit = 0;
+    while (exit < branches && !leaves(row[exit].confidence, policy.thresholds[exit])) exit++;
+    const offloaded = exit >= deviceStages;
+    const degraded = offloaded && (this.cloudDown || cloud.refuses(random));
+    const passed = row.slice(0, degraded ? deviceStages : exit).map(outcomeOf);
+    if (degraded) exit = mostConfident(passed);
+    const agreed = exit === branches || row[exit].agreed;
+    const latencyMs = cloud.latencyMs(exit, offloaded, random);
+    const result = {
+      kind: 'answered',
+      answer: {
+        policyVersion: policy.version,
+        exit,
+        confidence: row[exit]?.confidence ?? 1,
+        labelIndex: agreed ? finalLabel : otherLabel,
+        ...{ latencyMs, offloaded, degraded },
+      },
+      late: policy.latencyTargetMs === null ? null : latencyMs > policy.latencyTargetMs,
+      trueLabelIndex: null,
+      stagesRun: degraded ? deviceStages : Math.min(exit + 1, deviceStages),
+      byWorker: offloaded && !degraded,
+      sent: offloaded ? { ...sent, stage: deviceStages } : null,
+      passed,
+    };
+    this.#window.countResult(result);
+    this.#evidence.countAnswer(result);
+    books.answered(policy.version, result.answer);
+    const chosen = !degraded && policy.auditRate > 0 && random.uniform() < policy.auditRate;
+    if (chosen) this.#audit(row, exit);
+    return { exit, offloaded, degraded, agreed, latencyMs, audited: chosen && exit < branches };
+  }
+
+  /** @param windowMs how long it was by the world's clock */
+  endWindow(windowMs, lifecycle = Lifecycle.LIFECYCLE_RUNNING) {
+    this.#backlog.add({
+      counts: this.#window,
+      evidence: this.#evidence,
+      windowMs: windowMs * this.clockRate,
+      state: this.#state(lifecycle),
+    });
+    this.books.windowEnded();
+    this.#beginWindow();
+  }
+
+  /** The report to send, the same one until it is acknowledged; `null`: none. */
+  nextReport() {
+    const report = this.#backlog.next();
+    if (!report) return null;
+    if (report !== this.#report) {
+      this.#report = report;
+      this.#bytes = v1.TelemetryReport.encode(report).finish();
+      this.books.reported(report.sequence);
+    }
+    return {
+      bytes: this.#bytes,
+      messageId: `${report.bootId}:${report.sequence}`,
+      sequence: report.sequence,
+    };
+  }
+
+  acknowledge({ sequence }) {
+    this.#backlog.acknowledge();
+    this.books.reportAcknowledged(sequence);
+  }
+
+  #beginWindow() {
+    this.#window = new WindowCounts(this.#options.bundle.manifest);
+    this.#evidence = new EvidenceByPolicy(this.#options.bundle.branches);
+  }
+
+  #audit(row, leftAt) {
+    const { deviceStages } = this.#options.bundle.manifest;
+    const { version: policyVersion } = this.policy;
+    const final = leftAt === row.length;
+    const record = { leftAt, exits: row.map(({ bin, agreed }) => ({ bin, agreed })) };
+    const events = [
+      { kind: 'chosen' },
+      ...(final || deviceStages > row.length ? [] : [{ kind: 'sent', bytes: sent.bytes }]),
+      { kind: 'ended', record },
+    ];
+    for (const event of events) {
+      this.#window.countAudit({ policyVersion, ...event });
+      this.#evidence.countAudit({ policyVersion, ...event });
+    }
+    this.books.audited(policyVersion, final);
+  }
+
+  #state(lifecycle) {
+    const { bundle } = this.#options;
+    const { version, thresholds, auditRate, maxAuditBytesPerHour } = this.policy;
+    return {
+      lifecycle,
+      agentVersion: 'simulated',
+      bundleDigest: bundle.digestBytes,
+      bundleName: bundle.manifest.name,
+      branches: bundle.branches,
+      deviceStages: bundle.manifest.deviceStages,
+      policyVersion: version,
+      thresholds: [...thresholds],
+      cloudLink: this.cloudDown ? CloudLink.CLOUD_LINK_DOWN : CloudLink.CLOUD_LINK_CONNECTED,
+      policyError: this.policyError?.message ?? '',
+      auditRate,
+      maxAuditBytesPerHour,
+    };
+  }
+}
+
+const outcomeOf = ({ confidence, agreed }, exit) => ({
+  exit,
+  confidence,
+  label: agreed ? finalLabel : otherLabel,
+});
+
+function mostConfident(passed) {
+  return passed.reduce((best, outcome) => (outcome.confidence > best.confidence ? outcome : best)).exit;
+}

@@ -1,0 +1,11 @@
+// Preloaded (`node --import`) into a program whose machine's clock is wrong: by OFFRAMP_BENCH_CLOCK_SKEW_MS.
+const skewMs = Number(process.env.OFFRAMP_BENCH_CLOCK_SKEW_MS ?? 0);
+const { now } = Date;
+const skewedNow = () => now() + skewMs;
+
+globalThis.Date = new Proxy(Date, {
+  construct: (target, given, newTarget) =>
+    Reflect.construct(target, given.length === 0 ? [skewedNow()] : given, newTarget),
+  apply: () => new Date(skewedNow()).toString(),
+});
+Date.now = skewedNow;

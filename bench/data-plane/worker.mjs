@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // What a worker gets out of the machine: `npm run build && node bench/data-plane/worker.mjs > bench/data-plane/worker.md`.
-// Prints Markdown. `--minutes 10` adds memory over that time at full load.
+// Prints Markdown. `--minutes 10` adds memory over that time at full load. Samples come in the bundle's codec, as agents send
+// them, or in `--codec`.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,7 +18,7 @@ const { values: flags } = parseArgs({
     data: { type: 'string', default: example('data') },
     threads: { type: 'string', default: String(Math.max(1, availableParallelism() - 1)) },
     batch: { type: 'string', default: '16' },
-    codec: { type: 'string', default: 'float32' },
+    codec: { type: 'string' },
     seconds: { type: 'string', default: '3' },
     rounds: { type: 'string', default: '3' },
     'deadline-ms': { type: 'string', default: '500' },
@@ -56,7 +57,7 @@ await bare.ask('start', { count: threads, directory, firstStage, folder });
 const options = { bundle: [directory], threads, maxBatch: batch, ...JSON.parse(flags.worker) };
 const { address } = await worker.ask('start', { options });
 const load = { directory, folder, stage: firstStage, codecName: flags.codec };
-const { bytes } = await devices.ask('start', load);
+const { codec, bytes } = await devices.ask('start', load);
 
 console.log(`# What a worker gets out of the machine
 
@@ -64,7 +65,7 @@ console.log(`# What a worker gets out of the machine
   .slice(firstStage)
   .join(
     ', ',
-  )} of ${samples[firstStage]} samples reach the stages from there on), ${flags.codec}, ${bytes} bytes a sample,
+  )} of ${samples[firstStage]} samples reach the stages from there on), ${codec}, ${bytes} bytes a sample,
 batches of ${batch} at most, ${threads} inference ${threads === 1 ? 'thread' : 'threads'}, ${availableParallelism()} cores shared by worker, bare loop and devices (and whatever else ran).
 `);
 

@@ -1,7 +1,7 @@
 // Simulated devices: each a connection of its own with one `Resume` stream, all in this process. Requests are encoded
 // beforehand, but for id and deadline; of a response only id and kind are read. So it costs little beyond gRPC itself.
 import { Client, credentials, status } from '@grpc/grpc-js';
-import { Bundle, codecs, encodeTensor, offloadService } from '@offramp/shared';
+import { Bundle, codecNamed, encodeTensor, offloadService, preferredCodecs } from '@offramp/shared';
 import { measured, serve } from './child.mjs';
 import { readOffloads } from './offloads.mjs';
 
@@ -70,23 +70,27 @@ class Device {
 }
 
 serve({
-  /** Encodes the samples. */
+  /** Encodes the samples, as the bundle says where no codec is named. */
   async start({ directory, folder, stage, codecName }) {
     const bundle = await Bundle.open(directory);
     const shape = bundle.manifest.stages[stage].inputShape;
     const width = shape.reduce((product, size) => product * size, 1);
     const inputs = await readOffloads(folder, stage);
-    const codec = codecs.find(({ name }) => name === codecName);
+    const [own] = preferredCodecs(bundle.manifest, stage);
+    const { codec, quantiser } = codecName ? { codec: codecNamed(codecName), quantiser: {} } : own;
     bodies = Array.from({ length: inputs.length / width }, (_, row) =>
       offloadService.Resume.requestSerialize({
         bundleDigest: bundle.digestBytes,
         stage,
-        tensor: encodeTensor(codec, shape, inputs.subarray(row * width, (row + 1) * width)),
+        tensor: encodeTensor(codec, shape, inputs.subarray(row * width, (row + 1) * width), { quantiser }),
         thresholds: bundle.manifest.policy.thresholds,
         policyVersion: 1,
       }),
     );
-    return { bytes: bodies[0].length };
+    return {
+      codec: codec.name,
+      bytes: Math.round(bodies.reduce((sum, { length }) => sum + length, 0) / bodies.length),
+    };
   },
 
   /** Every device keeps `window` samples in flight for as long as it lasts, without deadlines. */

@@ -46,7 +46,10 @@ const traffic = trafficOf(
   parseCalibrationTable(readFileSync(`${flags.bundle}/${path}`, 'utf8'), 'calibration table'),
 );
 const rows = [];
-for (const devices of counts) rows.push(await measure(devices));
+for (const devices of counts) {
+  rows.push(await measure(devices));
+  console.error(JSON.stringify(rows.at(-1)));
+}
 
 const share = (value) => `${(100 * value).toFixed(1)} %`;
 const mebibytes = (bytes) => `${Math.round(bytes / 2 ** 20)} MiB`;

@@ -22,5 +22,7 @@ test('controllers, NATS and devices die, and everything adds up', { timeout: 300
   expect(status, output).toBe(0);
   expect(output).toMatch(/\| leader killed \(SIGKILL\) \| 3 \|/);
   expect(output).toMatch(/\| NATS server killed and started again \| 1 \|/);
+  // There was something to decide, for every group.
+  expect(output).toMatch(/\| policies \| [1-9]\d* \+ [1-9]\d* \|/);
   expect(Number(/\| samples answered \| (\d+) \|/.exec(output)?.[1])).toBeGreaterThan(1_000);
 });

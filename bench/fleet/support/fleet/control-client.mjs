@@ -1,10 +1,14 @@
 // What an operator does, and what controllers have written down.
+import { ControllerClient } from '@offramp/controller';
 import { eventStream, openControlBucket, v1 } from '@offramp/shared';
 import { ControlStore } from '../../../../controller/dist/control/control-store.js';
+
+const requestTimeoutMs = 10_000;
 
 export class ControlClient {
   #bus;
   #store;
+  #client;
 
   static async open(bus) {
     return new ControlClient(bus, new ControlStore(bus, await openControlBucket(bus)));
@@ -13,11 +17,12 @@ export class ControlClient {
   constructor(bus, store) {
     this.#bus = bus;
     this.#store = store;
+    this.#client = new ControllerClient(bus, { timeoutMs: requestTimeoutMs });
   }
 
   /** @param goals see `Goal` of the tuner, the most important one first */
   async setGoals(group, goals) {
-    await this.#store.changeGoals(group, () => ({ goals, mode: 'auto', author: 'bench', reason: '' }));
+    await this.#client.setGoals(group, goals, { author: 'bench', reason: '', expectedRevision: 0 });
   }
 
   /** What controllers have made of a group, see `GroupState`; `null`: nothing. */

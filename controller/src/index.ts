@@ -13,5 +13,6 @@ export type { DeviceView, FleetSummary } from './register/fleet-register.js';
 export type { DeviceState } from './register/report.js';
 export * from './register/window-counts.js';
 export * from './shortest-decimal.js';
+export * from './threshold-text.js';
 export type { Goal } from './tuner/goals.js';
 export type { TuningFacts } from './tuner/tune.js';

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { ApiDeviceDetail } from '../../src/http/schemas.js';
-import { thresholdText } from '../../src/http/threshold-text.js';
+import { thresholdText } from '../../src/threshold-text.js';
 import { callApi } from './api.js';
 import { ExitShares } from './exit-shares.js';
 import { bytes, count, duration, milliseconds, percent } from './format.js';

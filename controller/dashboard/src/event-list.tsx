@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { ApiEvent } from '../../src/http/schemas.js';
-import { thresholdText } from '../../src/http/threshold-text.js';
+import { thresholdText } from '../../src/threshold-text.js';
 import { instant } from './format.js';
 import { hrefOf } from './use-route.js';
 

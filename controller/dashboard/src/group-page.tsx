@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import type { ApiGroup } from '../../src/http/schemas.js';
-import { thresholdText } from '../../src/http/threshold-text.js';
+import { thresholdText } from '../../src/threshold-text.js';
 import { AgreementChart } from './agreement-chart.js';
 import { EventList } from './event-list.js';
 import { ExitShares } from './exit-shares.js';

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { ApiPolicy } from '../../src/http/schemas.js';
-import { thresholdText } from '../../src/http/threshold-text.js';
+import { thresholdText } from '../../src/threshold-text.js';
 import { callApi } from './api.js';
 import { type By, ByFields } from './by-fields.js';
 import { instant } from './format.js';

@@ -1,3 +1,4 @@
+import { thresholdText } from '../threshold-text.js';
 import { explain } from '../tuner/explain.js';
 import { sameThresholds } from '../tuner/threshold-path.js';
 import type { GroupState } from './group-state.js';
@@ -19,7 +20,7 @@ export function explainGroup(state: GroupState, group: string, unknown: readonly
   if (problem) lines.push(problem);
   if (decision && policy && !sameThresholds(decision.thresholds, policy.thresholds)) {
     lines.push(
-      `In force are ${policy.thresholds.map(inWords).join(', ')}; what follows is said of those that evidence leads to next.`,
+      `In force are ${policy.thresholds.map(thresholdText).join(', ')}; what follows is said of those that evidence leads to next.`,
     );
   }
   if (decision) lines.push(...explain(goals, { ...decision, changed: false }));
@@ -30,7 +31,7 @@ export function explainGroup(state: GroupState, group: string, unknown: readonly
   }
   if (bar && decision) {
     lines.push(
-      `Thresholds like ${bar.thresholds.map(inWords).join(', ')} have failed on some devices; they are not tried again before ${count(bar.untilSamples)} samples are known.`,
+      `Thresholds like ${bar.thresholds.map(thresholdText).join(', ')} have failed on some devices; they are not tried again before ${count(bar.untilSamples)} samples are known.`,
     );
   }
   if (apart.length > 0) {
@@ -43,6 +44,5 @@ export function explainGroup(state: GroupState, group: string, unknown: readonly
   return [...lines, ...unknown];
 }
 
-const inWords = (threshold: number) => (threshold > 1 ? 'never' : String(Number(threshold.toPrecision(4))));
 const percent = (share: number) => `${Number((share * 100).toFixed(1))} %`;
 const count = (value: number) => Math.round(value).toLocaleString('en');

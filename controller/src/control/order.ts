@@ -1,3 +1,4 @@
+import { thresholdText } from '../threshold-text.js';
 import { sameThresholds } from '../tuner/threshold-path.js';
 import type { TuningDecision } from '../tuner/tune.js';
 import { type Canary, canaryFault } from './canary.js';
@@ -48,7 +49,9 @@ function orderWithoutCanary(inputs: OrderInputs): Order | null {
   const from = path.positionOf(current);
   const all = { kind: 'policy' as const, auditRate: decision.auditRate, canaryShare: null };
   if (decision.position <= from) {
-    const now = `Thresholds ${thresholdsInWords(decision.thresholds)} for everybody`;
+    const now = nobodyLeaves(decision.thresholds)
+      ? 'Every sample runs to the final exit'
+      : `Thresholds ${thresholdsInWords(decision.thresholds)} for everybody`;
     const because = decision.drift ? 'since the world has moved' : 'since lower ones are not proven any more';
     const text = decision.reason === 'not-proven' || decision.drift ? `${now}, ${because}.` : `${now}.`;
     return { ...all, thresholds: decision.thresholds, text };
@@ -83,7 +86,10 @@ function orderInCanary(inputs: OrderInputs, canary: Canary): { order: Order | nu
   };
   if (decision.position < others) {
     const why = decision.drift ? 'the world has moved' : 'they are not proven any more';
-    const text = `Thresholds go up to ${thresholdsInWords(thresholds)} for everybody: ${why}.`;
+    const what = nobodyLeaves(thresholds)
+      ? 'Every sample runs to the final exit'
+      : `Thresholds go up to ${thresholdsInWords(thresholds)} for everybody`;
+    const text = `${what}: ${why}.`;
     return { order: { ...back, thresholds, text }, bar };
   }
   const fault = canaryFault(canary, levelOf(state));
@@ -119,7 +125,9 @@ export function inPercent(share: number): string {
 }
 
 export function thresholdsInWords(thresholds: readonly number[]): string {
-  return thresholds
-    .map((threshold) => (threshold > 1 ? 'never' : Number(threshold.toPrecision(4))))
-    .join(' ');
+  return thresholds.map(thresholdText).join(' ');
+}
+
+function nobodyLeaves(thresholds: readonly number[]): boolean {
+  return thresholds.every((threshold) => threshold > 1);
 }

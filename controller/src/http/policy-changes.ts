@@ -1,5 +1,5 @@
 import type { PolicyView } from '../policy/policy-view.js';
-import { thresholdText } from './threshold-text.js';
+import { thresholdText } from '../threshold-text.js';
 
 export interface PolicyChange {
   field: string;

@@ -1,3 +1,4 @@
+import { thresholdText } from '../threshold-text.js';
 import type { Goal } from './goals.js';
 import type { TuningDecision, TuningReason } from './tune.js';
 
@@ -23,7 +24,7 @@ export function explain(goals: readonly Goal[], decision: TuningDecision): strin
     goals.length === 0
       ? 'Nobody has said what this group is to achieve.'
       : `The goal is ${goals.map(goalInWords).join('; then, as far as that allows, ')}.`,
-    `Thresholds are ${decision.thresholds.map(thresholdInWords).join(', ')}.`,
+    `Thresholds are ${decision.thresholds.map(thresholdText).join(', ')}.`,
     `At these, ${percent(facts.agreement)} of answers should be those of the whole model, ${percent(facts.offloadShare)} of samples go to the cloud, and a sample costs ${percent(facts.cost)} of the whole model on average.`,
   ];
   if (agreementAsked) lines.push(proofInWords(decision));
@@ -81,10 +82,6 @@ export function goalInWords(goal: Goal | 'workers'): string {
     case 'latency':
       return `${percent(goal.quantile)} of answers within ${goal.targetMs} ms`;
   }
-}
-
-function thresholdInWords(threshold: number): string {
-  return threshold > 1 ? 'never' : String(Number(threshold.toPrecision(4)));
 }
 
 export function percent(share: number): string {

@@ -28,6 +28,11 @@ describe('renderFleet', () => {
     ]);
   });
 
+  it('shows the table alone where no more is wanted', () => {
+    const lines = renderFleet(sampleFleet(sampleDevice()), { bare: true });
+    expect(lines.map((line) => line.split(' ')[0])).toEqual(['DEVICE', '●', '1']);
+  });
+
   it('shows what is audited, and what came of it, where there is room', () => {
     const total = readWindow({ samples: 1_000, exits: [700, 200, 100], audited: 200, auditsAgreed: 197 });
     const fleet = sampleFleet(sampleDevice({ total, state: { auditRate: 0.01 } }), sampleDevice());

@@ -10,6 +10,8 @@ export interface RenderFleetOptions {
   styled?: boolean;
   /** Devices to show; what is left out is said. Default: all. */
   maxDevices?: number;
+  /** The table alone, without a title and a legend. Default false. */
+  bare?: boolean;
 }
 
 /** What a row shows beside its name. */
@@ -84,11 +86,15 @@ export function renderFleet(fleet: Fleet, options: RenderFleetOptions = {}): str
   const left = devices.length - shown.length;
   const kept = <T>(row: readonly T[]) =>
     row.filter((_, i) => (withMedian || i !== medianColumn) && (withAudits || i < firstAuditColumn));
+  const table = [
+    ...formatTable(kept(columns), rows.map(kept), styled).split('\n'),
+    ...(left > 0 ? [paint('dim', `… and ${left} more, counted in the last row`)] : []),
+  ];
+  if (options.bare) return table;
   return [
     `${group}: ${summary.online} of ${counted} online`,
     '',
-    ...formatTable(kept(columns), rows.map(kept), styled).split('\n'),
-    ...(left > 0 ? [paint('dim', `… and ${left} more, counted in the last row`)] : []),
+    ...table,
     '',
     paint('dim', 'latest window: rate, exits (the final one last), offload, degraded'),
     paint(

@@ -2,6 +2,7 @@ import { credentials, Metadata, makeClientConstructor } from '@grpc/grpc-js';
 import {
   type Bundle,
   type ClassifyResponse,
+  type Dataset,
   encodeTensor,
   float32,
   messageOf,
@@ -11,7 +12,7 @@ import {
   pictureChannels,
   preprocess,
 } from '@offramp/shared';
-import { picturesPath } from './paths.js';
+import { type Scene, split } from './scene.js';
 
 const callsInFlight = 32;
 
@@ -19,28 +20,33 @@ export interface BackboneAnswer {
   labelIndex: number;
   /** Whether it is the true label. */
   correct: boolean;
+  /** Whether the picture was taken at dusk. */
+  dusk: boolean;
 }
 
 /**
- * What the whole backbone says of every picture: the worker's `Classify`, which passes every exit over.
+ * What the whole backbone says of every picture of a scene: the worker's `Classify`, which passes every exit over.
  * @param signal ends it early
  * @returns by the picture's name; not all of them after an abort
  */
 export async function backboneAnswers(
   bundle: Bundle,
+  scene: Scene,
   workerAddress: string,
   signal: AbortSignal,
   onProgress: (done: number, total: number) => void,
 ): Promise<Map<string, BackboneAnswer>> {
   const { input } = bundle.manifest;
-  const dataset = await openDataset(picturesPath, { split: 'test', channels: pictureChannels(input) });
+  const options = { split, channels: pictureChannels(input) };
+  const datasets = await Promise.all(scene.cameras.map(({ path }) => openDataset(path, options)));
   const Client = makeClientConstructor(offloadService, 'offramp.v1.Offload');
   const client = new Client(workerAddress, credentials.createInsecure());
   const answers = new Map<string, BackboneAnswer>();
-  let next = 0;
+  const pictures = picturesOf(datasets);
   const caller = async () => {
-    while (next < dataset.size && !signal.aborted) {
-      const sample = await dataset.read(next++);
+    for (const { dataset, index } of pictures) {
+      if (signal.aborted) return;
+      const sample = await dataset.read(index);
       const tensor = encodeTensor(float32, input.shape, await preprocess(sample.picture, input));
       const request = { bundleDigest: bundle.digestBytes, tensor };
       const response = await new Promise<ClassifyResponse>((resolve, reject) => {
@@ -54,8 +60,9 @@ export async function backboneAnswers(
         );
       });
       const labelIndex = response.answer?.label ?? 0;
-      answers.set(sample.name, { labelIndex, correct: labelIndex === sample.label });
-      onProgress(answers.size, dataset.size);
+      const dusk = index >= scene.duskFrom;
+      answers.set(sample.name, { labelIndex, correct: labelIndex === sample.label, dusk });
+      onProgress(answers.size, scene.pictures);
     }
   };
   try {
@@ -68,4 +75,11 @@ export async function backboneAnswers(
     client.close();
   }
   return answers;
+}
+
+/** Shared by all callers, each of which takes the next picture. */
+function* picturesOf(datasets: readonly Dataset[]): Generator<{ dataset: Dataset; index: number }> {
+  for (const dataset of datasets) {
+    for (let index = 0; index < dataset.size; index++) yield { dataset, index };
+  }
 }

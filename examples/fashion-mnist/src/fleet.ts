@@ -1,15 +1,19 @@
 import { join } from 'node:path';
 import { Bundle, OfframpError, systemCodeOf } from '@offramp/shared';
 import { type NatsServer, startNatsServer } from '@offramp/shared/testing';
-import { bundlePath, picturesPath } from './paths.js';
+import { bundlePath } from './paths.js';
 import { type OfframpProcess, ProcessGroup } from './processes.js';
+import type { Scene } from './scene.js';
 
 export const demoGroup = 'cameras';
+/** Devices report, and the controller looks, more often than they would by default: nobody wants to watch for ten minutes. */
 const telemetryIntervalMs = 500;
+const tuneEveryMs = 500;
+/** Longer than by default, for a machine on which all of this runs beside something else. */
+const offloadTimeoutMs = 2_000;
 
 export interface FleetOptions {
-  agents: number;
-  /** Pictures per second and agent. */
+  /** Pictures per second and camera. */
   ratePerS: number;
   /** For logs and answers. */
   folder: string;
@@ -25,6 +29,7 @@ export interface Agent {
 export class Fleet {
   readonly agents: Agent[] = [];
   private workerProcess: OfframpProcess | null = null;
+  private dashboard = '';
 
   private constructor(
     readonly bundle: Bundle,
@@ -40,10 +45,15 @@ export class Fleet {
     const bundle = await Bundle.open(bundlePath);
     const nats = await startNatsServer({ detached: true });
     const processes = new ProcessGroup(options.folder);
-    const controller = processes.start('controller', ['controller', '--nats', nats.url]);
+    const controller = processes.start('controller', [
+      'controller',
+      ...['--bundle', bundlePath, '--nats', nats.url, '--listen', '127.0.0.1:0'],
+      ...['--tune-every-ms', String(tuneEveryMs)],
+    ]);
     const fleet = new Fleet(bundle, nats, processes, controller, options, '127.0.0.1:0');
     try {
-      await Promise.all([controller.firstLine(/ready/), fleet.startWorker()]);
+      const [ready] = await Promise.all([controller.firstLine(/ready/), fleet.startWorker()]);
+      fleet.dashboard = ready.replace(/^.* at /, '');
     } catch (error) {
       await fleet.stop();
       throw error;
@@ -53,6 +63,11 @@ export class Fleet {
 
   get workerAddress(): string {
     return this.workerListen;
+  }
+
+  /** Where a browser finds it. */
+  get dashboardUrl(): string {
+    return this.dashboard;
   }
 
   async startWorker(): Promise<void> {
@@ -72,22 +87,21 @@ export class Fleet {
   }
 
   /**
-   * Starts the agents; if they have been running, as new boots of the same devices.
-   * @param passes whether they go through the pictures once, or over and over
+   * Starts an agent for each camera; if they have been running, as new boots of the same devices.
+   * @param passes whether they go through their pictures once, or over and over
    */
-  startAgents(passes: 'once' | 'over and over'): void {
+  startAgents({ cameras }: Scene, passes: 'once' | 'over and over'): void {
     this.agents.length = 0;
-    for (let i = 0; i < this.options.agents; i++) {
-      const device = `camera-${i + 1}`;
+    for (const { device, path } of cameras) {
       const answersPath = join(this.options.folder, `${device}.jsonl`);
       const process = this.processes.start(device, [
         'agent',
-        ...['--bundle', bundlePath, '--source', picturesPath, '--shard', `${i}/${this.options.agents}`],
-        ...['--rate', String(this.options.ratePerS)],
+        ...['--bundle', bundlePath, '--source', path, '--rate', String(this.options.ratePerS)],
         ...(passes === 'once' ? [] : ['--loop']),
         ...['--device', device, '--group', demoGroup],
         ...['--answers', passes === 'once' ? answersPath : 'none'],
         ...['--cloud', this.workerListen, '--nats', this.nats.url],
+        ...['--offload-timeout-ms', String(offloadTimeoutMs)],
         ...['--telemetry-interval-ms', String(telemetryIntervalMs)],
       ]);
       this.agents.push({ device, process, answersPath });

@@ -1,6 +1,6 @@
 import { reportError } from '@offramp/cli';
 import { runDemo } from './demo.js';
-import { isWhole } from './summary.js';
+import { keepsPromises } from './summary.js';
 
 export * from './demo.js';
 export * from './summary.js';
@@ -22,7 +22,7 @@ export async function main(options: { keep: boolean }): Promise<void> {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => abort.abort());
   try {
     const summary = await runDemo({ ...options, signal: abort.signal });
-    process.exitCode = summary === null ? 130 : isWhole(summary) ? 0 : 1;
+    process.exitCode = summary === null ? 130 : keepsPromises(summary) ? 0 : 1;
   } catch (error) {
     process.exitCode = reportError(error);
   } finally {

@@ -4,21 +4,10 @@ import { OfframpError } from '@offramp/shared';
 import { demoGroup, type Fleet } from './fleet.js';
 import type { LiveView } from './view.js';
 
-const pollMs = 20;
-const policyTimeoutMs = 10_000;
+/** The goal that is set: this share of answers is to be those of the whole model. */
+export const agreementGoal = 0.98;
 
-/** A policy that the script set. */
-export interface PolicyChange {
-  version: number;
-  /** From when NATS stored it until the controller knew of every device that it follows the policy, in seconds. */
-  reachedAllS: number;
-}
-
-/** What the demo does to the fleet while it works. Times are from the start of the agents. */
-interface Step {
-  atS: number;
-  run(stage: Stage): Promise<PolicyChange | undefined>;
-}
+const pollMs = 100;
 
 export interface Stage {
   fleet: Fleet;
@@ -26,80 +15,66 @@ export interface Stage {
   view: LiveView;
 }
 
+/** What happens while the cameras work; steps follow each other. */
+interface Step {
+  /** When this share of all pictures has been answered, as far as the controller knows. */
+  at: number;
+  run(stage: Stage): Promise<void>;
+}
+
+/** When it gets dark, as a share of all pictures. */
+export const duskAt = 0.4;
+
 const steps: readonly Step[] = [
   {
-    atS: 7,
-    run: (stage) => setPolicy(stage, '0.99', 'almost only sure answers on the device'),
+    at: 0.06,
+    run: (stage) => setGoal(stage, 'nobody should notice'),
   },
+  { at: duskAt - 0.02, run: ({ view }) => view.show() },
   {
-    atS: 15,
-    run: (stage) => setPolicy(stage, '0.9', 'less for the cloud to do'),
+    at: duskAt,
+    async run({ view }) {
+      view.say('world', 'It is getting dark: half the light, and noise. No camera knows.');
+    },
   },
+  { at: duskAt + 0.1, run: ({ view }) => view.show() },
   {
-    atS: 23,
+    at: 0.85,
     async run({ fleet, view }) {
-      view.say('the worker is killed; devices answer with their best exit, marked degraded');
+      view.say('world', 'The worker is killed. Cameras answer with their best exit, marked degraded.');
       await fleet.killWorker();
-      return undefined;
     },
   },
   {
-    atS: 27,
+    at: 0.89,
     async run({ fleet, view }) {
+      await view.show();
       await fleet.startWorker();
-      view.say('the worker is back');
-      return undefined;
+      view.say('world', 'The worker is back.');
     },
   },
 ];
 
 /** Plays the script through; ends early, without a word, when `signal` aborts. */
-export async function playScript(stage: Stage, signal: AbortSignal): Promise<PolicyChange[]> {
-  const changes: PolicyChange[] = [];
-  const started = performance.now();
+export async function playScript(stage: Stage, pictures: number, signal: AbortSignal): Promise<void> {
   for (const step of steps) {
-    const waitMs = step.atS * 1000 - (performance.now() - started);
-    await sleep(Math.max(0, waitMs), undefined, { signal }).catch(() => undefined);
-    if (signal.aborted) break;
-    const change = await step.run(stage);
-    if (change) changes.push(change);
+    while (!signal.aborted && (await answeredSoFar(stage.controller)) < step.at * pictures) {
+      await sleep(pollMs, undefined, { signal }).catch(() => undefined);
+    }
+    if (signal.aborted) return;
+    await step.run(stage);
   }
-  return changes;
 }
 
-/** How long the script takes, in seconds, with a while after its last step. */
-export const scriptSeconds = (steps.at(-1)?.atS ?? 0) + 5;
+async function answeredSoFar(controller: ControllerClient): Promise<number> {
+  const { devices } = await controller.listDevices(demoGroup);
+  return devices.reduce((sum, { total }) => sum + total.samples, 0);
+}
 
-/** Moves the thresholds of every device with the one command an operator would type. */
-async function setPolicy(
-  { fleet, controller, view }: Stage,
-  threshold: string,
-  reason: string,
-): Promise<PolicyChange> {
-  const args = ['fleet', 'policy', 'set', demoGroup, '--threshold', threshold, '--reason', reason];
-  view.say(`$ offramp ${args.map((arg) => (arg.includes(' ') ? `"${arg}"` : arg)).join(' ')}`);
-  const entered = performance.now();
+/** With the one command that an operator would type. */
+async function setGoal({ fleet, view }: Stage, reason: string): Promise<void> {
+  const args = ['fleet', 'goal', 'set', demoGroup, '--agreement', String(agreementGoal), '--reason', reason];
+  view.say('you', `$ offramp ${args.map((arg) => (arg.includes(' ') ? `"${arg}"` : arg)).join(' ')}`);
   const { status, output } = await fleet.command(args);
-  if (status !== 0) throw new OfframpError('INTERNAL', `the policy was not set: ${output.trim()}`);
-  const policy = await controller.getPolicy(demoGroup);
-  if (!policy) throw new OfframpError('INTERNAL', 'the policy that was set is gone');
-  const { version, setAt } = policy;
-  for (;;) {
-    const { devices } = await controller.listDevices(demoGroup);
-    if (devices.every(({ state }) => state.policyVersion >= version)) break;
-    if (performance.now() - entered > policyTimeoutMs) {
-      throw new OfframpError(
-        'INTERNAL',
-        `policy ${version} did not reach every device in ${policyTimeoutMs} ms`,
-      );
-    }
-    await sleep(pollMs);
-  }
-  // One machine, so one clock for NATS and for us.
-  const reachedAllS = (Date.now() - setAt.getTime()) / 1000;
-  const enteredS = (performance.now() - entered) / 1000;
-  view.say(
-    `policy ${version} in force on all ${fleet.agents.length} devices ${reachedAllS.toFixed(2)} s after it was set, ${enteredS.toFixed(2)} s after Enter`,
-  );
-  return { version, reachedAllS };
+  if (status !== 0) throw new OfframpError('INTERNAL', `the goal was not set: ${output.trim()}`);
 }

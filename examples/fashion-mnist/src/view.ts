@@ -1,22 +1,30 @@
 import { renderFleet } from '@offramp/cli';
-import type { ControllerClient, Fleet } from '@offramp/controller';
+import type { ControllerClient } from '@offramp/controller';
 import { isOfframpError } from '@offramp/shared';
 import { createLogUpdate } from 'log-update';
+import wrapAnsi from 'wrap-ansi';
+import { controlLines } from './control-lines.js';
 import { demoGroup } from './fleet.js';
 
 const refreshMs = 500;
-/** Without a terminal, the table is printed this often. */
-const plainEveryMs = 5_000;
-const eventsShown = 8;
+/** Width of `  12.3 s  controller  `. */
+const indent = 22;
+const widthWithoutTerminal = 100;
+const rowsWithoutTerminal = 24;
+/** Of a terminal, how much is left free, so that what is redrawn never scrolls. */
+const rowsKeptFree = 2;
 
-/** What is going on: the table of devices, redrawn in place, above the latest events. */
+/** Who did what is told. */
+export type Actor = 'you' | 'world' | 'controller';
+
+/** What is going on: the table of devices and what the controller makes of the goal, redrawn in place, above the latest events. */
 export class LiveView {
   private readonly started = performance.now();
-  private readonly events: string[] = [];
+  private readonly told: string[] = [];
   private readonly update = process.stdout.isTTY ? createLogUpdate(process.stdout) : null;
   private timer: NodeJS.Timeout | null = null;
-  private lastPlainMs = 0;
   private drawing: Promise<void> = Promise.resolve();
+  private newestEvent = 0;
 
   constructor(private readonly controller: ControllerClient) {}
 
@@ -27,38 +35,78 @@ export class LiveView {
   }
 
   /** Tells what happens, with the time since the start. */
-  say(text: string): void {
-    const line = `${((performance.now() - this.started) / 1000).toFixed(1).padStart(5)} s  ${text}`;
-    if (this.update) this.events.push(line);
-    else process.stdout.write(`${line}\n`);
+  say(actor: Actor, text: string): void {
+    const time = `${((performance.now() - this.started) / 1000).toFixed(1).padStart(6)} s  `;
+    const lines = wrapAnsi(text, this.width - indent, { trim: true }).split('\n');
+    for (const [i, line] of lines.entries()) {
+      this.tell(`${(i === 0 ? time + actor : '').padEnd(indent)}${line}`);
+    }
   }
 
-  /** Draws once more and leaves it standing. */
+  /** Without a terminal: prints how things stand. With one, it is there to see at all times. */
+  async show(): Promise<void> {
+    if (this.update) return;
+    await this.tellEvents();
+    const lines = await this.standing();
+    process.stdout.write(`\n${lines.join('\n')}\n\n`);
+  }
+
+  /** Leaves standing all that was told. */
   async stop(): Promise<void> {
     if (this.timer) clearInterval(this.timer);
     this.timer = null;
     await this.drawing;
-    await this.refresh(true);
-    this.update?.done();
+    await this.tellEvents();
+    if (!this.update) return;
+    this.update.clear();
+    this.update.done();
+    process.stdout.write(`\n${this.told.join('\n')}\n`);
   }
 
-  private async refresh(last = false): Promise<void> {
-    let fleet: Fleet;
+  private tell(line: string): void {
+    if (this.update) this.told.push(line);
+    else process.stdout.write(`${line}\n`);
+  }
+
+  private async refresh(): Promise<void> {
+    await this.tellEvents();
+    if (!this.update) return;
+    const lines = await this.standing();
+    if (lines.length === 0) return;
+    const room = (process.stdout.rows || rowsWithoutTerminal) - rowsKeptFree - lines.length - 2;
+    const told = this.told.slice(-Math.max(1, room));
+    this.update(`\n${lines.join('\n')}\n\n${told.join('\n')}\n`);
+  }
+
+  /** Table and goal; nothing while the controller does not answer: the next round shows. */
+  private async standing(): Promise<string[]> {
     try {
-      fleet = await this.controller.listDevices(demoGroup);
+      const [fleet, status] = await Promise.all([
+        this.controller.listDevices(demoGroup),
+        this.controller.getStatus(demoGroup),
+      ]);
+      const styled = this.update !== null && !process.env.NO_COLOR;
+      return [...renderFleet(fleet, { width: this.width, styled, bare: true }), '', ...controlLines(status)];
     } catch (error) {
-      if (isOfframpError(error)) return; // Starting, or stopping: the next round shows.
+      if (isOfframpError(error)) return [];
       throw error;
     }
-    const table = renderFleet(fleet, {
-      width: process.stdout.columns ?? 100,
-      styled: this.update !== null && !process.env.NO_COLOR,
-    }).join('\n');
-    if (this.update) {
-      this.update(`\n${table}\n\n${this.events.slice(last ? 0 : -eventsShown).join('\n')}\n`);
-    } else if (!last && performance.now() - this.lastPlainMs >= plainEveryMs) {
-      this.lastPlainMs = performance.now();
-      process.stdout.write(`\n${table}\n\n`);
+  }
+
+  private async tellEvents(): Promise<void> {
+    try {
+      const events = await this.controller.listEvents({ group: demoGroup, after: this.newestEvent });
+      for (const { sequence, kind, text } of events.reverse()) {
+        if (sequence <= this.newestEvent) continue;
+        this.newestEvent = sequence;
+        if (kind !== 'goals-set') this.say('controller', text);
+      }
+    } catch (error) {
+      if (!isOfframpError(error)) throw error;
     }
+  }
+
+  private get width(): number {
+    return process.stdout.columns || widthWithoutTerminal;
   }
 }

@@ -48,7 +48,7 @@ export class Fleet {
     const controller = processes.start('controller', [
       'controller',
       ...['--bundle', bundlePath, '--nats', nats.url, '--listen', '127.0.0.1:0'],
-      ...['--tune-every-ms', String(tuneEveryMs)],
+      ...['--tune-every-ms', String(tuneEveryMs), '--instance-name', 'controller'],
     ]);
     const fleet = new Fleet(bundle, nats, processes, controller, options, '127.0.0.1:0');
     try {

@@ -28,7 +28,7 @@ export const duskAt = 0.4;
 const steps: readonly Step[] = [
   {
     at: 0.06,
-    run: (stage) => setGoal(stage, 'nobody should notice'),
+    run: setGoal,
   },
   { at: duskAt - 0.02, run: ({ view }) => view.show() },
   {
@@ -72,9 +72,9 @@ async function answeredSoFar(controller: ControllerClient): Promise<number> {
 }
 
 /** With the one command that an operator would type. */
-async function setGoal({ fleet, view }: Stage, reason: string): Promise<void> {
-  const args = ['fleet', 'goal', 'set', demoGroup, '--agreement', String(agreementGoal), '--reason', reason];
-  view.say('you', `$ offramp ${args.map((arg) => (arg.includes(' ') ? `"${arg}"` : arg)).join(' ')}`);
+async function setGoal({ fleet, view }: Stage): Promise<void> {
+  const args = ['fleet', 'goal', 'set', demoGroup, '--agreement', String(agreementGoal)];
+  view.say('you', `$ offramp ${args.join(' ')}`);
   const { status, output } = await fleet.command(args);
   if (status !== 0) throw new OfframpError('INTERNAL', `the goal was not set: ${output.trim()}`);
 }

@@ -16,6 +16,7 @@ export type Phase =
   /** Answered by a branch that was not sure, since the cloud did not answer. */
   | 'degraded';
 
+/** How pictures were answered. */
 export interface PhaseSummary {
   answers: number;
   /** With the whole backbone; as a share, like all that follows. 0 where there is no answer. */
@@ -36,6 +37,7 @@ export interface DemoSummary {
   countsReconcile: boolean;
   goal: number;
   phases: Record<Phase, PhaseSummary>;
+  all: PhaseSummary;
   /** Pictures at dusk that were answered under thresholds from before; `null`: nobody noticed. */
   noticedAfter: number | null;
   /** What the controller did, in this order. */
@@ -43,7 +45,6 @@ export interface DemoSummary {
   /** Shares of the answers, in [0, 1]. */
   accuracy: number;
   backboneAccuracy: number;
-  deviceShare: number;
   /** Multiply-accumulates per picture, audits included. */
   deviceMacs: number;
   cloudMacs: number;
@@ -84,8 +85,7 @@ export function summarise({ manifest, goal, answers, backbone, devices, events }
   const costs = exitCosts(manifest);
   const costOf = ({ exit, degraded }: AnswerLine) =>
     costs[degraded ? manifest.deviceStages - 1 : exit] as number;
-  const of = (phase: Phase): PhaseSummary => {
-    const those = answers.filter((answer) => phaseOf(answer) === phase);
+  const howAnswered = (those: readonly AnswerLine[]): PhaseSummary => {
     const mean = (value: (answer: AnswerLine) => number) =>
       those.reduce((sum, answer) => sum + value(answer), 0) / Math.max(1, those.length);
     return {
@@ -95,6 +95,7 @@ export function summarise({ manifest, goal, answers, backbone, devices, events }
       offloaded: mean(({ offloaded }) => Number(offloaded)),
     };
   };
+  const of = (phase: Phase) => howAnswered(answers.filter((answer) => phaseOf(answer) === phase));
   return {
     pictures: expected.length,
     unanswered: expected.filter((name) => !times.has(name)).length,
@@ -109,13 +110,13 @@ export function summarise({ manifest, goal, answers, backbone, devices, events }
       protected: of('protected'),
       degraded: of('degraded'),
     },
+    all: howAnswered(answers),
     noticedAfter: Number.isFinite(protectedBy)
       ? count((answer) => isDusk(answer) && answer.policyVersion < protectedBy)
       : null,
     events: events.map(({ kind }) => kind),
     accuracy: count(({ correct }) => correct === true) / answers.length,
     backboneAccuracy: references.filter(({ correct }) => correct).length / references.length,
-    deviceShare: count(({ offloaded, degraded }) => !offloaded && !degraded) / answers.length,
     deviceMacs: total(({ total }) => total.deviceMacs) / answers.length,
     cloudMacs: total(({ total }) => total.cloudMacs) / answers.length,
     backboneMacs: manifest.backbone.macs,
@@ -148,12 +149,13 @@ export function keepsPromises(summary: DemoSummary): boolean {
   return isWhole(summary) && countsReconcile && noticedAfter !== null && phases.protected.agreement >= goal;
 }
 
-const phaseNames: readonly [Phase, string][] = [
+const rowNames: readonly [Phase | 'all', string][] = [
   ['bundle', 'day, thresholds of the bundle'],
   ['goal', 'day, thresholds for the goal'],
   ['unnoticed', 'dusk, not noticed yet'],
   ['protected', 'dusk, noticed'],
   ['degraded', 'worker gone: degraded'],
+  ['all', 'all'],
 ];
 
 export function renderSummary(summary: DemoSummary): string {
@@ -173,8 +175,8 @@ export function renderSummary(summary: DemoSummary): string {
       : `${integer(pictures)} pictures: ${unanswered} unanswered, ${repeated} answered more than once, ${failed} failed`,
     '',
     row(['', 'answers', 'agreement', 'cost', 'to cloud']),
-    ...phaseNames.map(([phase, name]) => {
-      const { answers, agreement, cost, offloaded } = summary.phases[phase];
+    ...rowNames.map(([phase, name]) => {
+      const { answers, agreement, cost, offloaded } = phase === 'all' ? summary.all : summary.phases[phase];
       return row([name, integer(answers), percent(agreement, 2), percent(cost), percent(offloaded)]);
     }),
     '',

@@ -1,3 +1,4 @@
+import { styleText } from 'node:util';
 import { renderFleet } from '@offramp/cli';
 import type { ControllerClient } from '@offramp/controller';
 import { isOfframpError } from '@offramp/shared';
@@ -16,6 +17,8 @@ const rowsKeptFree = 2;
 
 /** Who did what is told. */
 export type Actor = 'you' | 'world' | 'controller';
+
+const colours = { you: 'cyan', world: 'yellow', controller: 'green' } as const;
 
 /** What is going on: the table of devices and what the controller makes of the goal, redrawn in place, above the latest events. */
 export class LiveView {
@@ -37,10 +40,10 @@ export class LiveView {
   /** Tells what happens, with the time since the start. */
   say(actor: Actor, text: string): void {
     const time = `${((performance.now() - this.started) / 1000).toFixed(1).padStart(6)} s  `;
-    const lines = wrapAnsi(text, this.width - indent, { trim: true }).split('\n');
-    for (const [i, line] of lines.entries()) {
-      this.tell(`${(i === 0 ? time + actor : '').padEnd(indent)}${line}`);
-    }
+    const name = actor.padEnd(indent - time.length);
+    const who = this.styled ? styleText(colours[actor], name, { validateStream: false }) : name;
+    const lines = wrapAnsi(text, this.width - indent).split('\n');
+    for (const [i, line] of lines.entries()) this.tell((i === 0 ? time + who : ' '.repeat(indent)) + line);
   }
 
   /** Without a terminal: prints how things stand. With one, it is there to see at all times. */
@@ -85,8 +88,12 @@ export class LiveView {
         this.controller.listDevices(demoGroup),
         this.controller.getStatus(demoGroup),
       ]);
-      const styled = this.update !== null && !process.env.NO_COLOR;
-      return [...renderFleet(fleet, { width: this.width, styled, bare: true }), '', ...controlLines(status)];
+
+      return [
+        ...renderFleet(fleet, { width: this.width, styled: this.styled, bare: true }),
+        '',
+        ...controlLines(status),
+      ];
     } catch (error) {
       if (isOfframpError(error)) return [];
       throw error;
@@ -104,6 +111,10 @@ export class LiveView {
     } catch (error) {
       if (!isOfframpError(error)) throw error;
     }
+  }
+
+  private get styled(): boolean {
+    return this.update !== null && !process.env.NO_COLOR;
   }
 
   private get width(): number {

@@ -5,7 +5,7 @@ import { prepareNatsServer, prepareProject, reportSetupError } from './setup.mjs
 
 const usage = `usage: npm run demo [-- --keep]
 
-  --keep   go on after the summary, the pictures in a loop, until Ctrl-C
+  --keep   go on after the summary until Ctrl-C, with the dashboard to look at
 `;
 
 // Before the set-up: a wrong flag should not take half a minute to be told.

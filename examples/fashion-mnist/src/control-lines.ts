@@ -10,7 +10,7 @@ export function controlLines({ decision, canary, policyVersion, thresholds }: Gr
   return [
     nobodyLeaves
       ? 'proven      agreement, since no picture leaves early'
-      : `proven      at least ${percent(facts.agreementBound)} agreement, by ${by} (95 % certain)`,
+      : `proven      ≥ ${percent(facts.agreementBound)} agreement (95 % certain), by ${by}`,
     `foretold    ${percent(facts.agreement)} agreement, ${percent(facts.cost)} of the cost, ${percent(1 - facts.offloadShare)} answered on the device`,
     `thresholds  ${thresholds.map(thresholdText).join(' ')}`,
     canary

@@ -18,7 +18,7 @@ const picturesPerS = 200;
 const controllerTimeoutMs = 30_000;
 
 export interface DemoOptions {
-  /** Go on after the summary until Ctrl-C, the pictures in a loop. */
+  /** Go on after the summary until Ctrl-C, the pictures at dusk in a loop. */
   keep: boolean;
   /** Aborts on Ctrl-C. */
   signal: AbortSignal;
@@ -38,15 +38,13 @@ export async function runDemo(options: DemoOptions): Promise<DemoSummary | null>
   try {
     const controller = new ControllerClient(bus, { timeoutMs: controllerTimeoutMs });
     process.stdout.write(
-      `${cameras} cameras, a worker, a controller and NATS are running\ndashboard: ${fleet.dashboardUrl}\n`,
+      `${cameras} cameras, a worker, a controller and NATS are running\ndashboard: ${fleet.dashboardUrl}\n\n`,
     );
     const view = new LiveView(controller);
     fleet.startAgents(scene, 'once');
     view.start();
     const script = new AbortController();
-    const interrupted = new Promise<'interrupted'>((resolve) => {
-      options.signal.addEventListener('abort', () => resolve('interrupted'), { once: true });
-    });
+    const interrupted = abortOf(options.signal).then(() => 'interrupted' as const);
     const scriptSignal = AbortSignal.any([options.signal, script.signal]);
     const played = playScript({ fleet, controller, view }, scene.pictures, scriptSignal);
     const ended = await Promise.race([Promise.all([played, fleet.agentsDone()]), interrupted]).finally(() =>
@@ -73,20 +71,27 @@ export async function runDemo(options: DemoOptions): Promise<DemoSummary | null>
 
 /** Leaves the fleet to whoever watches, until the signal. It stays dark: one drift is enough. */
 async function goOn(fleet: Fleet, folder: string, signal: AbortSignal): Promise<void> {
+  const scene = await writeScene(folder, { cameras, duskAt: 0 });
   if (signal.aborted) return;
-  fleet.startAgents(await writeScene(folder, { cameras, duskAt: 0 }), 'over and over');
+  fleet.startAgents(scene, 'over and over');
   process.stdout.write(
     [
       '',
       'The fleet goes on, at dusk, until Ctrl-C. Its dashboard:',
       `  ${fleet.dashboardUrl}`,
       'From another terminal, in this folder:',
-      `  npx offramp fleet explain ${demoGroup} --nats ${fleet.nats.url}`,
-      `  npx offramp fleet goal set ${demoGroup} --agreement 0.9 --nats ${fleet.nats.url}`,
-      `  npx offramp fleet top --nats ${fleet.nats.url}`,
+      `  export OFFRAMP_FLEET_NATS=${fleet.nats.url}`,
+      `  npx offramp fleet explain ${demoGroup}`,
+      `  npx offramp fleet goal set ${demoGroup} --agreement 0.9`,
+      '  npx offramp fleet top',
       '',
     ].join('\n'),
   );
+  await abortOf(signal);
+}
+
+async function abortOf(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
   await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
 

@@ -19,6 +19,7 @@ import {
   leaseBucket,
   policyBucket,
   policyHistory,
+  policyRepublish,
   telemetryStream,
   telemetrySubjects,
 } from './subjects.js';
@@ -82,7 +83,8 @@ export async function ensureTelemetryStream(
 }
 
 /**
- * Opens the bucket of policies, and makes it if it is not there.
+ * Opens the bucket of policies, and makes it if it is not there. Its stream publishes again what it has stored, so that
+ * a device needs no consumer to hear of it.
  *
  * It is one bucket with a key per group, not a bucket per group: every bucket is a stream of its own with
  * files and, in a cluster, a Raft group, and there can be thousands of groups.
@@ -98,14 +100,26 @@ export async function openPolicyBucket(bus: NatsConnection, replicas = 1): Promi
       replicas,
       // Reads go to the stream's leader, so that they see every policy that was set before.
       allow_direct: false,
+      republish: policyRepublish,
     });
-    const { streamInfo } = await bucket.status();
-    // One of an older version has room for smaller policies.
-    if (streamInfo.config.max_msg_size < maxPolicyBytes) {
-      await manager.streams.update(streamInfo.config.name, { max_msg_size: maxPolicyBytes });
+    const { name, max_msg_size, republish } = (await bucket.status()).streamInfo.config;
+    // One of an older version has room for smaller policies, and keeps them to itself.
+    if (max_msg_size < maxPolicyBytes) await manager.streams.update(name, { max_msg_size: maxPolicyBytes });
+    if (republish?.dest !== policyRepublish.dest) {
+      await manager.streams.update(name, { republish: policyRepublish }).catch((error: unknown) => {
+        if (!/can not change republish/i.test(messageOf(error))) throw error;
+      });
     }
     return bucket;
   });
+}
+
+/**
+ * Whether devices hear of policies when they are put, and not only when they look. A server before NATS 2.10 cannot
+ * make a bucket do so that is there already.
+ */
+export async function republishesPolicies(bucket: KV): Promise<boolean> {
+  return (await bucket.status()).streamInfo.config.republish?.dest === policyRepublish.dest;
 }
 
 /**

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { checkName, telemetrySubject, telemetrySubjects } from './subjects.js';
+import {
+  checkName,
+  policyKeySubject,
+  policySubject,
+  telemetrySubject,
+  telemetrySubjects,
+} from './subjects.js';
 
 describe('telemetrySubject', () => {
   it('lies under what the stream takes in', () => {
@@ -11,6 +17,14 @@ describe('telemetrySubject', () => {
   it.each(['a.b', '*', '>', '', 'a b', 'a\n', 'ä', 'x'.repeat(65)])('refuses the name %j', (name) => {
     for (const refused of [() => telemetrySubject(name, 'ok'), () => telemetrySubject('ok', name)]) {
       expect(refused).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
+    }
+  });
+});
+
+describe('policySubject', () => {
+  it.each(['a.b', '*', '>', ''])('refuses the group %j', (name) => {
+    for (const subject of [policySubject, policyKeySubject]) {
+      expect(() => subject(name)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
     }
   });
 });

@@ -23,6 +23,21 @@ export const policyBucket = 'OFFRAMP_POLICIES';
 /** How many policies of a group the bucket remembers; the most that NATS allows. */
 export const policyHistory = 64;
 
+/** A group's policies as they are put into the bucket. */
+export function policyKeySubject(group: string): string {
+  return `${policyKeys}${checkName('group', group)}`;
+}
+const policyKeys = `$KV.${policyBucket}.`;
+
+/** A group's policies as the bucket's stream publishes them again, once it has stored them; for devices. */
+export function policySubject(group: string): string {
+  return `${policies}${checkName('group', group)}`;
+}
+const policies = `${prefix}.policies.`;
+
+/** What makes the stream do so, in its configuration. */
+export const policyRepublish = { src: `${policyKeys}*`, dest: `${policies}{{wildcard(1)}}` };
+
 /** The bucket of what controllers work on: `goals.GROUP`, what operators want, and `state.GROUP`, what was made of it. */
 export const controlBucket = 'OFFRAMP_CONTROL';
 /** The bucket whose one key says which controller leads. What is in it lapses by itself. */

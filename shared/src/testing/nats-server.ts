@@ -14,6 +14,8 @@ export interface NatsServerOptions {
   storeDir?: string;
   /** Whether the server has JetStream. Default true. */
   jetStream?: boolean;
+  /** A configuration file, for what is not said here. It must let in who has no credentials. Default none. */
+  configFile?: string;
   /** Keep the terminal's Ctrl-C from the server, so that who started it can stop it last. Default false. */
   detached?: boolean;
 }
@@ -43,6 +45,7 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
   const url = `nats://127.0.0.1:${port}`;
   const jetStream = options.jetStream ?? true;
   const flags = ['-a', '127.0.0.1', '-p', String(port), ...(jetStream ? ['-js', '-sd', storeDir] : [])];
+  if (options.configFile !== undefined) flags.push('-c', options.configFile);
   const child = spawn(binary, flags, {
     detached: options.detached ?? false,
     stdio: ['ignore', 'ignore', 'pipe'],

@@ -1,42 +1,61 @@
-import { connectBus, createLogger, openPolicyBucket, policyBucket, systemClock } from '@offramp/shared';
-import { type NatsServer, startNatsServer } from '@offramp/shared/testing';
-import type { NatsConnection } from 'nats';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  type Clock,
+  connectBus,
+  createLogger,
+  openPolicyBucket,
+  policyBucket,
+  policySubject,
+  systemClock,
+} from '@offramp/shared';
+import { ManualClock, type NatsServer, startNatsServer, temporaryFolder } from '@offramp/shared/testing';
+import { connect, type NatsConnection } from 'nats';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { PolicyWatcher } from './policy-watcher.js';
 
 const soon = { timeout: 20_000, interval: 10 };
+const never = 3_600_000;
 
 let server: NatsServer;
 let bus: NatsConnection;
-let watcher: PolicyWatcher | null = null;
+const watchers: PolicyWatcher[] = [];
 beforeEach(async () => {
   server = await startNatsServer();
   bus = await connectBus({ url: server.url, name: 'test' });
 });
 afterEach(async () => {
-  watcher?.stop();
+  for (const watcher of watchers.splice(0)) watcher.stop();
   await bus.close();
   await server.stop();
 });
 
-function watch(refreshMs: number) {
+interface Watching {
+  connection?: NatsConnection;
+  clock?: Clock;
+  random?: () => number;
+}
+
+function watch(refreshMs: number, options: Watching = {}) {
+  const { connection = bus, clock = systemClock, random = () => 0 } = options;
   const seen: string[] = [];
-  watcher = new PolicyWatcher(
-    { group: 'north', refreshMs },
-    systemClock,
-    () => 0,
-    createLogger('test', 'silent'),
-    (bytes) => seen.push(Buffer.from(bytes).toString()),
+  const logger = createLogger('test', 'silent');
+  const watcher = new PolicyWatcher({ group: 'north', refreshMs }, clock, random, logger, (bytes) =>
+    seen.push(Buffer.from(bytes).toString()),
   );
-  watcher.onUp(bus);
+  watchers.push(watcher);
+  watcher.onUp(connection);
   return { watcher, seen };
 }
+
+/** What was made of the bucket in older versions: its stream keeps to itself what it has stored. */
+const quietBucket = () => bus.jetstream().views.kv(policyBucket, { history: 5 });
 
 test("a group's newest entry comes first, then each new one; other groups' never", async () => {
   const bucket = await openPolicyBucket(bus);
   for (const text of ['one', 'two']) await bucket.put('north', text);
   await bucket.put('south', 'other');
-  const { seen, watcher } = watch(3_600_000);
+  const { seen, watcher } = watch(never);
   await watcher.firstRead();
   await vi.waitFor(() => expect(seen).toEqual(['two']), soon);
   await bucket.put('south', 'other');
@@ -47,14 +66,63 @@ test("a group's newest entry comes first, then each new one; other groups' never
 });
 
 test('an empty bucket, and one that is not there, have been read, too', async () => {
-  const { watcher, seen } = watch(3_600_000);
+  const { watcher, seen } = watch(never);
   await watcher.firstRead();
   const bucket = await openPolicyBucket(bus);
   await bucket.put('north', 'late');
   await vi.waitFor(() => expect(seen).toEqual(['late']), soon);
 });
 
-test('a bucket made again while connected is found: its numbers are lower than those seen', async () => {
+test('a deleted key has no policy to read, and the next one is heard', async () => {
+  const bucket = await openPolicyBucket(bus);
+  await bucket.put('north', 'old');
+  await bucket.delete('north');
+  const { watcher, seen } = watch(never);
+  await watcher.firstRead();
+  await bucket.put('north', 'new');
+  await vi.waitFor(() => expect(seen).toEqual(['new']), soon);
+});
+
+test('whoever starts while policies are being put misses none, and never goes back', async () => {
+  const bucket = await openPolicyBucket(bus);
+  const own = await connectBus({ url: server.url, name: 'devices' });
+  const last = 300;
+  const putting = (async () => {
+    for (let number = 1; number <= last; number++) await bucket.put('north', String(number));
+  })();
+  const devices: string[][] = [];
+  for (let device = 0; device < 60; device++) {
+    const { watcher, seen } = watch(never, { connection: own });
+    devices.push(seen);
+    await watcher.firstRead();
+  }
+  await putting;
+  for (const seen of devices) {
+    await vi.waitFor(() => expect(seen.at(-1)).toBe(String(last)), soon);
+    expect(seen.map(Number)).toEqual(seen.map(Number).sort((a, b) => a - b));
+  }
+  await own.close();
+});
+
+test('what is lost on the way to the device is found when the bucket is read again', async () => {
+  const bucket = await quietBucket();
+  await bucket.put('north', 'first');
+  const { watcher, seen } = watch(200);
+  await watcher.firstRead();
+  await bucket.put('north', 'unheard');
+  await vi.waitFor(() => expect(seen.at(-1)).toBe('unheard'), soon);
+});
+
+test('a message without a number is no policy, but has the bucket read', async () => {
+  const bucket = await quietBucket();
+  const { watcher, seen } = watch(never);
+  await watcher.firstRead();
+  await bucket.put('north', 'stored');
+  bus.publish(policySubject('north'), 'from nowhere');
+  await vi.waitFor(() => expect(seen).toEqual(['stored']), soon);
+});
+
+test('a bucket made again while connected is found when it is read, though its numbers are lower', async () => {
   const bucket = await openPolicyBucket(bus);
   for (const text of ['one', 'two', 'three']) await bucket.put('north', text);
   const { seen } = watch(300);
@@ -64,12 +132,113 @@ test('a bucket made again while connected is found: its numbers are lower than t
   await vi.waitFor(() => expect(seen.at(-1)).toBe('anew'), soon);
 });
 
+test('the first policy of a bucket made again has it read at once', async () => {
+  const bucket = await openPolicyBucket(bus);
+  for (const text of ['one', 'two', 'three']) await bucket.put('north', text);
+  const { watcher, seen } = watch(never);
+  await watcher.firstRead();
+  await (await bus.jetstreamManager()).streams.delete(`KV_${policyBucket}`);
+  const anew = await openPolicyBucket(bus);
+  await anew.put('north', 'anew');
+  await vi.waitFor(() => expect(seen).toEqual(['three', 'anew']), soon);
+  await anew.put('north', 'next');
+  await vi.waitFor(() => expect(seen).toEqual(['three', 'anew', 'next']), soon);
+});
+
+test('after a break the bucket is read a while later, not by all devices at once; what is put then is heard', async () => {
+  const bucket = await openPolicyBucket(bus);
+  await bucket.put('north', 'before');
+  const clock = new ManualClock();
+  const { watcher, seen } = watch(never, { clock, random: () => 0.5 });
+  await vi.waitFor(() => expect(seen).toEqual(['before']), soon);
+  watcher.onDown();
+  await bucket.put('north', 'missed');
+  watcher.onUp(bus);
+  await bus.flush();
+  await bucket.get('north');
+  clock.advance(999);
+  await bucket.get('north');
+  expect(seen).toEqual(['before']);
+  clock.advance(1);
+  await vi.waitFor(() => expect(seen).toEqual(['before', 'missed']), soon);
+
+  watcher.onDown();
+  watcher.onUp(bus);
+  await bus.flush();
+  await bucket.put('north', 'heard');
+  await vi.waitFor(() => expect(seen).toEqual(['before', 'missed', 'heard']), soon);
+});
+
+test('NATS without JetStream is asked again until it has it', async () => {
+  const { port } = server;
+  await server.stop();
+  server = await startNatsServer({ port, jetStream: false });
+  await vi.waitFor(() => bus.flush(), soon);
+  const { watcher, seen } = watch(never);
+  await watcher.firstRead();
+  await server.stop();
+  server = await startNatsServer({ port });
+  await vi.waitFor(async () => (await openPolicyBucket(bus)).put('north', 'late'), soon);
+  await vi.waitFor(() => expect(seen).toEqual(['late']), soon);
+});
+
+test('a device needs two permissions, and goes on trying without either', async () => {
+  const read = `$JS.API.STREAM.MSG.GET.KV_${policyBucket}`;
+  const users = {
+    device: { publish: read, subscribe: [policySubject('north'), '_INBOX.>'] },
+    deaf: { publish: read, subscribe: ['_INBOX.>'] },
+    unread: { publish: 'nothing', subscribe: [policySubject('north'), '_INBOX.>'] },
+  };
+  const storeDir = await temporaryFolder();
+  const configFile = join(await temporaryFolder(), 'nats.conf');
+  const configure = (permissions: Record<string, object>) =>
+    writeFile(
+      configFile,
+      JSON.stringify({
+        no_auth_user: 'all',
+        authorization: {
+          users: [
+            { user: 'all', password: 'all' },
+            ...Object.keys(users).map((user) => ({ user, password: user, permissions: permissions[user] })),
+          ],
+        },
+      }),
+    );
+  await configure(users);
+  let restricted = await startNatsServer({ configFile, storeDir });
+  const admin = await connectBus({ url: restricted.url, name: 'test' });
+  const connections: NatsConnection[] = [];
+  const watchAs = async (user: string) => {
+    const options = { user, pass: user, reconnectTimeWait: 50, maxReconnectAttempts: -1 };
+    const connection = await connect({ servers: restricted.url, ...options });
+    connections.push(connection);
+    return watch(never, { connection });
+  };
+  const bucket = await openPolicyBucket(admin);
+  await bucket.put('north', 'one');
+  const device = await watchAs('device');
+  const refused = [await watchAs('deaf'), await watchAs('unread')];
+  for (const { watcher } of [device, ...refused]) await watcher.firstRead();
+  expect(device.seen).toEqual(['one']);
+  for (const { seen } of refused) expect(seen).toEqual([]);
+  await bucket.put('north', 'two');
+  await vi.waitFor(() => expect(device.seen).toEqual(['one', 'two']), soon);
+  expect(refused[0]?.seen).toEqual([]);
+
+  await configure({ device: users.device, deaf: users.device, unread: users.device });
+  await restricted.stop();
+  restricted = await startNatsServer({ configFile, storeDir, port: restricted.port });
+  for (const { seen } of refused) await vi.waitFor(() => expect(seen.at(-1)).toBe('two'), soon);
+  for (const connection of [...connections, admin]) await connection.close();
+  await restricted.stop();
+});
+
 test('nothing comes after stopping', async () => {
   const bucket = await openPolicyBucket(bus);
-  const { watcher, seen } = watch(3_600_000);
+  const { watcher, seen } = watch(never);
   await watcher.firstRead();
   watcher.stop();
-  const { watcher: other, seen: seenByOther } = watch(3_600_000);
+  const { watcher: other, seen: seenByOther } = watch(never);
   await other.firstRead();
   await bucket.put('north', 'late');
   await vi.waitFor(() => expect(seenByOther).toEqual(['late']), soon);

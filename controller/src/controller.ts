@@ -7,6 +7,8 @@ import {
   messageOf,
   OfframpError,
   openPolicyBucket,
+  policyBucket,
+  republishesPolicies,
   systemClock,
   type TelemetryRetention,
 } from '@offramp/shared';
@@ -85,6 +87,12 @@ async function runOn(
     replicas,
   };
   const bucket = await openPolicyBucket(bus, replicas);
+  if (!(await republishesPolicies(bucket))) {
+    logger.warn(
+      { bucket: policyBucket, nats: bus.info?.version },
+      'devices get policies up to half a minute late: this bucket is of an older Offramp, and NATS before 2.10 cannot change it; update NATS',
+    );
+  }
   const stream = await ensureTelemetryStream(bus, retention);
   const register = new FleetRegister({ ...config, forgetAfterMs: retention.maxAgeMs });
   const evidence = new EvidenceRegister({

@@ -57,7 +57,7 @@ const historyDeadlineMs = 5_000;
 const wrongLastSequence = 10071;
 
 /**
- * The policies of all groups, in the key-value bucket that devices watch. Numbers are given by compare
+ * The policies of all groups, in the key-value bucket that devices follow. Numbers are given by compare
  * and set, so that however many set policies at once, through whichever controller, no number is given twice.
  */
 export class PolicyStore {

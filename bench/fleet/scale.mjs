@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // What a controller costs as the fleet grows, and how fast a policy reaches it:
 // `npm run build && node bench/fleet/scale.mjs [--devices 1000,3000] [--plot FILE] > bench/fleet/scale.md`. Prints Markdown.
-// Each device reports once in ten seconds, by the agent's own code, and has a watch of its own in the bucket of policies, renewed
-// every 30 seconds, as agents have. Processor time is counted in seconds had, so that other programs on the machine do not count.
+// Each device reports once in ten seconds, by the agent's own code, and has an agent's `PolicyWatcher` of its own, which
+// subscribes to its group's policies and reads the bucket every 30 seconds. Processor time is counted in seconds had, so that other programs on the machine do not count.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -74,15 +74,15 @@ console.log(`
 
 ## A policy on its way
 
-Every device has its own consumer. ${flags.policies} policies, one after the other; from the call that sets it until devices have taken it up, all
+Every device has its own subscription. ${flags.policies} policies, one after the other; from the call that sets it until devices have taken it up, all
 of which report at once then.
 
-| devices | 99 %: median | worst | all: median | worst | until the controller has counted their reports | its CPU for it | making all watches |
+| devices | 99 %: median | worst | all: median | worst | until the controller has counted their reports | its CPU for it | all devices' first read |
 |---|---|---|---|---|---|---|---|`);
-for (const { devices, rollouts, watchSeconds } of rows) {
+for (const { devices, rollouts, readSeconds } of rows) {
   const column = (name) => rollouts.map((rollout) => rollout[name]);
   console.log(
-    `| ${devices} | ${ms(median(column('most')))} | ${ms(worst(column('most')))} | ${ms(median(column('all')))} | ${ms(worst(column('all')))} | ${ms(worst(column('counted')))} | ${worst(column('cpuSeconds')).toFixed(2)} s | ${watchSeconds.toFixed(1)} s |`,
+    `| ${devices} | ${ms(median(column('most')))} | ${ms(worst(column('most')))} | ${ms(median(column('all')))} | ${ms(worst(column('all')))} | ${ms(worst(column('counted')))} | ${worst(column('cpuSeconds')).toFixed(2)} s | ${readSeconds.toFixed(1)} s |`,
   );
 }
 if (flags.plot) writeFileSync(flags.plot, scalePlot(rows));
@@ -93,7 +93,7 @@ async function measure(devices) {
   const args = ['--nats', nats.url, '--bundle', flags.bundle, '--max-devices', String(devices + 1_000)];
   const execArgv = flags.profile ? ['--cpu-prof', `--cpu-prof-dir=${flags.profile}`] : [];
   const controller = await ControllerProcess.start(args, { execArgv });
-  const watchesFrom = performance.now();
+  const startFrom = performance.now();
   const fleet = await SimulatedFleet.open({
     ...{ seed: devices, url: nats.url, bundle, windowMs, samplesPerSecond },
     cloud: new CloudModel(bundle.manifest),
@@ -101,7 +101,7 @@ async function measure(devices) {
     groups: [{ name: group, devices }],
     link: { connections: Math.ceil(devices / devicesPerConnection), ownWatch: () => true },
   });
-  const watchSeconds = (performance.now() - watchesFrom) / 1_000;
+  const readSeconds = (performance.now() - startFrom) / 1_000;
   const { bus } = fleet.link;
   const client = new ControllerClient(bus, { timeoutMs: 30_000 });
   const counted = async () => {
@@ -145,7 +145,7 @@ async function measure(devices) {
   await nats.stop();
   return {
     devices,
-    watchSeconds,
+    readSeconds,
     rollouts,
     restartSeconds,
     restartCpuSeconds,

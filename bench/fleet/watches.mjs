@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// What it costs NATS to tell so many devices of a policy: a watch each, which is a consumer each, as agents have; or a plain
+// What it costs NATS to tell so many devices of a policy: a watch each, which is a consumer each; or, as agents have, a plain
 // subscription each, to what the bucket's stream publishes again once it has stored it (`republish`).
 // `npm run build && node bench/fleet/watches.mjs [--devices 1000,10000] > bench/fleet/watches.md`. Prints Markdown.
 import { parseArgs } from 'node:util';

@@ -1,22 +1,22 @@
 // Simulated devices' traffic with NATS, over few connections. Each device's reports go one at a time, again until acknowledged;
-// policies come by a watch of its own, as real agents have, or by one for all devices of its group.
-import { connectBus, policyBucket } from '@offramp/shared';
+// policies come by a `PolicyWatcher` of its own, as real agents have, or by one for all devices of its group.
+import { connectBus, createLogger, systemClock } from '@offramp/shared';
 import { Events } from 'nats';
+import { PolicyWatcher } from '../../../../edge-agent/dist/policy/policy-watcher.js';
 
 const publishTimeoutMs = 3_000;
 const firstRetryMs = 250;
 const maxRetryMs = 5_000;
-/** As in the agent's `PolicyWatcher`. */
-const agentRefreshMs = 30_000;
-/** Watches of one connection that are made at the same time. */
-const watchesAtOnce = 50;
+/** As in agents. */
+const refreshMs = 30_000;
+/** Devices of one connection that start at the same time. */
+const startsAtOnce = 50;
 
 export class FleetLink {
   /** Reports that were acknowledged, and attempts that were not. */
   acknowledged = 0;
   failed = 0;
-  #lanes;
-  #refreshMs;
+  #lanes = [];
   #deliver;
   #sending = new Map();
   #lastAcknowledged = new Map();
@@ -28,38 +28,30 @@ export class FleetLink {
    * @param url of the NATS server
    * @param options.connections devices share them in turns
    * @param options.ownWatch whether a device has a watch of its own, by its number
-   * @param options.refreshMs how long a watch is kept before a new one takes its place
    * @param options.deliver given a device and the bytes of a policy that has reached it
    */
   static async open(
     url,
     devices,
-    {
-      connections = 1,
-      ownWatch = () => false,
-      refreshMs = agentRefreshMs,
-      deliver = (device, bytes) => device.offer(bytes),
-    } = {},
+    { connections = 1, ownWatch = () => false, deliver = (device, bytes) => device.offer(bytes) } = {},
   ) {
-    const lanes = await Promise.all(
-      Array.from({ length: connections }, async (_, lane) => ({
-        bus: await connectBus({ url, name: 'offramp-fleet' }),
-        devices: devices.filter((__, i) => i % connections === lane),
-        followers: followersByGroup(devices, (i) => i % connections === lane, ownWatch),
-        ...{ generation: 0, bucket: null, refresh: null },
-      })),
+    const link = new FleetLink(deliver);
+    await Promise.all(
+      Array.from({ length: connections }, (_, lane) => {
+        const onLane = (i) => i % connections === lane;
+        return link.#openLane(
+          url,
+          devices.filter((__, i) => onLane(i)),
+          followersByGroup(devices, onLane, ownWatch),
+        );
+      }),
     );
-    const link = new FleetLink(lanes, refreshMs, deliver);
-    for (const lane of lanes) link.#rewatchOnReconnect(lane);
-    await Promise.all(lanes.map((lane) => link.#watch(lane)));
     return link;
   }
 
-  constructor(lanes, refreshMs, deliver) {
-    this.#lanes = lanes;
-    this.#refreshMs = refreshMs;
+  constructor(deliver) {
     this.#deliver = deliver;
-    this.laneOf = new Map(lanes.flatMap((lane) => lane.devices.map((device) => [device, lane])));
+    this.laneOf = new Map();
   }
 
   /** One of the connections, for requests. */
@@ -105,7 +97,7 @@ export class FleetLink {
 
   async close() {
     this.#closed = true;
-    for (const { refresh } of this.#lanes) clearInterval(refresh);
+    for (const { watchers } of this.#lanes) for (const watcher of watchers) watcher.stop();
     await Promise.all(this.#lanes.map(({ bus }) => bus.close()));
   }
 
@@ -136,58 +128,41 @@ export class FleetLink {
     }
   }
 
-  /** Watches anew, as agents do when NATS was away. */
-  async #watch(lane) {
-    const generation = ++lane.generation;
-    for (const follower of lane.followers) follower.watch?.stop();
-    lane.bucket = await lane.bus.jetstream().views.kv(policyBucket, { bindOnly: true });
-    const pending = [...lane.followers];
-    const watchNext = async () => {
-      for (let next = pending.pop(); next && generation === lane.generation; next = pending.pop()) {
-        await this.#follow(lane, next);
+  async #openLane(url, devices, followers) {
+    const bus = await connectBus({ url, name: 'offramp-fleet' });
+    const watchers = followers.map((follower) => this.#watcherOf(follower));
+    const lane = { bus, watchers };
+    this.#lanes.push(lane);
+    for (const device of devices) this.laneOf.set(device, lane);
+    this.#followConnection(lane);
+    const pending = [...watchers];
+    const startNext = async () => {
+      for (let next = pending.pop(); next; next = pending.pop()) {
+        next.onUp(bus);
+        await next.firstRead();
       }
     };
-    await Promise.all(Array.from({ length: watchesAtOnce }, watchNext));
-    clearInterval(lane.refresh);
-    let turn = 0;
-    // One after the other, as those of devices that have not all started at the same time.
-    lane.refresh = setInterval(
-      () => {
-        const next = lane.followers[turn++ % lane.followers.length];
-        this.#follow(lane, next).catch(() => undefined);
-      },
-      Math.max(1, this.#refreshMs / lane.followers.length),
-    );
+    await Promise.all(Array.from({ length: startsAtOnce }, startNext));
   }
 
-  async #follow(lane, follower) {
-    const watch = await lane.bucket.watch({ key: follower.group });
-    follower.watch?.stop();
-    follower.watch = watch;
-    this.#take(watch, follower);
-  }
-
-  async #take(watch, { group, devices }) {
-    for await (const entry of watch) {
-      if (entry.operation !== 'PUT') continue;
-      this.#newest.set(group, entry.value);
-      for (const device of devices) this.#offer(device, entry.value);
-    }
+  #watcherOf({ group, devices }) {
+    const logger = createLogger('fleet', 'silent');
+    return new PolicyWatcher({ group, refreshMs }, systemClock, Math.random, logger, (bytes) => {
+      this.#newest.set(group, bytes);
+      for (const device of devices) this.#offer(device, bytes);
+    });
   }
 
   #offer(device, bytes) {
     if (!device.partitioned) this.#deliver(device, bytes);
   }
 
-  async #rewatchOnReconnect(lane) {
-    for await (const status of lane.bus.status()) {
-      if (status.type !== Events.Reconnect) continue;
-      for (let done = false; !done && !this.#closed; ) {
-        done = await this.#watch(lane).then(
-          () => true,
-          () => false,
-        );
-        if (!done) await new Promise((resolve) => setTimeout(resolve, firstRetryMs));
+  async #followConnection({ bus, watchers }) {
+    for await (const { type } of bus.status()) {
+      if (this.#closed) return;
+      for (const watcher of watchers) {
+        if (type === Events.Disconnect) watcher.onDown();
+        else if (type === Events.Reconnect) watcher.onUp(bus);
       }
     }
   }
@@ -200,9 +175,9 @@ function followersByGroup(devices, onLane, ownWatch) {
   for (const [i, device] of devices.entries()) {
     if (!onLane(i)) continue;
     const { group } = device;
-    if (ownWatch(i)) alone.push({ group, devices: [device], watch: null });
+    if (ownWatch(i)) alone.push({ group, devices: [device] });
     else if (shared.has(group)) shared.get(group).devices.push(device);
-    else shared.set(group, { group, devices: [device], watch: null });
+    else shared.set(group, { group, devices: [device] });
   }
   return [...alone, ...shared.values()];
 }

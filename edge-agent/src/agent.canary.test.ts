@@ -142,6 +142,7 @@ test("a device's status, answers and telemetry say which policy it follows, and 
       }),
     soon,
   );
+  await vi.waitFor(() => expect(agent.answers.at(-1)?.policyVersion).toBe(3), soon);
   await agent.stop();
 
   const { streams } = await bus.jetstreamManager();

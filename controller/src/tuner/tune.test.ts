@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { WindowEvidence } from './evidence.js';
 import type { Goal } from './goals.js';
+import { sameThresholds } from './threshold-path.js';
 import { calm, drawBinnedTable, path, SimulatedGroup, trueAgreement } from './testing/simulated-group.js';
 
 const agreement: Goal = { kind: 'agreement', floor: 0.98 };
@@ -67,6 +68,19 @@ describe('tune, for agreement', () => {
     const audited = windows(20).map(() => group.play().evidence.audited);
     expect(audited.reduce((sum, count) => sum + count, 0) / (20 * 250)).toBeLessThan(0.02);
     expect(group.decision?.certainty).toBe('steady');
+  });
+
+  it('hardly ever changes the audit rate by itself once it is steady', () => {
+    const rates = windows(5).flatMap((seed) => {
+      const group = settled([agreement], seed);
+      return windows(200).filter(() => {
+        const { thresholds } = group.policy;
+        const { decision } = group.play();
+        return decision.changed && sameThresholds(thresholds, decision.thresholds);
+      });
+    });
+    // Of 250,000 samples.
+    expect(rates.length).toBeLessThan(25);
   });
 
   it('changes nothing without samples', () => {

@@ -1,4 +1,4 @@
-import { doubtsAgreement, provesViolation } from './agreement-watch.js';
+import { provesViolation } from './agreement-watch.js';
 import { auditRate, type Certainty } from './audit-rate.js';
 import type { BinnedTable } from './binned-table.js';
 import { auditUpperBound, certifiedByAudits, certifiedByTable, tableUpperBound } from './certify.js';
@@ -302,7 +302,7 @@ function step(
 
 function certaintyOf(state: TunerState, level: number | null): Certainty {
   if (level === null) return 'steady';
-  if (doubtsAgreement(state.watch)) return 'uncertain';
+  if (state.watch.doubted) return 'uncertain';
   if (state.tableTrusted) return state.samples < settlingSamples ? 'settling' : 'steady';
   const records = state.tallies.reduce((sum, tally) => sum + tally.records, 0);
   return records < uncertainRecords ? 'uncertain' : 'steady';

@@ -100,11 +100,13 @@ const tableDeltaToStay = 0.04;
 const auditDelta = 0.01;
 /** By audits, where the table does not count. */
 const auditOnlyDelta = 0.02;
-/** Thresholds fall by at most so many bins of confidence at a time. */
-const maxStepBins = 10;
+/** Thresholds fall by at most so much at a time. */
+const maxStepLogOdds = 2.5;
 const leastSamplesToLower = 200;
-/** A cheaper policy saves at least this share of the cost, or devices keep the one they have. */
+/** A cheaper policy saves at least this share of the cost, or devices keep the one they have; for long, if it saves less still. */
 const leastSaving = 0.02;
+const leastSavingInTheEnd = 0.005;
+const patienceSamples = 2_000;
 /** As much more than a ceiling allows is let pass, where devices are at it already. */
 const ceilingSlack = 0.03;
 const settlingSamples = 1_000;
@@ -292,11 +294,12 @@ function step(
   if (state.samplesSinceChange < leastSamplesToLower && !overCeiling) {
     return { next: position, reason: 'too-little-evidence' };
   }
+  const savingWanted = state.samplesSinceChange < patienceSamples ? leastSaving : leastSavingInTheEnd;
   const costAt = (candidate: number) => meanOf(facts.cost, sharesAt(outcomes, candidate));
-  if (!overCeiling && costAt(target) > (1 - leastSaving) * costAt(position)) {
+  if (!overCeiling && costAt(target) > (1 - savingWanted) * costAt(position)) {
     return { next: position, reason: 'good-enough' };
   }
-  const next = Math.min(target, position + maxStepBins * path.branches);
+  const next = path.towards(position, target, maxStepLogOdds);
   return { next, reason: overCeiling ? 'over-ceiling' : 'cheaper' };
 }
 

@@ -53,9 +53,9 @@ describe('watchAgreement', () => {
 
   it('neither begins to doubt nor stops at once', () => {
     const well = { recordRate: 0.1, samples: 200, disagreed: 0 };
-    const little = watchAgreement(newAgreementWatch, [{ ...well, disagreed: 2 }], level);
+    const little = watchAgreement(newAgreementWatch, [{ ...well, disagreed: 3 }], level);
     expect(little.doubted).toBe(false);
-    let watch = watchAgreement(newAgreementWatch, [{ ...well, disagreed: 4 }], level);
+    let watch = watchAgreement(newAgreementWatch, [{ ...well, disagreed: 5 }], level);
     let last = watch;
     while (watch.doubted) {
       last = watch;

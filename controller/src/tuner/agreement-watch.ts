@@ -22,8 +22,8 @@ export const newAgreementWatch: AgreementWatch = {
 /** Certainty of a violation. At the goal's very edge, it is claimed once in so many windows at most; else much more rarely. */
 const alarmLogCapital = Math.log(3_000);
 /** Odds from which on it is worth to know more, and down to which: in between, what is done goes on, or it would change often. */
-const doubtLogCapital = Math.log(12);
-const restLogCapital = Math.log(1.5);
+const doubtLogCapital = Math.log(15);
+const restLogCapital = Math.log(2.25);
 
 /**
  * Adds a window. A bet that has lost begins anew, so that a violation is found however long all was well before: CUSUM of

@@ -13,7 +13,8 @@ import {
   type ExitFacts,
   type Goal,
 } from './goals.js';
-import { reweight } from './reweight.js';
+import { overdispersion } from './overdispersion.js';
+import { type ObservedConfidences, reweight } from './reweight.js';
 import { type TableOutcomes, tableOutcomes } from './table-outcomes.js';
 import { sameThresholds, type ThresholdPath } from './threshold-path.js';
 import { addEvidence, newTunerState, type TunerState } from './tuner-state.js';
@@ -107,7 +108,7 @@ const leastSamplesToLower = 200;
 const leastSaving = 0.02;
 const leastSavingInTheEnd = 0.005;
 const patienceSamples = 2_000;
-/** As much more than a ceiling allows is let pass, where devices are at it already. */
+/** As much more than a ceiling allows is let pass where devices are at it already, and safer thresholds must keep as much below it. */
 const ceilingSlack = 0.03;
 const settlingSamples = 1_000;
 const uncertainRecords = 1_000;
@@ -134,13 +135,7 @@ export function tune(
   if (drift) state = { ...newTunerState(false), offloadLimit: state.offloadLimit };
   state = { ...state, offloadLimit: offloadLimitOf(inputs, state, evidence) };
 
-  const outcomes = tableOutcomes(
-    inputs.table,
-    reweight(
-      inputs.table,
-      state.observed.map(({ thresholds, histograms }) => ({ cuts: path.cutsOf(thresholds), histograms })),
-    ),
-  );
+  const outcomes = tableOutcomes(inputs.table, reweight(inputs.table, observedConfidences(state, path)));
   const position = path.positionOf(policy.thresholds);
   if (level !== null) state = certify(state, path, outcomes, position, level);
   const ranges = rangesOf(inputs, state, outcomes, position);
@@ -172,6 +167,15 @@ export function tune(
       facts: factsOf(inputs, state, outcomes, next),
     },
   };
+}
+
+/** Samples that depend on each other count for as many as they are worth. */
+function observedConfidences({ observed, windows }: TunerState, path: ThresholdPath): ObservedConfidences[] {
+  const samplesPerFact = overdispersion([windows]);
+  return observed.map(({ thresholds, histograms }) => ({
+    cuts: path.cutsOf(thresholds),
+    histograms: histograms.map((counts) => counts.map((count) => count / samplesPerFact)),
+  }));
 }
 
 function findDrift({ watch, baseline, windows }: TunerState): Drift | null {
@@ -265,8 +269,8 @@ function firstWithin(
 ): number {
   const candidates = outcomes.disagreement.length;
   for (let candidate = 0; candidate < candidates; candidate++) {
-    const slack = candidate === position ? 1 + ceilingSlack : 1;
-    if (meanOf(perExit, sharesAt(outcomes, candidate)) * correction <= limit * slack) return candidate;
+    const room = candidate === position ? ceilingSlack : candidate < position ? -ceilingSlack : 0;
+    if (meanOf(perExit, sharesAt(outcomes, candidate)) * correction <= limit * (1 + room)) return candidate;
   }
   return candidates;
 }

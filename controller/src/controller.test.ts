@@ -461,7 +461,7 @@ describe('evidence', () => {
         { firstBin: 3, counts: [4] },
       ],
       audits: [{ agreed: { firstBin: 60, counts: [1] } }, {}],
-      auditRecords: Uint8Array.of(0, 60 + 64, 3),
+      auditRecords: Uint8Array.of(0, 60 + 128, 3),
     },
   ];
 

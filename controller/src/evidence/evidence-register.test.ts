@@ -55,7 +55,7 @@ describe('EvidenceRegister', () => {
       audited: 1,
       confidence: [{ firstBin: 3, counts: [1, 2] }, {}],
       audits: [{ agreed: { firstBin: 4, counts: [1] } }, {}],
-      auditRecords: Uint8Array.of(0, 4 + 64, 5),
+      auditRecords: Uint8Array.of(0, 4 + 128, 5),
     };
     for (const device of ['a', 'b'])
       add({ device, evidence: evidenceOf(1, 3, more), latenciesMs: [1, 2, 3] });

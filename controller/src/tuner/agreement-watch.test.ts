@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { doubtsAgreement, newAgreementWatch, provesViolation, watchAgreement } from './agreement-watch.js';
+import { newAgreementWatch, provesViolation, watchAgreement } from './agreement-watch.js';
 import { seededRandom } from './testing/seeded-random.js';
 
 const level = 0.02;
@@ -42,12 +42,25 @@ describe('watchAgreement', () => {
 
   it('doubts before it is sure, counts since it began to, and forgets when it need not', () => {
     let watch = watchAgreement(newAgreementWatch, [{ recordRate: 0.1, samples: 200, disagreed: 4 }], level);
-    expect(doubtsAgreement(watch)).toBe(true);
+    expect(watch.doubted).toBe(true);
     expect(provesViolation(watch)).toBe(false);
     expect(watch).toMatchObject({ samples: 200, audited: 20, disagreed: 4 });
     for (let i = 0; i < 30; i++) {
       watch = watchAgreement(watch, [{ recordRate: 0.1, samples: 200, disagreed: 0 }], level);
     }
     expect(watch).toEqual(newAgreementWatch);
+  });
+
+  it('neither begins to doubt nor stops at once', () => {
+    const well = { recordRate: 0.1, samples: 200, disagreed: 0 };
+    const little = watchAgreement(newAgreementWatch, [{ ...well, disagreed: 3 }], level);
+    expect(little.doubted).toBe(false);
+    let watch = watchAgreement(newAgreementWatch, [{ ...well, disagreed: 5 }], level);
+    let last = watch;
+    while (watch.doubted) {
+      last = watch;
+      watch = watchAgreement(watch, [well], level);
+    }
+    expect(Math.max(...last.logCapitals)).toBeLessThan(Math.max(...little.logCapitals));
   });
 });

@@ -7,6 +7,8 @@ export interface AgreementWatch {
   samples: number;
   audited: number;
   disagreed: number;
+  /** Whether it is worth to know more. */
+  doubted: boolean;
 }
 
 export const newAgreementWatch: AgreementWatch = {
@@ -14,12 +16,14 @@ export const newAgreementWatch: AgreementWatch = {
   samples: 0,
   audited: 0,
   disagreed: 0,
+  doubted: false,
 };
 
 /** Certainty of a violation. At the goal's very edge, it is claimed once in so many windows at most; else much more rarely. */
 const alarmLogCapital = Math.log(3_000);
-/** From here on it is worth to know more. */
-const doubtLogCapital = Math.log(6);
+/** Odds from which on it is worth to know more, and down to which: in between, what is done goes on, or it would change often. */
+const doubtLogCapital = Math.log(15);
+const restLogCapital = Math.log(2.25);
 
 /**
  * Adds a window. A bet that has lost begins anew, so that a violation is found however long all was well before: CUSUM of
@@ -35,19 +39,17 @@ export function watchAgreement(
     (ratio, i) => Math.max(0, watch.logCapitals[i] as number) + logGain(audits, level, ratio),
   );
   if (Math.max(...logCapitals) <= 0) return newAgreementWatch;
+  const logCapital = logMean(logCapitals);
   const sum = (of: (tally: AuditTally) => number) => audits.reduce((total, tally) => total + of(tally), 0);
   return {
     logCapitals,
     samples: watch.samples + sum(({ samples }) => samples),
     audited: watch.audited + sum(({ samples, recordRate }) => samples * recordRate),
     disagreed: watch.disagreed + sum(({ disagreed }) => disagreed),
+    doubted: logCapital >= (watch.doubted ? restLogCapital : doubtLogCapital),
   };
 }
 
 export function provesViolation({ logCapitals }: AgreementWatch): boolean {
   return logMean(logCapitals) >= alarmLogCapital;
-}
-
-export function doubtsAgreement({ logCapitals }: AgreementWatch): boolean {
-  return logMean(logCapitals) >= doubtLogCapital;
 }

@@ -1,4 +1,5 @@
 import { compareHistograms } from './histogram-change.js';
+import { overdispersion } from './overdispersion.js';
 
 /** The first branch's confidences have moved: `distance` is their total variation distance, in [0, 1]. */
 export interface ConfidenceDrift {
@@ -30,10 +31,13 @@ export function findConfidenceDrift(
 ): ConfidenceDrift | null {
   for (const length of spans) {
     if (length > windows.length) break;
-    const after = sumCounts(windows.slice(windows.length - length));
-    const before = sumCounts([baseline, ...windows.slice(0, windows.length - length)]);
-    if (total(before) < leastBaseline) continue;
-    const { logOdds, distance } = compareHistograms(before, after);
+    const earlier = windows.slice(0, windows.length - length);
+    const newest = windows.slice(windows.length - length);
+    const [before, after] = [sumCounts([baseline, ...earlier]), sumCounts(newest)];
+    const samplesPerFact = overdispersion([earlier, newest]);
+    if (total(before) < leastBaseline * samplesPerFact) continue;
+    const facts = (counts: readonly number[]) => counts.map((count) => count / samplesPerFact);
+    const { logOdds, distance } = compareHistograms(facts(before), facts(after));
     if (logOdds >= alarmLogOdds && distance >= leastDistance) {
       return { kind: 'confidence', samples: total(after), distance };
     }

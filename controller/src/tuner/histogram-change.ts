@@ -19,7 +19,8 @@ const priors = [100, 400, 1_200];
  * together. Bins are grouped by the quantiles of both, so that nothing depends on where confidences lie.
  */
 export function compareHistograms(before: readonly number[], after: readonly number[]): HistogramChange {
-  const [first, second] = grouped(before, after);
+  const ends = groupEnds(before.map((count, bin) => count + (after[bin] ?? 0)));
+  const [first, second] = [groupSums(before, ends), groupSums(after, ends)];
   const all = [sum(first), sum(second)] as const;
   if (all[0] === 0 || all[1] === 0) return { logOdds: 0, distance: 0 };
   const joint = first.map((count, i) => count + (second[i] as number));
@@ -35,28 +36,24 @@ export function compareHistograms(before: readonly number[], after: readonly num
   };
 }
 
-function grouped(before: readonly number[], after: readonly number[]): [number[], number[]] {
-  const wanted = (sum(before) + sum(after)) / groups;
-  const first: number[] = [];
-  const second: number[] = [];
-  let open = false;
-  before.forEach((count, bin) => {
-    if (open) {
-      first.push((first.pop() as number) + count);
-      second.push((second.pop() as number) + (after[bin] ?? 0));
-    } else {
-      first.push(count);
-      second.push(after[bin] ?? 0);
-    }
-    open = (first.at(-1) as number) + (second.at(-1) as number) < wanted;
+/** Where groups of neighbouring bins end that hold about as many samples each: after so many bins; the last one after all. */
+export function groupEnds(counts: readonly number[]): number[] {
+  const wanted = sum(counts) / groups;
+  const ends: number[] = [];
+  let here = 0;
+  counts.forEach((count, bin) => {
+    here += count;
+    if (here < wanted) return;
+    ends.push(bin + 1);
+    here = 0;
   });
-  if (open && first.length > 1) {
-    // What is left over is no group of its own.
-    const [a, b] = [first.pop() as number, second.pop() as number];
-    first.push((first.pop() as number) + a);
-    second.push((second.pop() as number) + b);
-  }
-  return [first, second];
+  // What is left over is no group of its own.
+  ends.splice(Math.max(0, ends.length - 1), 1, counts.length);
+  return ends;
+}
+
+export function groupSums(counts: readonly number[], ends: readonly number[]): number[] {
+  return ends.map((end, group) => sum(counts.slice(ends[group - 1] ?? 0, end)));
 }
 
 /** Logarithm of the multivariate beta function. */

@@ -79,6 +79,18 @@ describe('reweight', () => {
     expect(Math.max(...weights.map((weight) => Math.abs(weight - 1)))).toBeLessThan(1e-9);
   });
 
+  it('leaves weights nearly alone where what was seen differs by its noise', () => {
+    for (let seed = 10; seed < 20; seed++) {
+      const today = binTable(sampleTable(5_000, seed, 0.3), path, binOf);
+      const cuts = [5, 5];
+      const histograms = today.bins.map((bins) =>
+        [0, 1, 2, 3, 4].map((bin) => bins.filter((b) => b === bin).length),
+      );
+      const weights = reweight(table, [{ cuts, histograms }]);
+      expect(Math.max(...weights.map((weight) => Math.abs(weight - 1)))).toBeLessThan(0.1);
+    }
+  });
+
   it('foretells what other thresholds do on harder traffic, from confidences alone', () => {
     const today = binTable(sampleTable(20_000, 2, 0.7), path, binOf);
     const truth = tableOutcomes(today, new Float64Array(today.samples).fill(1));

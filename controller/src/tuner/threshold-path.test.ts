@@ -57,6 +57,16 @@ describe('ThresholdPath', () => {
     expect(sameThresholds([0.5], [0.5, 0.5])).toBe(false);
   });
 
+  it('goes towards another candidate by bounded steps in log-odds', () => {
+    const step = Math.log(3);
+    // From nobody, and to everybody, counts as from and to the edge beside it.
+    expect(path.towards(0, 8, step)).toBe(4);
+    expect(path.towards(0, 3, step)).toBe(3);
+    expect(path.towards(1, 8, 0)).toBe(2);
+    expect(path.towards(4, 8, step)).toBe(8);
+    expect(path.towards(4, 8, step / 2)).toBe(4);
+  });
+
   it('places other thresholds where it is no less safe', () => {
     expect(path.positionOf([0.6, 0.6])).toBe(2);
     expect(path.positionOf([0, 2])).toBe(0);

@@ -51,6 +51,16 @@ export class ThresholdPath {
     return candidate;
   }
 
+  /** The cheapest candidate up to `target` that lowers no threshold of `from` by more than so much in log-odds. */
+  towards(from: number, target: number, maxLogOdds: number): number {
+    const lowest = this.cutsAt(from).map((cut) => this.logOddsOf(cut) - maxLogOdds);
+    const allowed = (candidate: number) =>
+      this.cutsAt(candidate).every((cut, branch) => this.logOddsOf(cut) >= (lowest[branch] as number) - 1e-6);
+    let candidate = from;
+    while (candidate < target && allowed(candidate + 1)) candidate++;
+    return candidate;
+  }
+
   /** Whether thresholds are a candidate's, so that bins tell exactly what they do. */
   has(thresholds: readonly number[]): boolean {
     return sameThresholds(thresholds, this.thresholdsAt(this.positionOf(thresholds)));
@@ -76,6 +86,12 @@ export class ThresholdPath {
       earliest = Math.min(earliest, this.firstOpen(branch, bins[branch] as number));
       return earliest;
     });
+  }
+
+  /** Of the threshold at the beginning of a bin; those that let everybody or nobody leave count as the edges beside them. */
+  private logOddsOf(cut: number): number {
+    const edge = this.edges[Math.max(1, Math.min(this.edges.length, cut)) - 1] as number;
+    return Math.log(edge / (1 - edge));
   }
 
   /** The first candidate under which a branch lets a bin leave. */

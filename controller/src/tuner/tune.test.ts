@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { WindowEvidence } from './evidence.js';
 import type { Goal } from './goals.js';
 import { calm, drawBinnedTable, path, SimulatedGroup, trueAgreement } from './testing/simulated-group.js';
+import { sameThresholds } from './threshold-path.js';
 
 const agreement: Goal = { kind: 'agreement', floor: 0.98 };
 const table = drawBinnedTable(1, 5_000);
@@ -45,7 +46,14 @@ describe('tune, for agreement', () => {
     const group = new SimulatedGroup(table, [agreement], high);
     const positions = [0, ...windows(12).map(() => group.play({ ...calm }, 100).decision.position)];
     const steps = positions.slice(1).map((position, i) => position - (positions[i] as number));
-    expect(Math.max(...steps)).toBe(20);
+    const logOdds = positions
+      .map((position) => path.thresholdsAt(position).filter((threshold) => threshold <= 1))
+      .filter((thresholds) => thresholds.length === 2)
+      .map((thresholds) => thresholds.map((threshold) => Math.log(threshold / (1 - threshold))));
+    const falls = logOdds
+      .slice(1)
+      .flatMap((now, i) => now.map((each, at) => (logOdds[i]?.[at] as number) - each));
+    expect(Math.max(...falls)).toBeCloseTo(2.5);
     expect(steps.every((step, i) => step <= 0 || !(steps[i - 1] && (steps[i - 1] as number) > 0))).toBe(true);
     expect(steps[0]).toBe(0);
   });
@@ -67,6 +75,33 @@ describe('tune, for agreement', () => {
     const audited = windows(20).map(() => group.play().evidence.audited);
     expect(audited.reduce((sum, count) => sum + count, 0) / (20 * 250)).toBeLessThan(0.02);
     expect(group.decision?.certainty).toBe('steady');
+  });
+
+  it('hardly ever changes the audit rate by itself once it is steady', () => {
+    const rates = windows(5).flatMap((seed) => {
+      const group = settled([agreement], seed);
+      return windows(200).filter(() => {
+        const { thresholds } = group.policy;
+        const { decision } = group.play();
+        return decision.changed && sameThresholds(thresholds, decision.thresholds);
+      });
+    });
+    // Of 250,000 samples.
+    expect(rates.length).toBeLessThan(25);
+  });
+
+  it('takes a small saving in the end, not at once', () => {
+    const waited = windows(12).map((back) => {
+      const group = settled();
+      const position = positionOf(group) - back;
+      group.policy = { ...group.policy, thresholds: path.thresholdsAt(position) };
+      group.state = { ...group.state, samplesSinceChange: 0 };
+      return windows(10).findIndex(() => group.play().decision.reason === 'cheaper');
+    });
+    // Windows of 250 samples. Who is where it wants to be has nothing to take, who is far from there need not wait.
+    expect(waited[0]).toBe(-1);
+    expect(waited).toContain(7);
+    expect(waited.at(-1)).toBe(0);
   });
 
   it('changes nothing without samples', () => {

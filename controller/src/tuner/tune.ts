@@ -1,4 +1,4 @@
-import { doubtsAgreement, provesViolation } from './agreement-watch.js';
+import { provesViolation } from './agreement-watch.js';
 import { auditRate, type Certainty } from './audit-rate.js';
 import type { BinnedTable } from './binned-table.js';
 import { auditUpperBound, certifiedByAudits, certifiedByTable, tableUpperBound } from './certify.js';
@@ -13,7 +13,8 @@ import {
   type ExitFacts,
   type Goal,
 } from './goals.js';
-import { reweight } from './reweight.js';
+import { overdispersion } from './overdispersion.js';
+import { type ObservedConfidences, reweight } from './reweight.js';
 import { type TableOutcomes, tableOutcomes } from './table-outcomes.js';
 import { sameThresholds, type ThresholdPath } from './threshold-path.js';
 import { addEvidence, newTunerState, type TunerState } from './tuner-state.js';
@@ -100,12 +101,14 @@ const tableDeltaToStay = 0.04;
 const auditDelta = 0.01;
 /** By audits, where the table does not count. */
 const auditOnlyDelta = 0.02;
-/** Thresholds fall by at most so many bins of confidence at a time. */
-const maxStepBins = 10;
+/** Thresholds fall by at most so much at a time. */
+const maxStepLogOdds = 2.5;
 const leastSamplesToLower = 200;
-/** A cheaper policy saves at least this share of the cost, or devices keep the one they have. */
+/** A cheaper policy saves at least this share of the cost, or devices keep the one they have; for long, if it saves less still. */
 const leastSaving = 0.02;
-/** As much more than a ceiling allows is let pass, where devices are at it already. */
+const leastSavingInTheEnd = 0.005;
+const patienceSamples = 2_000;
+/** As much more than a ceiling allows is let pass where devices are at it already, and safer thresholds must keep as much below it. */
 const ceilingSlack = 0.03;
 const settlingSamples = 1_000;
 const uncertainRecords = 1_000;
@@ -132,13 +135,7 @@ export function tune(
   if (drift) state = { ...newTunerState(false), offloadLimit: state.offloadLimit };
   state = { ...state, offloadLimit: offloadLimitOf(inputs, state, evidence) };
 
-  const outcomes = tableOutcomes(
-    inputs.table,
-    reweight(
-      inputs.table,
-      state.observed.map(({ thresholds, histograms }) => ({ cuts: path.cutsOf(thresholds), histograms })),
-    ),
-  );
+  const outcomes = tableOutcomes(inputs.table, reweight(inputs.table, observedConfidences(state, path)));
   const position = path.positionOf(policy.thresholds);
   if (level !== null) state = certify(state, path, outcomes, position, level);
   const ranges = rangesOf(inputs, state, outcomes, position);
@@ -170,6 +167,15 @@ export function tune(
       facts: factsOf(inputs, state, outcomes, next),
     },
   };
+}
+
+/** Samples that depend on each other count for as many as they are worth. */
+function observedConfidences({ observed, windows }: TunerState, path: ThresholdPath): ObservedConfidences[] {
+  const samplesPerFact = overdispersion([windows]);
+  return observed.map(({ thresholds, histograms }) => ({
+    cuts: path.cutsOf(thresholds),
+    histograms: histograms.map((counts) => counts.map((count) => count / samplesPerFact)),
+  }));
 }
 
 function findDrift({ watch, baseline, windows }: TunerState): Drift | null {
@@ -263,8 +269,8 @@ function firstWithin(
 ): number {
   const candidates = outcomes.disagreement.length;
   for (let candidate = 0; candidate < candidates; candidate++) {
-    const slack = candidate === position ? 1 + ceilingSlack : 1;
-    if (meanOf(perExit, sharesAt(outcomes, candidate)) * correction <= limit * slack) return candidate;
+    const room = candidate === position ? ceilingSlack : candidate < position ? -ceilingSlack : 0;
+    if (meanOf(perExit, sharesAt(outcomes, candidate)) * correction <= limit * (1 + room)) return candidate;
   }
   return candidates;
 }
@@ -292,17 +298,18 @@ function step(
   if (state.samplesSinceChange < leastSamplesToLower && !overCeiling) {
     return { next: position, reason: 'too-little-evidence' };
   }
+  const savingWanted = state.samplesSinceChange < patienceSamples ? leastSaving : leastSavingInTheEnd;
   const costAt = (candidate: number) => meanOf(facts.cost, sharesAt(outcomes, candidate));
-  if (!overCeiling && costAt(target) > (1 - leastSaving) * costAt(position)) {
+  if (!overCeiling && costAt(target) > (1 - savingWanted) * costAt(position)) {
     return { next: position, reason: 'good-enough' };
   }
-  const next = Math.min(target, position + maxStepBins * path.branches);
+  const next = path.towards(position, target, maxStepLogOdds);
   return { next, reason: overCeiling ? 'over-ceiling' : 'cheaper' };
 }
 
 function certaintyOf(state: TunerState, level: number | null): Certainty {
   if (level === null) return 'steady';
-  if (doubtsAgreement(state.watch)) return 'uncertain';
+  if (state.watch.doubted) return 'uncertain';
   if (state.tableTrusted) return state.samples < settlingSamples ? 'settling' : 'steady';
   const records = state.tallies.reduce((sum, tally) => sum + tally.records, 0);
   return records < uncertainRecords ? 'uncertain' : 'steady';

@@ -68,10 +68,10 @@ test('a report stays below what JetStream takes of one, whatever the bundle', ()
       const passed = Array.from({ length: exit }, (_, at) => ({
         exit: at,
         label: 0,
-        confidence: ((at + i) % 64) / 64,
+        confidence: ((at + i) % 128) / 128,
       }));
       evidence.countAnswer(answeredResult(exit, { passed, answer: { policyVersion: version } }));
-      const exits = Array.from({ length: most }, (_, at) => ({ bin: (at + i) % 64, agreed: i % 2 === 0 }));
+      const exits = Array.from({ length: most }, (_, at) => ({ bin: (at + i) % 128, agreed: i % 2 === 0 }));
       evidence.countAudit({ policyVersion: version, kind: 'ended', record: { leftAt: exit, exits } });
     }
   }

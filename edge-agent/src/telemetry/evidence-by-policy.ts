@@ -4,7 +4,7 @@ import type { AuditEvent } from '../audit/audit-event.js';
 
 /** Policies that one window keeps apart, at most. A window has two when a policy comes, and more when NATS was away for long. */
 const maxPolicies = 8;
-/** Counts in all of one window's histograms together, at most, so that a report stays below what JetStream takes of one. */
+/** Counts in all of one window's histograms together, at most, or those of one policy: a report stays below what JetStream takes. */
 const maxCounts = 65_536;
 const maxRecords = 256;
 

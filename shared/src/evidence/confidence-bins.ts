@@ -1,20 +1,21 @@
-/** Bins that confidences are counted in. */
-export const confidenceBins = 64;
+/** Bins that confidences are counted in: as many as leave room for one more bit in the byte of an audit record. */
+export const confidenceBins = 128;
 
-/** The bins between the first and the last are equally wide in log-odds, within this range. */
-const lowestLogOdds = -4;
-const highestLogOdds = 12;
+/** Log-odds of where bins begin, beside the first: close to each other where exits with fitted confidences are parted. */
+const starts = [
+  { from: -4, bins: 16, width: 1 / 4 },
+  { from: 0, bins: 80, width: 1 / 16 },
+  { from: 5, bins: 31, width: 1 / 4 },
+].flatMap(({ from, bins, width }) => Array.from({ length: bins }, (_, i) => from + i * width));
 
 /**
  * Where each bin begins, in [0, 1): the smallest confidence in it, exactly a float32, as confidences and thresholds are. A
  * threshold that is one of these parts the bins cleanly: who is in this bin or a higher one leaves, the others do not.
  */
-export const binStarts: readonly number[] = Array.from({ length: confidenceBins }, (_, bin) => {
-  if (bin === 0) return 0;
-  const inner = confidenceBins - 2;
-  const logOdds = lowestLogOdds + ((bin - 1) * (highestLogOdds - lowestLogOdds)) / inner;
-  return Math.fround(1 / (1 + Math.exp(-logOdds)));
-});
+export const binStarts: readonly number[] = [
+  0,
+  ...starts.map((logOdds) => Math.fround(1 / (1 + Math.exp(-logOdds)))),
+];
 
 /** The bin of a confidence in [0, 1]; what is not a number is in the first, as it leaves nowhere. */
 export function binOf(confidence: number): number {

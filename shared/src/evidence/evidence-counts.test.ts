@@ -18,7 +18,7 @@ const sample = (exit: number, differing: Partial<EndedSample> = {}): EndedSample
 });
 const record = (leftAt: number, ...agreed: boolean[]): AuditRecord => ({
   leftAt,
-  exits: agreed.map((agrees, i) => ({ bin: 10 * (i + 1), agreed: agrees })),
+  exits: agreed.map((agrees, i) => ({ bin: 60 * (i + 1), agreed: agrees })),
 });
 const total = (counts: readonly number[]) => counts.reduce((sum, count) => sum + count, 0);
 const reread = (counts: EvidenceCounts) => {
@@ -73,8 +73,8 @@ describe('EvidenceCounts', () => {
     }
     const evidence = counts.view(0);
     expect(evidence).toMatchObject({ audited: 2, auditedFinal: 1 });
-    expect(evidence.exits[0]?.audits.agreed[10]).toBe(1);
-    expect(evidence.exits[0]?.audits.disagreed[10]).toBe(1);
+    expect(evidence.exits[0]?.audits.agreed[60]).toBe(1);
+    expect(evidence.exits[0]?.audits.disagreed[60]).toBe(1);
     expect(total(evidence.exits[1]?.audits.agreed ?? [])).toBe(0);
     expect(evidence.records).toEqual([
       record(0, true, true),
@@ -120,8 +120,7 @@ describe('EvidenceCounts', () => {
     ['audits', { audits: [{}, {}, {}] }],
     ['bins', { confidence: [{ firstBin: confidenceBins - 1, counts: [1, 1] }] }],
     ['records', { auditRecords: new Uint8Array(4) }],
-    ['an exit or a bin', { auditRecords: new Uint8Array([3, 0, 0]) }],
-    ['an exit or a bin', { auditRecords: new Uint8Array([0, 128, 0]) }],
+    ['expected an exit, found 3', { auditRecords: new Uint8Array([3, 0, 0]) }],
     ['out of range', { latencySketch: new Uint8Array([10, 200]) }],
   ])('refuses what is not the evidence of so many branches: %s', (what, message) => {
     expect(() => EvidenceCounts.fromMessage(message, branches, options)).toThrow(what);

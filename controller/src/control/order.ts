@@ -69,7 +69,7 @@ function orderWithoutCanary(inputs: OrderInputs): Order | null {
   const urgent = decision.reason === 'over-ceiling' && decision.choice.limitedBy === 'workers';
   if (urgent || inputs.online < 2) return { ...all, ...wanted, text: `Thresholds ${words} for everybody.` };
   const { canaryShare } = inputs;
-  const text = `Thresholds ${words} are tried by ${inPercent(canaryShare)} of devices.`;
+  const text = `Thresholds ${words} go to ${inPercent(canaryShare)} of devices first.`;
   return { ...wanted, kind: 'canary', canaryShare, text };
 }
 

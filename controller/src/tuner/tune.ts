@@ -102,7 +102,7 @@ const auditDelta = 0.01;
 /** By audits, where the table does not count. */
 const auditOnlyDelta = 0.02;
 /** Thresholds fall by at most so much at a time. */
-const maxStepLogOdds = 2.5;
+const maxStepLogOdds = 3.5;
 const leastSamplesToLower = 200;
 /** A cheaper policy saves at least this share of the cost, or devices keep the one they have; for long, if it saves less still. */
 const leastSaving = 0.02;

@@ -28,6 +28,7 @@ export interface RawRequest {
 
 type Nothing = z.ZodObject<Record<never, never>>;
 const nothing: Nothing = z.object({});
+const noQuery: Nothing = z.strictObject({});
 
 interface RouteDefinition<P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodObject, R> {
   params?: P;
@@ -58,7 +59,7 @@ export function route<
     answer: async (request) =>
       handle({
         params: parse('path', params ?? nothing, request.params) as z.output<P>,
-        query: parse('query', query ?? nothing, request.query) as z.output<Q>,
+        query: parse('query', query ?? (open ? nothing : noQuery), request.query) as z.output<Q>,
         body: (body ? parse('body', body, request.body) : {}) as z.output<B>,
       }),
   };

@@ -294,7 +294,8 @@ describe.skipIf(isMissing)('the dashboard', { timeout: 240_000 }, () => {
     const controller = await start();
     report({ group: 'cameras', device: 'cam-1' });
     const page = await open(controller, '#/groups/cameras');
-    const freeze = page.getByRole('button', { name: 'Freeze' });
+    const modes = page.getByRole('group', { name: 'Who sets the thresholds' });
+    const freeze = modes.getByRole('button', { name: 'Freeze' });
     await freeze.waitFor();
     const before = await freeze.boundingBox();
     await nats.stop();

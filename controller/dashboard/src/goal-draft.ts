@@ -66,9 +66,7 @@ export function problemOf(draft: GoalDraft, present: readonly ApiGoal[]): GoalPr
   if (!wanted) return null;
   switch (kind) {
     case 'agreement':
-      return value === same?.value
-        ? null
-        : problemOfPercent('value', value, (wrong) => `an agreement of ${wrong}`, '98');
+      return value === same?.value ? null : problemOfPercent('value', value, (wrong) => wrong, '98');
     case 'offload':
       return within(0, 100, '% of samples');
     case 'cloudSeconds':
@@ -81,7 +79,7 @@ export function problemOf(draft: GoalDraft, present: readonly ApiGoal[]): GoalPr
         within(0, mostLatencyMs, 'ms') ??
         (quantile === same?.quantile
           ? null
-          : problemOfPercent('quantile', quantile, (wrong) => `only ${wrong} of answers in time`, '95'))
+          : problemOfPercent('quantile', quantile, (wrong) => `${wrong} of answers`, '95'))
       );
   }
 }

@@ -54,7 +54,10 @@ export function ModeButtons({ goals: { group, mode: present } }: { goals: ApiGoa
           group={group}
           mode={asked}
           action={action}
-          onClose={() => setAsked(null)}
+          onClose={() => {
+            action.forget();
+            setAsked(null);
+          }}
           onConfirm={(author, reason) => set(asked, author, reason)}
         />
       )}

@@ -78,7 +78,10 @@ export function PolicyHistory({
         <RollBackDialog
           policy={back}
           action={action}
-          onClose={() => setBack(null)}
+          onClose={() => {
+            action.forget();
+            setBack(null);
+          }}
           onConfirm={(by) => rollBack(back.version, by)}
         />
       )}

@@ -31,10 +31,10 @@ export function GroupList({ fleet, selected }: { fleet: FleetState; selected: st
 function GroupAgreement({ group }: { group: ApiGroup }) {
   const { status } = group;
   const degraded = noteworthyDegraded(group);
+  const decision = status?.decision;
+  if (decision?.drift) return <span class="bad-text">drift</span>;
+  if (decision && decision.unmet.length > 0) return <span class="bad-text">goal not met</span>;
   if (degraded !== null) return <span class="bad-text">{percent(degraded)} degraded</span>;
-  if (!status?.decision) return <>not tuned</>;
-  const { facts, unmet, drift } = status.decision;
-  if (drift) return <span class="bad-text">drift</span>;
-  if (unmet.length > 0) return <span class="bad-text">goal not met</span>;
-  return <>{percent(facts.agreement)} agree</>;
+  if (!decision) return <>not tuned</>;
+  return <>{percent(decision.facts.agreement)} agree</>;
 }

@@ -256,10 +256,10 @@ describe('the API', () => {
     ['POST', '/v1/groups/cameras/rollback', { version: 0 }, 'body.version'],
     ['GET', '/v1/devices?limit=0', undefined, 'query.limit'],
     ['GET', '/v1/events?before=x', undefined, 'query.before'],
-    ['GET', '/v1/events?limt=1', undefined, 'limt'],
+    ['GET', '/v1/events?limt=1', undefined, 'query: expected group, limit, before; found limt'],
     ['GET', '/v1/groups?limt=1', undefined, 'limt'],
     ['GET', '/v1/devices?grup=cameras', undefined, 'grup'],
-    ['GET', '/v1/workers?limit=1', undefined, 'limit'],
+    ['GET', '/v1/workers?limit=1', undefined, 'query: expected nothing; found limit'],
     ['GET', '/v1/stream?group=cameras', undefined, 'group'],
     ['GET', '/v1/groups/no%20group', undefined, 'path.group: expected 1 to 64 letters'],
   ] as const)('refuses %s %s %j', async (method, path, body, message) => {

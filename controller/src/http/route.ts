@@ -68,8 +68,13 @@ export function route<
 function parse(where: 'path' | 'query' | 'body', schema: z.ZodObject, value: unknown): unknown {
   const parsed = schema.safeParse(value ?? {});
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map(
-    ({ path, message }) => `${[where, ...path].join('.')}: ${message.replace(/^Invalid input: /, '')}`,
-  );
+  const problems = parsed.error.issues.map((issue) => {
+    const field = [where, ...issue.path].join('.');
+    if (issue.code === 'unrecognized_keys' && issue.path.length === 0) {
+      const known = Object.keys(schema.shape).join(', ') || 'nothing';
+      return `${field}: expected ${known}; found ${issue.keys.join(', ')}`;
+    }
+    return `${field}: ${issue.message.replace(/^Invalid input: /, '')}`;
+  });
   throw new OfframpError(where === 'path' ? 'CONFIG_INVALID' : 'REQUEST_INVALID', problems.join('; '));
 }

@@ -7,7 +7,7 @@ export function streamRoute(server: FastifyInstance, feed: LiveFeed): void {
   server.get('/v1/stream', (request, reply) => {
     const [unknown] = Object.keys(request.query as object);
     if (unknown !== undefined) {
-      throw new OfframpError('REQUEST_INVALID', `query: expected nothing, found ${unknown}`);
+      throw new OfframpError('REQUEST_INVALID', `query: expected nothing; found ${unknown}`);
     }
     const lastSequence = readLastEventId(request.headers['last-event-id']);
     const { raw } = reply;

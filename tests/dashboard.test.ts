@@ -29,6 +29,7 @@ interface Reported {
   /** 3: stopped. */
   lifecycle?: number;
   exits?: number[];
+  degraded?: number;
 }
 
 describe.skipIf(isMissing)('the dashboard', { timeout: 240_000 }, () => {
@@ -69,7 +70,14 @@ describe.skipIf(isMissing)('the dashboard', { timeout: 240_000 }, () => {
   }
 
   /** As devices do; without waiting, so that many take little time. */
-  function report({ group, device, sequence = 1, lifecycle = 1, exits = [70, 20, 10] }: Reported): void {
+  function report({
+    group,
+    device,
+    sequence = 1,
+    lifecycle = 1,
+    exits = [70, 20, 10],
+    degraded = 0,
+  }: Reported): void {
     const samples = exits.reduce((sum, answers) => sum + answers, 0);
     const offloaded = exits.at(-1) ?? 0;
     const message = v1.TelemetryReport.encode({
@@ -78,7 +86,7 @@ describe.skipIf(isMissing)('the dashboard', { timeout: 240_000 }, () => {
         ...{ lifecycle, agentVersion: '0.1.0', bundleDigest: Buffer.alloc(32, 7), bundleName: 'shoes' },
         ...{ branches: 2, deviceStages: 2, thresholds: [0.9, 0.8], cloudLink: 2 },
       },
-      window: { samples, exits, offloaded, offloadBytes: offloaded * 3_200 },
+      window: { samples, exits, offloaded, degraded, offloadBytes: offloaded * 3_200 },
     });
     bus.publish(telemetrySubject(group, device), message.finish());
   }
@@ -124,7 +132,16 @@ describe.skipIf(isMissing)('the dashboard', { timeout: 240_000 }, () => {
     const controller = await start();
     report({ group: 'cameras', device: 'cam-1', exits: [30, 20, 10] });
     const page = await open(controller, '#/groups/cameras');
-    await page.getByRole('searchbox', { name: 'Find a device' }).fill('1');
+    report({ group: 'cameras', device: 'cam-2' });
+    await page.getByText('2 of 2 devices online').waitFor();
+    const search = page.getByRole('searchbox', { name: 'Find a device' });
+    await search.fill('CAM-2');
+    await search.press('Enter');
+    const other = page.getByRole('dialog', { name: 'Device cam-2' });
+    await other.waitFor();
+    await page.keyboard.press('Escape');
+    await other.waitFor({ state: 'detached' });
+    await search.fill('1');
     await page.getByRole('link', { name: 'cam-1' }).press('Enter');
     const drawer = page.getByRole('dialog', { name: 'Device cam-1' });
     await drawer.getByText('60 since it started').waitFor();
@@ -163,17 +180,70 @@ describe.skipIf(isMissing)('the dashboard', { timeout: 240_000 }, () => {
     await page.keyboard.type('ada');
     await tabTo(/^Why/);
     await page.keyboard.type('first goal');
+    await page.keyboard.press('Tab');
     await page.keyboard.press('Enter');
-    await page.getByText('The goals are set.').waitFor();
+    await page.getByText('The goals are set: agreement at least 97.5 %.').waitFor();
     await page.getByText('last set by ada').waitFor();
     const goals = await (await fetch(`${controller.httpAddress}/v1/groups/cameras/goals`)).json();
     expect(goals).toMatchObject({
       goals: [{ kind: 'agreement', floor: 0.975 }],
       ...{ author: 'ada', reason: 'first goal' },
     });
-    await page.getByRole('button', { name: 'Freeze' }).press('Enter');
+    expect(await focused()).toBe('Set goals');
+    await tabTo(/^Freeze$/);
+    await page.keyboard.press('Enter');
+    const dialog = page.getByRole('dialog', { name: 'Freeze cameras' });
+    await dialog.waitFor();
+    // The name is known already: what is asked for is why.
+    await expect.poll(focused, eventually).toBe('Why');
+    expect(await dialog.getByLabel('Your name').inputValue()).toBe('ada');
+    await page.keyboard.type('a visit');
+    await page.keyboard.press('Enter');
     await page.locator('button[aria-pressed=true]', { hasText: 'Freeze' }).waitFor();
+    await dialog.waitFor({ state: 'detached' });
+    await expect.poll(focused, eventually).toBe('Freeze');
+    const frozen = await (await fetch(`${controller.httpAddress}/v1/groups/cameras/goals`)).json();
+    expect(frozen).toMatchObject({ mode: 'frozen', author: 'ada', reason: 'a visit' });
+    await page.getByRole('navigation').getByText('frozen').waitFor();
+    await page.screenshot({ path: join(screenshots, 'frozen.png') });
     expect(problems).toEqual([]);
+  });
+
+  it('asks rather than sets an agreement that is written as a share', async () => {
+    const controller = await start();
+    report({ group: 'cameras', device: 'cam-1' });
+    const page = await open(controller, '#/groups/cameras');
+    await page.getByRole('checkbox', { name: 'Agreement' }).check();
+    const field = page.getByRole('spinbutton', { name: /^Agreement/ });
+    await field.fill('0.98');
+    await page.getByRole('button', { name: 'Set goals' }).press('Enter');
+    const question = page.getByRole('alert').filter({ hasText: 'Did you mean 98 %?' });
+    await question.waitFor();
+    const label = () => page.evaluate("document.activeElement?.getAttribute('aria-label')");
+    await expect.poll(label, eventually).toMatch(/^Agreement: at least/);
+    await page.screenshot({ path: join(screenshots, 'question.png'), fullPage: true });
+    await field.fill('0.97');
+    await question.waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: 'Set goals' }).press('Enter');
+    await page.getByRole('button', { name: 'Make it 97 %' }).press('Enter');
+    expect(await field.inputValue()).toBe('97');
+    await page.getByRole('button', { name: 'Set goals' }).press('Enter');
+    await page.getByText('The goals are set: agreement at least 97 %.').waitFor();
+    const goals = await (await fetch(`${controller.httpAddress}/v1/groups/cameras/goals`)).json();
+    expect(goals).toMatchObject({ goals: [{ kind: 'agreement', floor: 0.97 }] });
+    expect(problems).toEqual([]);
+  });
+
+  it('says that degraded answers are not in the agreement', async () => {
+    const controller = await start();
+    report({ group: 'cameras', device: 'cam-1', exits: [60, 20, 20], degraded: 6 });
+    const page = await open(controller, '#/groups/cameras');
+    await page.getByText('degraded answers not included').waitFor();
+    await page.getByText('6.0 % of answers in the last minutes are degraded').waitFor();
+    await page.screenshot({ path: join(screenshots, 'degraded.png'), fullPage: true });
+    await page.getByRole('link', { name: 'All groups' }).click();
+    await page.getByRole('main').getByText('6.0 % degraded').waitFor();
+    await page.screenshot({ path: join(screenshots, 'degraded-fleet.png') });
   });
 
   it('shows what each policy changed, and rolls back', async () => {
@@ -185,7 +255,10 @@ describe.skipIf(isMissing)('the dashboard', { timeout: 240_000 }, () => {
     const entry = (version: string) =>
       page.getByRole('listitem').filter({ has: page.getByText(version, { exact: true }) });
     await entry('2').filter({ hasText: 'threshold of branch 0 0.95 → 0.5' }).waitFor();
-    await page.getByRole('button', { name: 'Roll back to policy 1' }).click();
+    await page.screenshot({ path: join(screenshots, 'policies.png'), fullPage: true });
+    await page
+      .getByRole('button', { name: /^Roll back to policy 1, of .* with thresholds 0.95, 0.9$/ })
+      .click();
     const dialog = page.getByRole('dialog', { name: 'Roll back to policy 1' });
     await dialog.getByLabel('Your name').fill('eve');
     await dialog.getByLabel('Why').fill('too daring');
@@ -217,6 +290,29 @@ describe.skipIf(isMissing)('the dashboard', { timeout: 240_000 }, () => {
     await page.getByText('2 of 2 devices are online').waitFor();
   });
 
+  it('takes away an error of the time when NATS was gone', async () => {
+    const controller = await start();
+    report({ group: 'cameras', device: 'cam-1' });
+    const page = await open(controller, '#/groups/cameras');
+    const modes = page.getByRole('group', { name: 'Who sets the thresholds' });
+    const freeze = modes.getByRole('button', { name: 'Freeze' });
+    await freeze.waitFor();
+    const before = await freeze.boundingBox();
+    await nats.stop();
+    await page.getByRole('status').getByText('The controller has lost NATS').waitFor();
+    await freeze.click();
+    const dialog = page.getByRole('dialog', { name: 'Freeze cameras' });
+    await dialog.getByRole('button', { name: 'Freeze' }).click();
+    const failure = dialog.getByRole('status').filter({ hasText: /\w/ });
+    await failure.waitFor();
+    await page.screenshot({ path: join(screenshots, 'nats-gone.png') });
+    expect(await freeze.boundingBox()).toEqual(before);
+    const back = await startNatsServer({ port: nats.port });
+    cleanUps.push(() => back.stop());
+    await page.getByRole('status').getByText('Live').waitFor();
+    await failure.waitFor({ state: 'detached' });
+  });
+
   it('asks for the token, and keeps it until the tab is closed', async () => {
     const folder = await temporaryFolder();
     cleanUps.push(folder.remove);
@@ -225,7 +321,10 @@ describe.skipIf(isMissing)('the dashboard', { timeout: 240_000 }, () => {
     const page = await open(await start({ tokenFile }));
     await page.getByLabel('Token').fill('wrong');
     await page.keyboard.press('Enter');
-    await page.getByRole('alert').getByText('expected the token').waitFor();
+    await page.getByRole('alert').getByText('That is not the token.').waitFor();
+    await page.screenshot({ path: join(screenshots, 'token.png') });
+    const focused = () => page.evaluate('document.activeElement?.labels?.[0]?.textContent');
+    await expect.poll(focused, eventually).toBe('Token');
     await page.getByLabel('Token').fill('correct-horse-battery-staple');
     await page.keyboard.press('Enter');
     await page.getByRole('status').getByText('Live').waitFor();

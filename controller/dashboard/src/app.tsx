@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { keepToken } from './api.js';
 import { ConnectionBadge } from './connection-badge.js';
 import { DeviceDrawer } from './device-drawer.js';
@@ -6,6 +6,7 @@ import { FleetPage } from './fleet-page.js';
 import { GroupList } from './group-list.js';
 import { GroupPage } from './group-page.js';
 import { TokenForm } from './token-form.js';
+import { Reconnections } from './use-action.js';
 import { useFleet } from './use-fleet.js';
 import { goTo, useRoute } from './use-route.js';
 
@@ -13,6 +14,7 @@ export function App() {
   const [attempt, setAttempt] = useState(0);
   const live = useFleet(attempt);
   const { fleet, link, problem } = live;
+  const reconnections = useReconnections(link === 'live' && fleet.controller?.connected === true);
   const route = useRoute();
   const group = route.group === null ? null : (fleet.groups.get(route.group) ?? null);
   useEffect(() => {
@@ -31,7 +33,7 @@ export function App() {
     );
   }
   return (
-    <>
+    <Reconnections.Provider value={reconnections}>
       <a class="skip" href="#content">
         Skip to the content
       </a>
@@ -63,6 +65,16 @@ export function App() {
           onClose={() => goTo({ group: route.group, device: null })}
         />
       )}
-    </>
+    </Reconnections.Provider>
   );
+}
+
+function useReconnections(connected: boolean): number {
+  const [count, setCount] = useState(0);
+  const before = useRef(connected);
+  useEffect(() => {
+    if (connected && !before.current) setCount((old) => old + 1);
+    before.current = connected;
+  }, [connected]);
+  return count;
 }

@@ -24,6 +24,8 @@ export function FleetMap({ group, names, letters, maxHeight }: FleetMapProps) {
   const [search, setSearch] = useState('');
   const counts = countStandings(letters);
   const shown = standings.filter(({ name }) => counts.has(name));
+  const asksForDevices = search !== '' || only !== null;
+  const found = asksForDevices ? foundDevices(names, letters, search, only) : [];
   return (
     <div class="map">
       <MapCanvas group={group} names={names} letters={letters} maxHeight={maxHeight} only={only} />
@@ -48,31 +50,38 @@ export function FleetMap({ group, names, letters, maxHeight }: FleetMapProps) {
             placeholder="Find a device"
             value={search}
             onInput={(event) => setSearch(event.currentTarget.value)}
+            onKeyDown={(event) => {
+              const hit = found.length === 1 ? found[0] : found.find(({ name }) => name === search.trim());
+              if (event.key === 'Enter' && hit) goTo({ group, device: hit.name });
+            }}
           />
         </label>
       </div>
-      {(search !== '' || only !== null) && (
-        <FoundDevices group={group} names={names} letters={letters} search={search} only={only} />
-      )}
+      {asksForDevices && <FoundDevices group={group} found={found} />}
     </div>
   );
 }
 
 interface Found {
-  group: string;
-  names: readonly string[];
-  letters: string;
-  search: string;
-  only: DeviceStanding | null;
+  name: string;
+  standing: DeviceStanding;
 }
 
-function FoundDevices({ group, names, letters, search, only }: Found) {
+function foundDevices(
+  names: readonly string[],
+  letters: string,
+  search: string,
+  only: DeviceStanding | null,
+): Found[] {
   const wanted = search.trim().toLowerCase();
-  const found = names
+  return names
     .map((name, i) => ({ name, standing: standingOfLetter(letters[i]) }))
     .filter(
       ({ name, standing }) => name.toLowerCase().includes(wanted) && (only === null || only === standing),
     );
+}
+
+function FoundDevices({ group, found }: { group: string; found: readonly Found[] }) {
   const rest = found.length - maxFound;
   return (
     <>

@@ -1,6 +1,6 @@
 import { EventList } from './event-list.js';
 import { FleetMap } from './fleet-map.js';
-import type { FleetState } from './fleet-state.js';
+import { type FleetState, heldBy, noteworthyDegraded } from './fleet-state.js';
 import { count, percent } from './format.js';
 import { hrefOf } from './use-route.js';
 import { WorkerList } from './worker-list.js';
@@ -33,25 +33,36 @@ export function FleetPage({ fleet, loading }: { fleet: FleetState; loading: bool
         {online.toLocaleString('en')} of {devices.toLocaleString('en')} devices are online, in {groups.length}{' '}
         {groups.length === 1 ? 'group' : 'groups'}.
       </p>
-      {groups.map(({ group, activity, status }) => (
-        <section key={group} class="card" aria-labelledby={`map-${group}`}>
-          <div class="card-head">
-            <h2 id={`map-${group}`}>
-              <a href={hrefOf({ group, device: null })}>{group}</a>
-            </h2>
-            <p class="facts">
-              {status?.decision ? `${percent(status.decision.facts.agreement)} agree · ` : ''}
-              {count(activity.samples)} samples in the last minutes
-            </p>
-          </div>
-          <FleetMap
-            group={group}
-            names={fleet.names.get(group) ?? []}
-            letters={fleet.standings.get(group) ?? ''}
-            maxHeight={groups.length > 1 ? 160 : 420}
-          />
-        </section>
-      ))}
+      {groups.map((entry) => {
+        const { group, activity, status } = entry;
+        const degraded = noteworthyDegraded(entry);
+        const held = heldBy(entry);
+        return (
+          <section key={group} class="card" aria-labelledby={`map-${group}`}>
+            <div class="card-head">
+              <h2 id={`map-${group}`}>
+                <a href={hrefOf({ group, device: null })}>{group}</a>{' '}
+                {held !== '' && <span class="badge">{held}</span>}
+              </h2>
+              <p class="facts">
+                {degraded !== null && (
+                  <span class="bad-text">
+                    {percent(degraded)} degraded{status?.decision ? ', not included in: ' : ' · '}
+                  </span>
+                )}
+                {status?.decision ? `${percent(status.decision.facts.agreement)} agree · ` : ''}
+                {count(activity.samples)} samples in the last minutes
+              </p>
+            </div>
+            <FleetMap
+              group={group}
+              names={fleet.names.get(group) ?? []}
+              letters={fleet.standings.get(group) ?? ''}
+              maxHeight={groups.length > 1 ? 160 : 420}
+            />
+          </section>
+        );
+      })}
       <WorkerList workers={fleet.workers} />
       <EventList events={fleet.events} title="Events" />
     </>

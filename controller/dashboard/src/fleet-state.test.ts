@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { ApiEvent } from '../../src/http/schemas.js';
-import { afterEvents, afterMessages, emptyFleet } from './fleet-state.js';
+import type { ApiEvent, ApiGroup } from '../../src/http/schemas.js';
+import { afterEvents, afterMessages, emptyFleet, noteworthyDegraded } from './fleet-state.js';
 
 const facts = {
   ...{ agreement: 0.99, agreementBound: 0.98, provenBy: 'table' as const, cost: 0.4, offloadShare: 0.1 },
@@ -48,6 +48,25 @@ describe('afterEvents', () => {
     expect(state.agreement.get('cameras')).toEqual([
       { atMs: 1_000, agreement: 0.99, bound: 0.98 },
       { atMs: 3_000, agreement: 0.99, bound: 0.98 },
+    ]);
+  });
+});
+
+describe('noteworthyDegraded', () => {
+  const withDegraded = (samples: number, degraded: number): ApiGroup => ({
+    ...{ group: 'cameras', devices: 1, online: 1, bundles: [], status: null, goals: null },
+    activity: {
+      ...{ windowMs: 1_000, samples, exits: [], offloaded: 0, degraded, refused: 0, failed: 0 },
+      ...{ offloadBytes: 0, bytesSaved: 0, audited: 0, auditsAgreed: 0 },
+      ...{ latencyP50Ms: null, latencyP99Ms: null },
+    },
+  });
+
+  it('is a share of answers from two in a hundred on', () => {
+    expect([withDegraded(0, 0), withDegraded(100, 1), withDegraded(100, 2)].map(noteworthyDegraded)).toEqual([
+      null,
+      null,
+      0.02,
     ]);
   });
 });

@@ -31,6 +31,21 @@ export const emptyFleet: FleetState = {
   events: [],
 };
 
+/** From here on a group's degraded answers are said beside its agreement. */
+const noteworthyDegradedShare = 0.02;
+
+/** Of answers, where it is large enough to be said; else `null`. Agreement is of the others. */
+export function noteworthyDegraded({ activity: { samples, degraded } }: ApiGroup): number | null {
+  const share = samples === 0 ? 0 : degraded / samples;
+  return share >= noteworthyDegradedShare ? share : null;
+}
+
+const modeNames = { auto: '', pinned: 'pinned', frozen: 'frozen' } as const;
+
+/** `pinned` or `frozen`: the controller leaves its thresholds alone; empty: it does not. */
+export const heldBy = ({ goals, status }: ApiGroup): string =>
+  modeNames[goals?.mode ?? status?.mode ?? 'auto'];
+
 const maxEvents = 300;
 const maxPoints = 600;
 

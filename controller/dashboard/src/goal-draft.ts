@@ -39,7 +39,97 @@ function textsOf(goal: ApiGoal): { value: string; quantile: string } {
   }
 }
 
-/** What the form says; the fields have seen to it that numbers are within bounds. */
+/** What is wrong with a field, in words, and what was probably meant. */
+export interface GoalProblem {
+  field: 'value' | 'quantile';
+  text: string;
+  /** What to write instead; `null`: nobody can guess. */
+  meant: string | null;
+}
+
+/** Less is hardly ever meant: rather, a share was written where percents are asked for. */
+const leastLikelyPercent = 50;
+const mostCloudSeconds = 1_000_000;
+const mostLatencyMs = 3_600_000;
+
+/**
+ * Why a goal cannot be set as it is written; `null`: it can.
+ * @param present what the group has: what somebody has set elsewhere can stay
+ */
+export function problemOf(draft: GoalDraft, present: readonly ApiGoal[]): GoalProblem | null {
+  const { kind, wanted, value, quantile } = draft;
+  const same = draftOf(present).find((other) => other.kind === kind && other.wanted);
+  const within = (least: number, most: number, unit: string): GoalProblem | null =>
+    value.trim() !== '' && Number(value) >= least && Number(value) <= most
+      ? null
+      : problem('value', `expected ${number(least)} to ${number(most)} ${unit}${found(value)}.`);
+  if (!wanted) return null;
+  switch (kind) {
+    case 'agreement':
+      return value === same?.value ? null : problemOfPercent('value', value, (wrong) => wrong, '98');
+    case 'offload':
+      return within(0, 100, '% of samples');
+    case 'cloudSeconds':
+      return within(0, mostCloudSeconds, 'seconds of work a second');
+    case 'latency':
+      if (!(Number(value) > 0)) {
+        return problem('value', `expected more than 0 ms${found(value)}.`);
+      }
+      return (
+        within(0, mostLatencyMs, 'ms') ??
+        (quantile === same?.quantile
+          ? null
+          : problemOfPercent('quantile', quantile, (wrong) => `${wrong} of answers`, '95'))
+      );
+  }
+}
+
+function problemOfPercent(
+  field: GoalProblem['field'],
+  text: string,
+  inWords: (percent: string) => string,
+  example: string,
+): GoalProblem | null {
+  const value = Number(text);
+  if (text.trim() === '' || !(value > 0 && value < 100)) {
+    return problem(field, `expected a percentage below 100, such as ${example}${found(text)}.`);
+  }
+  if (value >= leastLikelyPercent) return null;
+  const asShare = 100 * value;
+  const meant = asShare >= leastLikelyPercent && asShare < 100 ? percent(value) : null;
+  const question = meant === null ? `Expected ${leastLikelyPercent} % or more.` : `Did you mean ${meant} %?`;
+  return problem(
+    field,
+    `${inWords(`${text} %`)} is hardly what you want, so it is not set. ${question}`,
+    meant,
+  );
+}
+
+const problem = (field: GoalProblem['field'], text: string, meant: string | null = null): GoalProblem => ({
+  ...{ field, text, meant },
+});
+const found = (text: string) => (text.trim() === '' ? '' : `, found ${text}`);
+const number = (value: number) => value.toLocaleString('en');
+
+/** What goals say, as the group has them now. */
+export function goalsInWords(goals: readonly ApiGoal[]): string {
+  return goals.map(goalInWords).join(', ');
+}
+
+function goalInWords(goal: ApiGoal): string {
+  switch (goal.kind) {
+    case 'agreement':
+      return `agreement at least ${percent(goal.floor)} %`;
+    case 'offload':
+      return `at most ${percent(goal.ceiling)} % to the cloud`;
+    case 'cloudSeconds':
+      return `at most ${goal.perSecond} s of cloud time per second`;
+    case 'latency':
+      return `${percent(goal.quantile)} % of answers within ${goal.targetMs} ms`;
+  }
+}
+
+/** What the form says, where `problemOf` finds nothing. */
 export function goalsOf(drafts: readonly GoalDraft[]): ApiGoal[] {
   return drafts.filter(({ wanted }) => wanted).map(goalOf);
 }

@@ -1,28 +1,30 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { ApiGoals } from '../../src/http/schemas.js';
 import { callApi } from './api.js';
 import { ByFields } from './by-fields.js';
-import { draftOf, type GoalDraft, type GoalKind, goalsOf, raised } from './goal-draft.js';
+import {
+  draftOf,
+  type GoalDraft,
+  type GoalKind,
+  type GoalProblem,
+  goalsInWords,
+  goalsOf,
+  problemOf,
+  raised,
+} from './goal-draft.js';
 import { Outcome } from './outcome.js';
 import { useAction, useAuthor } from './use-action.js';
 
-const labels: Record<GoalKind, { name: string; before: string; unit: string; step: string; max?: number }> = {
+const labels: Record<GoalKind, { name: string; before: string; unit: string; step: string }> = {
   agreement: {
     name: 'Agreement',
     before: 'at least',
     unit: '% of answers are the whole model’s',
-    step: '0.01',
-    max: 99.99,
-  },
-  offload: {
-    name: 'Cloud share',
-    before: 'at most',
-    unit: '% of samples go to the cloud',
     step: '0.1',
-    max: 100,
   },
-  cloudSeconds: { name: 'Cloud time', before: 'at most', unit: 's of workers’ time per second', step: 'any' },
-  latency: { name: 'Latency', before: 'within', unit: 'ms for', step: 'any' },
+  offload: { name: 'Cloud share', before: 'at most', unit: '% of samples go to the cloud', step: '1' },
+  cloudSeconds: { name: 'Cloud time', before: 'at most', unit: 's of workers’ time per second', step: '1' },
+  latency: { name: 'Latency', before: 'within', unit: 'ms for', step: '1' },
 };
 
 /** What the group is to achieve, the most important first. */
@@ -32,11 +34,15 @@ export function GoalsForm({ goals }: { goals: ApiGoals }) {
   const [touched, setTouched] = useState(false);
   const [author, setAuthor] = useAuthor();
   const [reason, setReason] = useState('');
+  const [problems, setProblems] = useState<ReadonlyMap<GoalKind, GoalProblem>>(new Map());
   const action = useAction();
+  const form = useRef<HTMLFormElement>(null);
+  const submit = useRef<HTMLButtonElement>(null);
   const reload = () => {
     setDrafts(draftOf(goals.goals));
     setBase(goals.revision);
     setTouched(false);
+    setProblems(new Map());
   };
   // Nobody's half-written goals are thrown away.
   useEffect(() => {
@@ -45,10 +51,30 @@ export function GoalsForm({ goals }: { goals: ApiGoals }) {
   const change = (next: GoalDraft[]) => {
     setDrafts(next);
     setTouched(true);
+    action.forget();
   };
+  const changeOne = (changed: GoalDraft) => {
+    change(drafts.map((other) => (other.kind === changed.kind ? changed : other)));
+    setProblems(new Map([...problems].filter(([kind]) => kind !== changed.kind)));
+  };
+  // Once they are drawn, whoever sent the form is led to the first of them.
+  useEffect(() => {
+    if (problems.size > 0) form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
+  }, [problems]);
   const save = async () => {
-    const body = { goals: goalsOf(drafts), author, reason, expectedRevision: base };
-    await action.run('The goals are set.', async () => {
+    const found = new Map<GoalKind, GoalProblem>();
+    for (const draft of drafts) {
+      const problem = problemOf(draft, goals.goals);
+      if (problem) found.set(draft.kind, problem);
+    }
+    setProblems(found);
+    action.forget();
+    if (found.size > 0) return;
+    const wanted = goalsOf(drafts);
+    const body = { goals: wanted, author, reason, expectedRevision: base };
+    const done =
+      wanted.length === 0 ? 'No goal is set any more.' : `The goals are set: ${goalsInWords(wanted)}.`;
+    await action.run(done, async () => {
       const saved = await callApi<ApiGoals>('PUT', `v1/groups/${goals.group}/goals`, body);
       setDrafts(draftOf(saved.goals));
       setBase(saved.revision);
@@ -63,6 +89,8 @@ export function GoalsForm({ goals }: { goals: ApiGoals }) {
         {goals.setAt && goals.author !== '' && <p class="facts">last set by {goals.author}</p>}
       </div>
       <form
+        ref={form}
+        noValidate
         onSubmit={(event) => {
           event.preventDefault();
           void save();
@@ -73,8 +101,9 @@ export function GoalsForm({ goals }: { goals: ApiGoals }) {
             <GoalRow
               key={draft.kind}
               draft={draft}
+              problem={problems.get(draft.kind) ?? null}
               first={i === 0}
-              onChange={(next) => change(drafts.map((other, at) => (at === i ? next : other)))}
+              onChange={changeOne}
               onRaise={() => change(raised(drafts, i))}
             />
           ))}
@@ -87,11 +116,19 @@ export function GoalsForm({ goals }: { goals: ApiGoals }) {
           }}
         />
         <div class="buttons">
-          <button type="submit" class="primary" disabled={action.busy}>
+          <button ref={submit} type="submit" class="primary" aria-disabled={action.busy}>
             Set goals
           </button>
           {touched && (
-            <button type="button" onClick={reload}>
+            <button
+              type="button"
+              onClick={() => {
+                reload();
+                action.forget();
+                // This one goes away.
+                submit.current?.focus();
+              }}
+            >
               Discard changes
             </button>
           )}
@@ -109,16 +146,24 @@ export function GoalsForm({ goals }: { goals: ApiGoals }) {
 
 function GoalRow({
   draft,
+  problem,
   first,
   onChange,
   onRaise,
 }: {
   draft: GoalDraft;
+  /** Why it could not be set as it is; it goes when it is changed. */
+  problem: GoalProblem | null;
   first: boolean;
   onChange(draft: GoalDraft): void;
   onRaise(): void;
 }) {
-  const { name, before, unit, step, max } = labels[draft.kind];
+  const { name, before, unit, step } = labels[draft.kind];
+  const problemId = `problem-${draft.kind}`;
+  const wrong = (field: GoalProblem['field']) =>
+    problem?.field === field
+      ? ({ 'aria-invalid': 'true', 'aria-describedby': problemId } as const)
+      : { 'aria-invalid': undefined, 'aria-describedby': undefined };
   return (
     <li>
       <label class="check">
@@ -136,9 +181,9 @@ function GoalRow({
           aria-label={`${name}: ${before} so many ${unit}`}
           required={draft.wanted}
           disabled={!draft.wanted}
-          min={draft.kind === 'latency' ? '0.001' : '0'}
+          min="0"
           step={step}
-          {...(max === undefined ? {} : { max })}
+          {...wrong('value')}
           value={draft.value}
           onInput={(event) => onChange({ ...draft, value: event.currentTarget.value })}
         />
@@ -150,9 +195,10 @@ function GoalRow({
               aria-label="Latency: share of answers, in percent"
               required={draft.wanted}
               disabled={!draft.wanted}
-              min="0.1"
-              max="99.9"
-              step="0.1"
+              min="0"
+              max="100"
+              step="1"
+              {...wrong('quantile')}
               value={draft.quantile}
               onInput={(event) => onChange({ ...draft, quantile: event.currentTarget.value })}
             />
@@ -163,12 +209,38 @@ function GoalRow({
       <button
         type="button"
         class="raise"
-        disabled={first}
+        aria-disabled={first}
         aria-label={`${name}: more important`}
-        onClick={onRaise}
+        onClick={({ currentTarget }) => {
+          if (first) return;
+          onRaise();
+          // An element that is moved loses the focus.
+          requestAnimationFrame(() => currentTarget.focus());
+        }}
       >
         ↑
       </button>
+      {problem && (
+        <div class="goal-problem" id={problemId} role="alert">
+          <p>
+            {name}: {problem.text}
+          </p>
+          {problem.meant !== null && (
+            <button
+              type="button"
+              onClick={({ currentTarget }) => {
+                const field = currentTarget
+                  .closest('li')
+                  ?.querySelector<HTMLElement>('[aria-invalid="true"]');
+                onChange({ ...draft, [problem.field]: problem.meant });
+                field?.focus();
+              }}
+            >
+              Make it {problem.meant} %
+            </button>
+          )}
+        </div>
+      )}
     </li>
   );
 }

@@ -1,5 +1,5 @@
 import type { ApiGroup } from '../../src/http/schemas.js';
-import type { FleetState } from './fleet-state.js';
+import { type FleetState, heldBy, noteworthyDegraded } from './fleet-state.js';
 import { percent } from './format.js';
 import { hrefOf } from './use-route.js';
 
@@ -20,6 +20,7 @@ export function GroupList({ fleet, selected }: { fleet: FleetState; selected: st
           <span class="facts">
             {group.online.toLocaleString('en')}/{group.devices.toLocaleString('en')} online ·{' '}
             <GroupAgreement group={group} />
+            {heldBy(group) !== '' && ` · ${heldBy(group)}`}
           </span>
         </a>
       ))}
@@ -29,9 +30,11 @@ export function GroupList({ fleet, selected }: { fleet: FleetState; selected: st
 
 function GroupAgreement({ group }: { group: ApiGroup }) {
   const { status } = group;
-  if (!status?.decision) return <>not tuned</>;
-  const { facts, unmet, drift } = status.decision;
-  if (drift) return <span class="bad-text">drift</span>;
-  if (unmet.length > 0) return <span class="bad-text">goal not met</span>;
-  return <>{percent(facts.agreement)} agree</>;
+  const degraded = noteworthyDegraded(group);
+  const decision = status?.decision;
+  if (decision?.drift) return <span class="bad-text">drift</span>;
+  if (decision && decision.unmet.length > 0) return <span class="bad-text">goal not met</span>;
+  if (degraded !== null) return <span class="bad-text">{percent(degraded)} degraded</span>;
+  if (!decision) return <>not tuned</>;
+  return <>{percent(decision.facts.agreement)} agree</>;
 }

@@ -5,7 +5,7 @@ import { AgreementChart } from './agreement-chart.js';
 import { EventList } from './event-list.js';
 import { ExitShares } from './exit-shares.js';
 import { FleetMap } from './fleet-map.js';
-import type { FleetState } from './fleet-state.js';
+import { type FleetState, heldBy, noteworthyDegraded } from './fleet-state.js';
 import { bytes, count, milliseconds, percent } from './format.js';
 import { GoalsForm } from './goals-form.js';
 import { ModeButtons } from './mode-buttons.js';
@@ -23,6 +23,7 @@ export function GroupPage({ fleet, group }: { fleet: FleetState; group: ApiGroup
     <>
       <div class="page-head">
         <h1>{name}</h1>
+        {heldBy(group) !== '' && <span class="badge">{heldBy(group)}</span>}
         <p class="lead">
           {group.online.toLocaleString('en')} of {group.devices.toLocaleString('en')} devices online
           {group.bundles.length > 0 && ` · ${group.bundles.join(', ')}`}
@@ -84,10 +85,18 @@ export function GroupPage({ fleet, group }: { fleet: FleetState; group: ApiGroup
   );
 }
 
-function Notices({ group: { status } }: { group: ApiGroup }) {
+function Notices({ group }: { group: ApiGroup }) {
+  const { status } = group;
+  const degraded = noteworthyDegraded(group);
   const { canary, decision } = status ?? { canary: null, decision: null };
   return (
     <>
+      {degraded !== null && (
+        <p class="notice bad">
+          {percent(degraded)} of answers in the last minutes are degraded: the cloud did not give them.
+          Nothing is known of their agreement.
+        </p>
+      )}
       {decision?.drift && (
         <p class="notice bad">
           {decision.drift.kind === 'confidence'
@@ -116,16 +125,19 @@ function Tiles({ group, floor }: { group: ApiGroup; floor: number | null }) {
   const { samples, offloaded, windowMs } = activity;
   const perSecond = windowMs === 0 ? 0 : samples / (windowMs / 1_000);
   const bound = facts?.agreementBound ?? null;
+  const degraded = noteworthyDegraded(group);
+  const met = floor === null || bound === null ? null : bound >= floor;
   return (
     <dl class="tiles">
       <Tile
         name="Agreement"
         value={facts ? percent(facts.agreement) : '–'}
-        state={floor === null || bound === null ? '' : bound >= floor ? 'good' : 'bad'}
+        state={met === false ? 'bad' : met && degraded === null ? 'good' : ''}
       >
         {bound === null
           ? 'not known yet'
           : `at least ${percent(bound, 2)}${floor === null ? '' : `, goal ${percent(floor)}`}`}
+        {degraded !== null && <span class="bad-text">; degraded answers not included</span>}
       </Tile>
       <Tile name="Cost of a sample" value={facts ? percent(facts.cost) : '–'}>
         of the whole model’s

@@ -17,6 +17,9 @@ export function Modal({
   useEffect(() => {
     const opener = document.activeElement;
     dialog.current?.showModal();
+    // Who has given a name already has but to say why.
+    const fields = [...(dialog.current?.querySelectorAll('input') ?? [])];
+    fields.find(({ value }) => value === '')?.focus();
     return () => {
       if (opener instanceof HTMLElement) opener.focus();
     };

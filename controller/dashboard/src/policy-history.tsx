@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useContext, useEffect, useState } from 'preact/hooks';
 import type { ApiPolicy } from '../../src/http/schemas.js';
 import { thresholdText } from '../../src/threshold-text.js';
 import { callApi } from './api.js';
@@ -6,7 +6,8 @@ import { type By, ByFields } from './by-fields.js';
 import { instant } from './format.js';
 import { Modal } from './modal.js';
 import { Outcome } from './outcome.js';
-import { type Action, useAction, useAuthor } from './use-action.js';
+import { courseInWords, type PolicyRow, policyRows } from './policy-rows.js';
+import { type Action, Reconnections, useAction, useAuthor } from './use-action.js';
 
 const fewPolicies = 6;
 
@@ -24,6 +25,7 @@ export function PolicyHistory({
   const [all, setAll] = useState(false);
   const [back, setBack] = useState<ApiPolicy | null>(null);
   const action = useAction();
+  const reconnections = useContext(Reconnections);
   useEffect(() => {
     let wanted = true;
     callApi<{ policies: ApiPolicy[] }>('GET', `v1/groups/${group}/policies`).then(
@@ -37,7 +39,7 @@ export function PolicyHistory({
     return () => {
       wanted = false;
     };
-  }, [group, state]);
+  }, [group, state, reconnections]);
   const rollBack = async (version: number, by: By) => {
     const done = await action.run(
       `The group has the thresholds of policy ${version} again, pinned.`,
@@ -51,7 +53,7 @@ export function PolicyHistory({
     );
     if (done) setBack(null);
   };
-  const newestVersion = policies?.[0]?.version ?? 0;
+  const rows = policyRows(policies ?? []);
   return (
     <section class="card" aria-labelledby="history">
       <h2 id="history">Policies</h2>
@@ -60,19 +62,15 @@ export function PolicyHistory({
       )}
       {problem !== '' && <p class="bad-text">{problem}</p>}
       <ol class="policies">
-        {(policies ?? []).slice(0, all ? undefined : fewPolicies).map((policy, i) => (
-          <li key={policy.setAt}>
-            <PolicyEntry
-              policy={policy}
-              onBack={policy.version === newestVersion ? null : () => setBack(policy)}
-              newest={i === 0}
-            />
+        {rows.slice(0, all ? undefined : fewPolicies).map((row, i) => (
+          <li key={row.policy.version}>
+            <PolicyEntry row={row} newest={i === 0} onBack={() => setBack(row.policy)} />
           </li>
         ))}
       </ol>
-      {policies && policies.length > fewPolicies && (
+      {rows.length > fewPolicies && (
         <button type="button" onClick={() => setAll(!all)}>
-          {all ? 'Show fewer' : `Show all ${policies.length}`}
+          {all ? 'Show fewer' : `Show all ${rows.length}`}
         </button>
       )}
       {back === null && <Outcome action={action} />}
@@ -80,7 +78,10 @@ export function PolicyHistory({
         <RollBackDialog
           policy={back}
           action={action}
-          onClose={() => setBack(null)}
+          onClose={() => {
+            action.forget();
+            setBack(null);
+          }}
           onConfirm={(by) => rollBack(back.version, by)}
         />
       )}
@@ -89,34 +90,42 @@ export function PolicyHistory({
 }
 
 function PolicyEntry({
-  policy,
+  row,
   newest,
   onBack,
 }: {
-  policy: ApiPolicy;
+  row: PolicyRow;
+  /** There is no way back to the one in force. */
   newest: boolean;
-  /** `null`: it is the one in force. */
-  onBack: (() => void) | null;
+  onBack(): void;
 }) {
+  const { policy, changes } = row;
+  const course = courseInWords(row, newest);
+  const thresholds = policy.thresholds.map(thresholdText).join(', ');
   return (
     <>
       <div class="policy-head">
         <strong>{policy.version}</strong>
-        {policy.canaryShare !== null && <span class="badge">canary</span>}
+        {course !== '' && <span class="badge">{course}</span>}
         <span class="muted">
           <time dateTime={policy.setAt}>{instant(policy.setAt)}</time>
           {policy.author !== '' && ` · ${policy.author}`}
         </span>
-        {onBack && (
-          <button type="button" aria-label={`Roll back to policy ${policy.version}`} onClick={onBack}>
+        {newest ? (
+          <span class="badge">newest</span>
+        ) : (
+          <button
+            type="button"
+            aria-label={`Roll back to policy ${policy.version}, of ${instant(policy.setAt)}, with thresholds ${thresholds}`}
+            onClick={onBack}
+          >
             Roll back
           </button>
         )}
-        {newest && <span class="badge">newest</span>}
       </div>
       {policy.reason !== '' && <p>{policy.reason}</p>}
       <ul class="diff">
-        {policy.changes.map(({ field, before, after }) => (
+        {changes.map(({ field, before, after }) => (
           <li key={field}>
             <span class="muted">{field}</span>{' '}
             {before !== null && (
@@ -127,7 +136,7 @@ function PolicyEntry({
             <ins>{after}</ins>
           </li>
         ))}
-        {policy.changes.length === 0 && <li class="muted">nothing that devices do differently</li>}
+        {changes.length === 0 && <li class="muted">nothing that devices do differently</li>}
       </ul>
     </>
   );
@@ -167,7 +176,7 @@ function RollBackDialog({
           }}
         />
         <div class="buttons">
-          <button type="submit" class="primary" disabled={action.busy}>
+          <button type="submit" class="primary" aria-disabled={action.busy}>
             Roll back
           </button>
           <button type="button" onClick={onClose}>

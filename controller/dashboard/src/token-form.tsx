@@ -1,9 +1,11 @@
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { readToken } from './api.js';
 
 /** Asks for the token, which is kept until the tab is closed. */
 export function TokenForm({ problem, onToken }: { problem: string; onToken(token: string): void }) {
   const [token, setToken] = useState('');
+  const field = useRef<HTMLInputElement>(null);
+  useEffect(() => field.current?.focus(), []);
   return (
     <main class="token">
       <h1>Offramp</h1>
@@ -12,11 +14,14 @@ export function TokenForm({ problem, onToken }: { problem: string; onToken(token
         onSubmit={(event) => {
           event.preventDefault();
           onToken(token.trim());
+          // To be written over if it is wrong.
+          field.current?.select();
         }}
       >
         <label>
           Token
           <input
+            ref={field}
             type="password"
             autocomplete="current-password"
             required

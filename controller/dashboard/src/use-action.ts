@@ -1,18 +1,29 @@
-import { useState } from 'preact/hooks';
+import { createContext } from 'preact';
+import { useContext, useEffect, useRef, useState } from 'preact/hooks';
 
 export interface Action {
   /** What became of it, for a live region. */
   outcome: { text: string; failed: boolean } | null;
+  /** For `aria-disabled`: a button that is disabled while it works loses the focus. */
   busy: boolean;
   run(done: string, act: () => Promise<unknown>): Promise<boolean>;
+  /** Takes away what became of it: it is not true any more. */
+  forget(): void;
 }
+
+/** How often the way to the fleet was there again after it had been cut. */
+export const Reconnections = createContext(0);
 
 /** Something that a button does, one at a time. */
 export function useAction(): Action {
+  const running = useRef(false);
   const [busy, setBusy] = useState(false);
   const [outcome, setOutcome] = useState<Action['outcome']>(null);
+  const reconnections = useContext(Reconnections);
+  useEffect(() => setOutcome((old) => (old?.failed ? null : old)), [reconnections]);
   const run = async (done: string, act: () => Promise<unknown>) => {
-    if (busy) return false;
+    if (running.current) return false;
+    running.current = true;
     setBusy(true);
     setOutcome(null);
     try {
@@ -23,22 +34,31 @@ export function useAction(): Action {
       setOutcome({ text: error instanceof Error ? error.message : String(error), failed: true });
       return false;
     } finally {
+      running.current = false;
       setBusy(false);
     }
   };
-  return { outcome, busy, run };
+  return { outcome, busy, run, forget: () => setOutcome(null) };
 }
 
 const authorKey = 'offramp.author';
+const readAuthor = () => sessionStorage.getItem(authorKey) ?? '';
+const authorFields = new Set<(author: string) => void>();
 
-/** Who says so, as it was given last. */
+/** Who says so, as it was given last, until the tab is closed; wherever it is asked for, it is the same. */
 export function useAuthor(): [string, (author: string) => void] {
-  const [author, setAuthor] = useState(() => sessionStorage.getItem(authorKey) ?? '');
+  const [author, setAuthor] = useState(readAuthor);
+  useEffect(() => {
+    authorFields.add(setAuthor);
+    return () => {
+      authorFields.delete(setAuthor);
+    };
+  }, []);
   return [
     author,
     (next) => {
       sessionStorage.setItem(authorKey, next);
-      setAuthor(next);
+      for (const show of authorFields) show(next);
     },
   ];
 }

@@ -8,6 +8,7 @@ import type { FleetReader } from './fleet-reader.js';
 import { viewDevice, viewEvent, viewGoals, viewPolicies } from './fleet-view.js';
 import { type Route, route } from './route.js';
 import {
+  type ApiGroup,
   deviceDetailSchema,
   devicesSchema,
   eventsSchema,
@@ -34,20 +35,21 @@ export interface FleetRoutesOptions {
 const ofGroup = z.object({ group: nameSchema });
 const ofDevice = z.object({ group: nameSchema, device: nameSchema });
 const limit = z.coerce.number().int().min(1).max(500).default(100).describe('At most so many');
-const listedGroups = z.object({
+const listedGroups = z.strictObject({
   after: z.string().max(64).default('').describe('`next` of the page before'),
   limit,
 });
-const listedDevices = z.object({
+const listedDevices = z.strictObject({
   group: nameSchema.optional().describe('Only of this group'),
   after: z.string().max(200).default('').describe('`next` of the page before'),
   limit,
 });
-const listedEvents = z.object({
+const listedEvents = z.strictObject({
   group: nameSchema.optional().describe('Only of this group'),
   limit,
   before: z.coerce.number().int().min(0).default(0).describe('Only events with lower numbers; 0: all'),
 });
+const unknownGroup = { 404: 'It has neither devices nor goals nor a policy, and is not held' };
 const conflict = { 409: 'Somebody else was faster' };
 
 /** All that can be asked of the fleet, and done to it. */
@@ -66,7 +68,12 @@ export function fleetRoutes({ fleet, evidence, policies }: FleetRoutesOptions): 
     route('GET', '/v1/groups/{group}', 'getGroup', 'A group, with what it does and why', {
       params: ofGroup,
       response: groupSchema,
-      handle: ({ params }) => fleet.group(params.group),
+      errors: unknownGroup,
+      handle: async ({ params }) => {
+        const found = await fleet.group(params.group);
+        checkExists(found);
+        return found;
+      },
     }),
     route('GET', '/v1/devices', 'listDevices', 'Devices, a page at a time', {
       query: listedDevices,
@@ -120,7 +127,11 @@ export function fleetRoutes({ fleet, evidence, policies }: FleetRoutesOptions): 
     route('GET', '/v1/groups/{group}/goals', 'getGoals', 'What the group is to achieve', {
       params: ofGroup,
       response: goalsSchema,
-      handle: async ({ params }) => viewGoals(await control.goals(params.group)),
+      errors: unknownGroup,
+      handle: async ({ params: { group } }) => {
+        checkExists(await fleet.group(group));
+        return viewGoals(await control.goals(group));
+      },
     }),
     route('PUT', '/v1/groups/{group}/goals', 'putGoals', 'Say what the group is to achieve', {
       params: ofGroup,
@@ -141,7 +152,11 @@ export function fleetRoutes({ fleet, evidence, policies }: FleetRoutesOptions): 
     route('GET', '/v1/groups/{group}/policies', 'listPolicies', 'Its policies, and what each changed', {
       params: ofGroup,
       response: policiesSchema,
-      handle: async ({ params }) => ({ policies: viewPolicies(await policies.history(params.group)) }),
+      errors: unknownGroup,
+      handle: async ({ params: { group } }) => {
+        checkExists(await fleet.group(group));
+        return { policies: viewPolicies(await policies.history(group)) };
+      },
     }),
     route('POST', '/v1/groups/{group}/policies', 'postPolicy', 'Set thresholds by hand, which pins them', {
       params: ofGroup,
@@ -202,6 +217,13 @@ export function fleetRoutes({ fleet, evidence, policies }: FleetRoutesOptions): 
       },
     }),
   ];
+}
+
+/** @throws OfframpError `NOT_FOUND` for a group that nothing is known of: its name is probably mistyped */
+function checkExists({ group, devices, goals, status }: ApiGroup): void {
+  const wanted = goals !== null && (goals.goals.length > 0 || goals.mode !== 'auto');
+  if (devices > 0 || wanted || (status?.policyVersion ?? 0) > 0) return;
+  throw new OfframpError('NOT_FOUND', `group ${group} has neither devices nor goals nor a policy`);
 }
 
 function pageOf<T extends { key: string }>(

@@ -256,6 +256,11 @@ describe('the API', () => {
     ['POST', '/v1/groups/cameras/rollback', { version: 0 }, 'body.version'],
     ['GET', '/v1/devices?limit=0', undefined, 'query.limit'],
     ['GET', '/v1/events?before=x', undefined, 'query.before'],
+    ['GET', '/v1/events?limt=1', undefined, 'query: expected group, limit, before; found limt'],
+    ['GET', '/v1/groups?limt=1', undefined, 'limt'],
+    ['GET', '/v1/devices?grup=cameras', undefined, 'grup'],
+    ['GET', '/v1/workers?limit=1', undefined, 'query: expected nothing; found limit'],
+    ['GET', '/v1/stream?group=cameras', undefined, 'group'],
     ['GET', '/v1/groups/no%20group', undefined, 'path.group: expected 1 to 64 letters'],
   ] as const)('refuses %s %s %j', async (method, path, body, message) => {
     const client = await CheckedClient.of(await start());
@@ -263,6 +268,32 @@ describe('the API', () => {
       status: 400,
       body: { error: { message: expect.stringContaining(message) } },
     });
+  });
+
+  it('knows a group from when something is known of it or wanted of it', async () => {
+    const client = await CheckedClient.of(await start());
+    const statuses = async (group: string) =>
+      Promise.all(
+        ['', '/goals', '/policies'].map(
+          async (what) => (await client.ask('GET', `/v1/groups/${group}${what}`)).status,
+        ),
+      );
+    expect(await client.ask('GET', '/v1/groups/camras')).toMatchObject({
+      status: 404,
+      body: { error: { code: 'NOT_FOUND', message: expect.stringContaining('camras') } },
+    });
+    for (const group of ['wanted', 'frozen', 'thresholds', 'devices']) {
+      expect([group, await statuses(group)]).toEqual([group, [404, 404, 404]]);
+    }
+    await client.ask('PUT', '/v1/groups/wanted/goals', { goals: [{ kind: 'agreement', floor: 0.98 }] });
+    await client.ask('PUT', '/v1/groups/frozen/mode', { mode: 'frozen' });
+    await client.ask('POST', '/v1/groups/thresholds/policies', { thresholds: [0.9, 0.9] });
+    await publish({ group: 'devices' });
+    for (const group of ['wanted', 'frozen', 'thresholds', 'devices']) {
+      await expect.poll(() => statuses(group), eventually).toEqual([200, 200, 200]);
+    }
+    await client.ask('PUT', '/v1/groups/wanted/goals', { goals: [] });
+    expect(await statuses('wanted')).toEqual([404, 404, 404]);
   });
 
   it('reads JSON only, and not much of it', async () => {

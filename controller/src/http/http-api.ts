@@ -129,7 +129,9 @@ function guard(server: FastifyInstance, token: string | null, onSocket: boolean)
       if (carriesToken(request.headers.authorization, token)) return;
       throw new OfframpError(
         'UNAUTHORIZED',
-        'expected the token of this controller as `Authorization: Bearer …`',
+        request.headers.authorization === undefined
+          ? 'expected the token of this controller as `Authorization: Bearer …`'
+          : 'That is not the token.',
       );
     }
     if (onSocket || namesLoopback(request.headers.host)) return;

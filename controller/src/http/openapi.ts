@@ -42,7 +42,7 @@ export function describeApi(routes: readonly Route[]): object {
 function describeRoute(route: Route): object {
   const parameters = [...parametersOf('path', route.params), ...parametersOf('query', route.query)];
   const problems = {
-    400: 'It is not what it should be',
+    400: 'It is not what it should be, or has a parameter that there is not',
     ...(route.open ? {} : accessErrors),
     ...route.errors,
   };

@@ -28,6 +28,7 @@ export interface RawRequest {
 
 type Nothing = z.ZodObject<Record<never, never>>;
 const nothing: Nothing = z.object({});
+const noQuery: Nothing = z.strictObject({});
 
 interface RouteDefinition<P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodObject, R> {
   params?: P;
@@ -58,7 +59,7 @@ export function route<
     answer: async (request) =>
       handle({
         params: parse('path', params ?? nothing, request.params) as z.output<P>,
-        query: parse('query', query ?? nothing, request.query) as z.output<Q>,
+        query: parse('query', query ?? (open ? nothing : noQuery), request.query) as z.output<Q>,
         body: (body ? parse('body', body, request.body) : {}) as z.output<B>,
       }),
   };
@@ -67,8 +68,13 @@ export function route<
 function parse(where: 'path' | 'query' | 'body', schema: z.ZodObject, value: unknown): unknown {
   const parsed = schema.safeParse(value ?? {});
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map(
-    ({ path, message }) => `${[where, ...path].join('.')}: ${message.replace(/^Invalid input: /, '')}`,
-  );
+  const problems = parsed.error.issues.map((issue) => {
+    const field = [where, ...issue.path].join('.');
+    if (issue.code === 'unrecognized_keys' && issue.path.length === 0) {
+      const known = Object.keys(schema.shape).join(', ') || 'nothing';
+      return `${field}: expected ${known}; found ${issue.keys.join(', ')}`;
+    }
+    return `${field}: ${issue.message.replace(/^Invalid input: /, '')}`;
+  });
   throw new OfframpError(where === 'path' ? 'CONFIG_INVALID' : 'REQUEST_INVALID', problems.join('; '));
 }

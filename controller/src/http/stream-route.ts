@@ -5,6 +5,10 @@ import type { LiveFeed } from './live-feed.js';
 /** `GET /v1/stream`: server-sent events, until either side ends it. */
 export function streamRoute(server: FastifyInstance, feed: LiveFeed): void {
   server.get('/v1/stream', (request, reply) => {
+    const [unknown] = Object.keys(request.query as object);
+    if (unknown !== undefined) {
+      throw new OfframpError('REQUEST_INVALID', `query: expected nothing; found ${unknown}`);
+    }
     const lastSequence = readLastEventId(request.headers['last-event-id']);
     const { raw } = reply;
     const sink = { write: (text: string) => raw.write(text), end: () => raw.destroy() };

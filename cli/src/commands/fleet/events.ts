@@ -5,8 +5,9 @@ import { z } from 'zod';
 import { configCommand } from '../../config-command.js';
 import { OutageNotice } from '../../fleet/outage-notice.js';
 import { formatTime, printable } from '../../fleet/text.js';
-import { outputIsStyled, painter } from '../../painter.js';
+import { outputIsStyled, painter, terminalWidth } from '../../painter.js';
 import { runService, type Service } from '../../service.js';
+import { wrapLine } from '../../wrap-lines.js';
 import { controllerOptions, printJson, withController } from './controller-options.js';
 
 const definition = defineConfig('fleet', {
@@ -105,5 +106,6 @@ function describeEvent({ at, group, kind, severity, text, author }: FleetEvent):
   const paint = painter(outputIsStyled());
   const by = author ? paint('dim', ` (${printable(author)})`) : '';
   const what = severity === 'warning' ? paint('yellow', kind) : kind;
-  return `${formatTime(at)}  ${group || 'fleet'}  ${what}  ${printable(text)}${by}`;
+  const line = `${formatTime(at)}  ${group || 'fleet'}  ${what}  ${printable(text)}${by}`;
+  return wrapLine(line, terminalWidth());
 }

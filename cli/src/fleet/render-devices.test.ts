@@ -36,6 +36,13 @@ describe('renderDevices', () => {
     expect(lines.at(-1)).toBe('! cam-1 does not follow policy 4: expected 5 thresholds [2J');
   });
 
+  it('tells of two agents with one name, once it is no accident', () => {
+    const lines = (staleReports: number) =>
+      renderDevices(sampleFleet(sampleDevice({ online: false, staleReports })));
+    expect(lines(2)).toHaveLength(2);
+    expect(lines(3).at(-1)).toMatch(/^! cameras\/cam-1 is the name of two agents: 3 reports .* --device$/);
+  });
+
   it.each([20, 40, 60, 90, 100, 140])('keeps within %d columns, whatever the names', (width) => {
     const long = sampleDevice({
       device: 'd'.repeat(64),

@@ -36,6 +36,8 @@ const concessions: Concession[] = [
   { column: place('DEVICE'), to: 6 },
 ];
 
+/** An agent that was started anew may leave a last report or two of its former boot behind. */
+const minStaleReports = 3;
 const cuttable = new Set(concessions.filter(({ to }) => to > 0).map(({ column }) => column));
 
 /**
@@ -68,7 +70,7 @@ export function renderDevices(fleet: Fleet, options: { width?: number; styled?: 
   const rows = cells.map((row) =>
     shown(row.map((cell, i) => (cuttable.has(i) ? clip(cell, widths[i] as number) : cell))),
   );
-  const problems = devices
+  const refusals = devices
     .filter(({ state }) => state.policyError)
     .map(({ device, newestPolicyVersion, state }) =>
       paint(
@@ -76,6 +78,15 @@ export function renderDevices(fleet: Fleet, options: { width?: number; styled?: 
         `! ${device} does not follow policy ${newestPolicyVersion}: ${printable(state.policyError)}`,
       ),
     );
+  const doubles = devices
+    .filter(({ staleReports }) => staleReports >= minStaleReports)
+    .map(({ device, group, staleReports }) =>
+      paint(
+        'yellow',
+        `! ${group}/${device} is the name of two agents: ${staleReports} reports came from one that another has followed; give each its own with --device`,
+      ),
+    );
+  const problems = [...refusals, ...doubles];
   return [
     ...formatTable(shown(columns), rows, styled).split('\n'),
     ...(problems.length > 0 ? ['', ...problems] : []),

@@ -10,6 +10,10 @@ it('breaks at words, and indents what follows', () => {
   for (const each of lines) expect(stringWidth(each)).toBeLessThanOrEqual(20);
 });
 
+it('keeps a number and its % together', () => {
+  expect(wrapLine('at least 98 % of samples', 12)).toBe('at least\n  98 % of\n  samples');
+});
+
 it('leaves alone what fits, what is longer than a line, and what no terminal reads', () => {
   expect(wrapLine(line, 100)).toBe(line);
   expect(wrapLine('abcdefghij', 4)).toBe('abcdefghij');

@@ -73,7 +73,7 @@ describe('renderFleet', () => {
     expect(renderFleet(fleet).join('\n')).toMatch(/^2 groups: 2 of 2 .*● cameras\/cam-1 .*● doors\/cam-1 /s);
   });
 
-  it.each([30, 40, 50, 60, 70, 80, 100, 110, 132])(
+  it.each([30, 38, 39, 47, 57, 66, 76, 80, 100, 110, 132])(
     'keeps within %d columns, whatever the names and the number of exits',
     (width) => {
       for (const exits of [1, 2, 4, 8, 30]) {
@@ -97,6 +97,13 @@ describe('renderFleet', () => {
     expect(lines[3]).toMatch(/^● cam-1 +100 .* 10\.0 %/);
     expect(lines.join('\n')).toContain(word);
     expect(lines.filter((line) => line.startsWith('since start'))).toHaveLength(sinceStart);
+  });
+
+  it('shows the name of a device in full before each exit', () => {
+    const device = sampleDevice({ device: 'front-door-left', ...many(8) });
+    const named = renderFleet(sampleFleet(device), { width: 80 });
+    expect(named[3]).toMatch(/^● front-door-… +100 +\(88\) +13 /);
+    expect(renderFleet(sampleFleet(device), { width: 100 })[3]).toContain('● front-door-left  ');
   });
 
   it('sums up deep branches where there is no room for each', () => {

@@ -35,29 +35,30 @@ interface FleetColumn extends Column {
 }
 
 const minDeviceWidth = 10;
-const minExitsWidth = 7;
+/** A longer name gives way to the exits. */
+const maxDeviceWidth = 24;
+/** Room for what stands for the deep branches and the final exit, where not every exit has its own. */
+const foldedWidth = '(100) 100'.length;
 const columns: FleetColumn[] = [
   { head: 'DEVICE', width: minDeviceWidth },
   { head: 'RATE/S', align: 'right', width: 7 },
-  { head: 'EXITS %', align: 'right', width: minExitsWidth },
-  { head: 'OFFLOAD', align: 'right', width: 7, from: 37 },
-  { head: 'DEGRADED', align: 'right', width: 8, from: 55 },
-  { head: 'ACCURACY', align: 'right', width: 8, from: 74 },
+  { head: 'EXITS %', align: 'right', width: foldedWidth },
+  { head: 'OFFLOAD', align: 'right', width: 7, from: 39 },
+  { head: 'DEGRADED', align: 'right', width: 8, from: 57 },
+  { head: 'ACCURACY', align: 'right', width: 8, from: 76 },
   { head: 'P50 MS', align: 'right', width: 6, from: 90 },
-  { head: 'P99 MS', align: 'right', width: 7, from: 64 },
-  { head: 'POLICY', align: 'right', width: 6, from: 45 },
+  { head: 'P99 MS', align: 'right', width: 7, from: 66 },
+  { head: 'POLICY', align: 'right', width: 6, from: 47 },
   { head: 'AUDIT', align: 'right', width: 6, from: 110 },
   { head: 'AGREED', align: 'right', width: 7, from: 110 },
 ];
 const gapWidth = 2;
 /** Room for an exit's percentage, and the space before it. */
 const exitWidth = 4;
-/** Room for what stands for the deep branches and the final exit, where not every exit has its own. */
-const foldedWidth = '(100) 100'.length;
 
 /**
  * The live view of a fleet: a row per device, one for all of them.
- * @returns lines without line breaks, none wider than `width` (from 28 on)
+ * @returns lines without line breaks, none wider than `width` (from 30 on)
  */
 export function renderFleet(fleet: Fleet, options: RenderFleetOptions = {}): string[] {
   const { width = 100, styled = false, maxDevices = Number.POSITIVE_INFINITY } = options;
@@ -70,9 +71,15 @@ export function renderFleet(fleet: Fleet, options: RenderFleetOptions = {}): str
   const stays = ({ from = 0 }: FleetColumn) => width >= from;
   const kept = <T>(row: readonly T[]) => row.filter((_, i) => stays(columns[i] as FleetColumn));
   const taken = columns.filter(stays).reduce((sum, column) => sum + column.width + gapWidth, -gapWidth);
-  const room = width - taken + minDeviceWidth + minExitsWidth;
+  const room = width - taken + minDeviceWidth + foldedWidth;
   const widthOfAllExits = whole.total.exits.length * exitWidth - 1;
-  const exitsWidth = Math.max(minExitsWidth, Math.min(widthOfAllExits, room - minDeviceWidth));
+  const names = shown.map((device) => (oneGroup ? device.device : `${device.group}/${device.device}`));
+  const longest = names.reduce((widest, name) => Math.max(widest, name.length + 2), minDeviceWidth);
+  const leastExits = Math.max('EXITS %'.length, Math.min(widthOfAllExits, foldedWidth));
+  const exitsWidth = Math.max(
+    leastExits,
+    Math.min(widthOfAllExits, room - Math.min(longest, maxDeviceWidth)),
+  );
   const deviceWidth = Math.max(minDeviceWidth, room - exitsWidth);
   const rows = shown.map((device) => {
     const name = oneGroup ? clip(device.device, deviceWidth - 2) : fullName(device, deviceWidth - 2);

@@ -18,3 +18,8 @@ export function outputIsStyled(): boolean {
 export function outputWidth(): number {
   return process.stdout.columns || 100;
 }
+
+/** Columns of the terminal; `null` where standard output is none. */
+export function terminalWidth(): number | null {
+  return process.stdout.isTTY ? outputWidth() : null;
+}

@@ -1,5 +1,12 @@
 import { availableParallelism } from 'node:os';
-import { type ConfigOf, commonOptions, defineConfig, type SessionOptions } from '@offramp/shared';
+import {
+  addressSchema,
+  type ConfigOf,
+  commonOptions,
+  defineConfig,
+  nameSchema,
+  type SessionOptions,
+} from '@offramp/shared';
 import { z } from 'zod';
 
 const count = (maximum: number) => z.number().int().min(1).max(maximum);
@@ -22,11 +29,10 @@ export const workerConfig = defineConfig('worker', {
     .max(86_400_000)
     .default(2_000)
     .describe('Time between looks into the bundle folder, in milliseconds'),
-  listen: z
-    .string()
+  listen: addressSchema
     .default('127.0.0.1:7400')
     .describe('Where to listen: host:port (port 0 takes a free one) or unix:/path'),
-  metricsListen: z.string().optional().meta({
+  metricsListen: addressSchema.optional().meta({
     description: 'Where Prometheus finds metrics: host:port (port 0 takes a free one) or unix:/path',
     fallback: 'no metrics',
   }),
@@ -81,8 +87,7 @@ export const workerConfig = defineConfig('worker', {
     .max(86_400_000)
     .default(10_000)
     .describe('Time between log lines with counts, in milliseconds; 0: none'),
-  name: z
-    .string()
+  name: nameSchema
     .optional()
     .meta({ description: 'Name of this worker in reports', fallback: "the host's name" }),
   nats: z

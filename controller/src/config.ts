@@ -1,12 +1,12 @@
 import { hostname } from 'node:os';
-import { commonOptions, defaultTelemetryRetention, defineConfig } from '@offramp/shared';
+import { addressSchema, commonOptions, defaultTelemetryRetention, defineConfig } from '@offramp/shared';
 import { z } from 'zod';
 
 /** How the controller is told what to do, from file, environment and flags. */
 export const controllerConfig = defineConfig('controller', {
   nats: commonOptions.nats,
   logLevel: commonOptions.logLevel,
-  listen: z.string().optional().meta({
+  listen: addressSchema.optional().meta({
     description:
       'Where the HTTP API and the dashboard listen: host:port (port 0 takes a free one) or unix:/path',
     fallback: 'no HTTP API',

@@ -1,5 +1,6 @@
-import { commonOptions, defineConfig } from '@offramp/shared';
+import { addressSchema, commonOptions, defineConfig, nameSchema } from '@offramp/shared';
 import { z } from 'zod';
+import { readShard, shardExpectation } from './source/selection.js';
 
 const milliseconds = z.number().int().min(0).max(3_600_000);
 const count = z.number().int().min(1);
@@ -18,17 +19,17 @@ export const agentConfig = defineConfig('agent', {
     .describe('Which part of the pictures, where the source holds both'),
   shard: z
     .string()
-    .regex(/^\d+\/\d+$/, 'expected i/n, like 0/3')
+    .refine((text) => readShard(text) !== null, shardExpectation)
     .default('0/1')
     .describe('Share of the source to take, as i/n: every n-th picture, starting at the i-th, from 0'),
   limit: z.number().int().min(0).default(0).describe('Pictures to take from the source; 0: all'),
   loop: z.boolean().default(false).describe('Start over when the source is exhausted'),
   rate: z.number().min(0).max(1e6).default(0).describe('Pictures per second; 0: as fast as it goes'),
-  listen: z.string().optional().meta({
+  listen: addressSchema.optional().meta({
     description: 'Where the HTTP API listens: host:port (port 0 takes a free one) or unix:/path',
     fallback: 'no HTTP API',
   }),
-  metricsListen: z.string().optional().meta({
+  metricsListen: addressSchema.optional().meta({
     description:
       'Where Prometheus finds the metrics of an agent: host:port (port 0 takes a free one) or unix:/path; the HTTP API has them, too',
     fallback: 'only the HTTP API',
@@ -41,11 +42,10 @@ export const agentConfig = defineConfig('agent', {
     .string()
     .default('-')
     .describe('Where answers go, as JSON lines: a file; -: standard output; none: nowhere'),
-  device: z
-    .string()
+  device: nameSchema
     .optional()
     .meta({ description: 'Name of this device, unique in its group', fallback: "the host's name" }),
-  group: z.string().default('default').describe('Group of devices whose policy this one follows'),
+  group: nameSchema.default('default').describe('Group of devices whose policy this one follows'),
   deviceStages: count.optional().meta({
     description: 'Stages to run on the device; with all of them it never offloads',
     fallback: 'as many as the bundle says',
@@ -66,8 +66,7 @@ export const agentConfig = defineConfig('agent', {
     .default(8)
     .describe('Samples that run through a stage together, at most; none waits for others'),
   maxInFlight: count.max(100_000).default(64).describe('Samples between arrival and answer, at most'),
-  cloud: z
-    .string()
+  cloud: addressSchema
     .optional()
     .meta({ description: 'The worker to offload to: host:port or unix:/path', fallback: 'no worker' }),
   maxOffloadsInFlight: count

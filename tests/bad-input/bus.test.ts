@@ -71,11 +71,8 @@ describe('with a NATS server', () => {
     await controller.output(/^controller ready/m);
     const set = (...rest: string[]) => offramp('fleet', 'policy', 'set', ...rest, '--nats', nats.url);
     expectError(await set('a.b', '--threshold', '0.5'), 'CONFIG_INVALID', 'group: expected 1 to 64 letters');
-    expectError(
-      await set('cameras', '--threshold=-1'),
-      'POLICY_INVALID',
-      'thresholds of 0 or more, found -1',
-    );
+    expectError(await set('cameras', '--threshold=-1'), 'CONFIG_INVALID', /^--threshold: .*>=0; found -1$/);
+    expectError(await set('cameras', '--threshold', '0.5'), 'POLICY_INVALID', 'has no devices yet');
     expectError(await set('cameras'), 'USAGE', 'expected either --threshold or --thresholds');
     expect(await set('cameras', '--thresholds', '0.9,0.8')).toMatchObject({ status: 0 });
     const ended = await controller.interrupt();

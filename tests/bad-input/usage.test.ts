@@ -31,7 +31,7 @@ describe('wrong usage', () => {
       '--threads: expected number; found "many"',
     ],
     ['CONFIG_INVALID', agentArguments(bundlePath, ...pictures, '--shard', '3'), '--shard: expected i/n'],
-    ['CONFIG_INVALID', agentArguments(bundlePath, ...pictures, '--shard', '3/3'), 'shard'],
+    ['CONFIG_INVALID', agentArguments(bundlePath, ...pictures, '--shard', '3/3'), '--shard: expected i/n'],
     [
       'CONFIG_INVALID',
       agentArguments(bundlePath, ...pictures, '--device-stages', '99'),
@@ -40,15 +40,25 @@ describe('wrong usage', () => {
     [
       'CONFIG_INVALID',
       agentArguments(bundlePath, ...pictures, '--cloud', 'nowhere'),
-      'expected an address like',
+      '--cloud: expected an address like',
     ],
     [
       'CONFIG_INVALID',
       agentArguments(bundlePath, ...pictures, '--group', 'a.b'),
-      'group: expected 1 to 64 letters',
+      '--group: expected 1 to 64 letters',
     ],
     ['CONFIG_INVALID', ['worker'], '--bundle: expected at least one bundle folder; found nothing'],
-    ['CONFIG_INVALID', workerArguments(bundlePath, '--listen', '127.0.0.1'), 'expected an address like'],
+    [
+      'CONFIG_INVALID',
+      workerArguments(bundlePath, '--listen', '127.0.0.1'),
+      '--listen: expected an address like',
+    ],
+    ['CONFIG_INVALID', ['controller', '--listen', '80'], '--listen: expected an address like'],
+    [
+      'CONFIG_INVALID',
+      ['plan', bundlePath, '--bandwidth', '2mbit', '--rtt', '40ms', '--thresholds', '0.5'],
+      /--thresholds: expected \d+ thresholds, one per branch of the bundle; found 1/,
+    ],
     ['CONFIG_INVALID', workerArguments(bundlePath, '--bundle', bundlePath), 'are the same'],
     ['CONFIG_INVALID', ['controller', '--log-level', 'loud'], '--log-level: expected one of'],
     ['CONFIG_INVALID', ['evaluate', bundlePath], '--data: expected a value; found nothing'],

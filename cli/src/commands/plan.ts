@@ -1,5 +1,5 @@
 import { type PlanInput, planBundle, planSplits, recommendSplit, type SplitPlan } from '@offramp/augment';
-import { Bundle, type ConfigOf, defineConfig, shortDigest } from '@offramp/shared';
+import { Bundle, type ConfigOf, defineConfig, OfframpError, shortDigest } from '@offramp/shared';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { configCommand } from '../config-command.js';
@@ -48,6 +48,13 @@ async function plan(config: ConfigOf<typeof definition>, directory: string): Pro
     rttMs: parseDuration('--rtt', config.rtt),
   };
   const bundle = await Bundle.open(directory);
+  const given = config.thresholds?.length ?? bundle.branches;
+  if (given !== bundle.branches) {
+    throw new OfframpError(
+      'CONFIG_INVALID',
+      `--thresholds: expected ${bundle.branches} thresholds, one per branch of the bundle; found ${given}`,
+    );
+  }
   const progress = new ProgressBar();
   progress.step('measuring stages', config.repetitions);
   const { deviceSlowdown, workerSlowdown, sendInput, thresholds, repetitions } = config;

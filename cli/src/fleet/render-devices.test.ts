@@ -36,7 +36,14 @@ describe('renderDevices', () => {
     expect(lines.at(-1)).toBe('! cam-1 does not follow policy 4: expected 5 thresholds [2J');
   });
 
-  it.each([90, 100, 140])('keeps within %d columns, whatever the names', (width) => {
+  it('tells of two agents with one name, once it is no accident', () => {
+    const lines = (staleReports: number) =>
+      renderDevices(sampleFleet(sampleDevice({ online: false, staleReports })));
+    expect(lines(2)).toHaveLength(2);
+    expect(lines(3).at(-1)).toMatch(/^! cameras\/cam-1 is the name of two agents: 3 reports .* --device$/);
+  });
+
+  it.each([20, 40, 60, 90, 100, 140])('keeps within %d columns, whatever the names', (width) => {
     const long = sampleDevice({
       device: 'd'.repeat(64),
       group: 'g'.repeat(64),
@@ -50,5 +57,19 @@ describe('renderDevices', () => {
     const lines = renderDevices(sampleFleet(long, sampleDevice()), { width });
     for (const line of lines) expect(stringWidth(line)).toBeLessThanOrEqual(width);
     expect(lines[1]).toContain('ddd…');
+  });
+
+  it.each([
+    [
+      100,
+      'DEVICE           GROUP    STATUS  BUNDLE              STAGES  POLICY  AUDIT  CLOUD      LAST SEEN',
+    ],
+    [80, 'DEVICE           GROUP    STATUS  BUNDLE            POLICY  CLOUD      LAST SEEN'],
+    [60, 'DEVICE           GROUP    STATUS  POLICY  LAST SEEN'],
+    [40, 'DEVICE           STATUS  POLICY'],
+  ])('shows the name of a device in full in %d columns, rather than all of its columns', (width, head) => {
+    const lines = renderDevices(sampleFleet(sampleDevice({ device: 'front-door-left' })), { width });
+    expect(lines[0]).toBe(head);
+    expect(lines[1]).toContain('front-door-left  ');
   });
 });

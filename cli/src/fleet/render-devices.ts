@@ -1,6 +1,7 @@
 import type { Fleet, ListedDevice } from '@offramp/controller';
 import { CloudLink, Lifecycle, shortDigest } from '@offramp/shared';
 import stringWidth from 'string-width';
+import { type Concession, fitColumns } from '../fit-columns.js';
 import { type Painter, painter } from '../painter.js';
 import { type Column, formatTable } from '../table.js';
 import { formatPolicy } from './render-fleet.js';
@@ -17,29 +18,43 @@ const columns: Column[] = [
   { head: 'CLOUD' },
   { head: 'LAST SEEN', align: 'right' },
 ];
-const widthOfTheRest = 8 + 6 + 8 + 6 + 9 + 10 + 8 * 2;
-const digestWidth = 13;
+const place = (head: string) => columns.findIndex((column) => column.head === head);
+const digestWidth = 12;
+/** A device's name is what the others are said of: it is shortened, beyond what is absurd, when nothing else is left. */
+const concessions: Concession[] = [
+  { column: place('BUNDLE'), to: digestWidth + 5 },
+  { column: place('GROUP'), to: 8 },
+  { column: place('DEVICE'), to: 24 },
+  { column: place('AUDIT'), to: 0 },
+  { column: place('STAGES'), to: 0 },
+  { column: place('BUNDLE'), to: digestWidth },
+  { column: place('BUNDLE'), to: 0 },
+  { column: place('CLOUD'), to: 0 },
+  { column: place('GROUP'), to: 0 },
+  { column: place('LAST SEEN'), to: 0 },
+  { column: place('POLICY'), to: 0 },
+  { column: place('DEVICE'), to: 6 },
+];
+
+/** An agent that was started anew may leave a last report or two of its former boot behind. */
+const minStaleReports = 3;
+const cuttable = new Set(concessions.filter(({ to }) => to > 0).map(({ column }) => column));
 
 /**
  * The register of a fleet: who is there, with what.
- * @returns lines without line breaks, the table's none wider than `width` (from 90 on)
+ * @returns lines without line breaks, the table's none wider than `width` (from 16 on)
  */
 export function renderDevices(fleet: Fleet, options: { width?: number; styled?: boolean } = {}): string[] {
   const { width = 100, styled = false } = options;
   const { devices } = fleet;
   const paint = painter(styled);
-  const [deviceWidth, groupWidth, bundleWidth] = share(width - widthOfTheRest - digestWidth, [
-    Math.max(6, ...devices.map(({ device }) => device.length)),
-    Math.max(5, ...devices.map(({ group }) => group.length)),
-    Math.max(6, ...devices.map(({ state }) => stringWidth(printable(state.bundleName)))),
-  ]);
-  const rows = devices.map((device) => {
+  const cells = devices.map((device) => {
     const { state } = device;
     return [
-      clip(device.device, deviceWidth as number),
-      clip(device.group, groupWidth as number),
+      device.device,
+      device.group,
       formatStatus(device, paint),
-      `${shortDigest(state.bundleDigest)} ${clip(printable(state.bundleName), bundleWidth as number)}`,
+      `${shortDigest(state.bundleDigest)} ${printable(state.bundleName)}`,
       `${state.deviceStages}/${state.branches + 1}`,
       formatPolicy(device, paint),
       formatAuditRate(state.auditRate),
@@ -47,7 +62,15 @@ export function renderDevices(fleet: Fleet, options: { width?: number; styled?: 
       formatDuration(device.lastSeenMsAgo),
     ];
   });
-  const problems = devices
+  const wanted = columns.map(({ head }, i) =>
+    cells.reduce((widest, row) => Math.max(widest, stringWidth(row[i] ?? '')), head.length),
+  );
+  const widths = fitColumns(wanted, concessions, width);
+  const shown = <T>(row: readonly T[]) => row.filter((_, i) => widths[i] !== 0);
+  const rows = cells.map((row) =>
+    shown(row.map((cell, i) => (cuttable.has(i) ? clip(cell, widths[i] as number) : cell))),
+  );
+  const refusals = devices
     .filter(({ state }) => state.policyError)
     .map(({ device, newestPolicyVersion, state }) =>
       paint(
@@ -55,8 +78,17 @@ export function renderDevices(fleet: Fleet, options: { width?: number; styled?: 
         `! ${device} does not follow policy ${newestPolicyVersion}: ${printable(state.policyError)}`,
       ),
     );
+  const doubles = devices
+    .filter(({ staleReports }) => staleReports >= minStaleReports)
+    .map(({ device, group, staleReports }) =>
+      paint(
+        'yellow',
+        `! ${group}/${device} is the name of two agents: ${staleReports} reports came from one that another has followed; give each its own with --device`,
+      ),
+    );
+  const problems = [...refusals, ...doubles];
   return [
-    ...formatTable(columns, rows, styled).split('\n'),
+    ...formatTable(shown(columns), rows, styled).split('\n'),
     ...(problems.length > 0 ? ['', ...problems] : []),
   ];
 }
@@ -82,16 +114,4 @@ function formatCloud({ online, state }: ListedDevice, paint: Painter): string {
     default:
       return '?';
   }
-}
-
-/** Shares room out: what each wants if there is enough, else the widest give way first. */
-function share(room: number, wanted: readonly number[]): number[] {
-  const widths = [...wanted];
-  const total = () => widths.reduce((sum, width) => sum + width, 0);
-  for (let over = total() - room; over > 0; over--) {
-    const widest = widths.indexOf(Math.max(...widths));
-    if ((widths[widest] as number) <= 4) break;
-    widths[widest] = (widths[widest] as number) - 1;
-  }
-  return widths;
 }

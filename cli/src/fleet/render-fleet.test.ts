@@ -73,7 +73,7 @@ describe('renderFleet', () => {
     expect(renderFleet(fleet).join('\n')).toMatch(/^2 groups: 2 of 2 .*● cameras\/cam-1 .*● doors\/cam-1 /s);
   });
 
-  it.each([80, 100, 110, 132])(
+  it.each([30, 38, 39, 47, 57, 66, 76, 80, 100, 110, 132])(
     'keeps within %d columns, whatever the names and the number of exits',
     (width) => {
       for (const exits of [1, 2, 4, 8, 30]) {
@@ -86,6 +86,25 @@ describe('renderFleet', () => {
       }
     },
   );
+
+  it.each([
+    [60, ['DEVICE', 'RATE/S', 'EXITS', '%', 'OFFLOAD', 'DEGRADED', 'POLICY'], 'offload,', 0],
+    [40, ['DEVICE', 'RATE/S', 'EXITS', '%', 'OFFLOAD'], 'last)', 0],
+    [70, ['DEVICE', 'RATE/S', 'EXITS', '%', 'OFFLOAD', 'DEGRADED', 'P99', 'MS', 'POLICY'], 'latency', 1],
+  ])('leaves out what matters least in %d columns, and its legend', (width, heads, word, sinceStart) => {
+    const lines = renderFleet(sampleFleet(sampleDevice()), { width });
+    expect(lines[2]?.split(/ +/)).toEqual(heads);
+    expect(lines[3]).toMatch(/^● cam-1 +100 .* 10\.0 %/);
+    expect(lines.join('\n')).toContain(word);
+    expect(lines.filter((line) => line.startsWith('since start'))).toHaveLength(sinceStart);
+  });
+
+  it('shows the name of a device in full before each exit', () => {
+    const device = sampleDevice({ device: 'front-door-left', ...many(8) });
+    const named = renderFleet(sampleFleet(device), { width: 80 });
+    expect(named[3]).toMatch(/^● front-door-… +100 +\(88\) +13 /);
+    expect(renderFleet(sampleFleet(device), { width: 100 })[3]).toContain('● front-door-left  ');
+  });
 
   it('sums up deep branches where there is no room for each', () => {
     const exits = [40, 20, 10, 5, 5, 5, 5, 5, 2, 1, 1, 1];

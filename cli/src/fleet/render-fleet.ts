@@ -1,6 +1,7 @@
 import { addWindow, type Fleet, type ListedDevice, readWindow, type WindowCounts } from '@offramp/controller';
 import { type Painter, painter } from '../painter.js';
 import { type Column, formatTable } from '../table.js';
+import { wrapLine } from '../wrap-lines.js';
 import { clip, formatAuditRate, formatMs, formatRate, formatShare } from './text.js';
 
 export interface RenderFleetOptions {
@@ -26,37 +27,38 @@ interface Row {
   audit: string;
 }
 
-const columns: Column[] = [
-  { head: 'DEVICE' },
-  { head: 'RATE/S', align: 'right' },
-  { head: 'EXITS %', align: 'right' },
-  { head: 'OFFLOAD', align: 'right' },
-  { head: 'DEGRADED', align: 'right' },
-  { head: 'ACCURACY', align: 'right' },
-  { head: 'P50 MS', align: 'right' },
-  { head: 'P99 MS', align: 'right' },
-  { head: 'POLICY', align: 'right' },
-  { head: 'AUDIT', align: 'right' },
-  { head: 'AGREED', align: 'right' },
-];
-/** The median, and what audits say, are left out where there is little room. */
-const medianColumn = 6;
-const minWidthWithMedian = 90;
-const medianWidth = 6 + 2;
-const firstAuditColumn = 9;
-const minWidthWithAudits = 110;
-const auditsWidth = 6 + 7 + 2 * 2;
-const widthBesideDeviceAndExits = 7 + 7 + 8 + 8 + 6 + 7 + 7 * 2;
+interface FleetColumn extends Column {
+  /** Columns that its cells take at most; of the first and the exits, at least. */
+  width: number;
+  /** The least width of a view that has room for it: what matters least goes first. Default: it always stays. */
+  from?: number;
+}
+
 const minDeviceWidth = 10;
-const minExitsWidth = 7;
-/** Room for an exit's percentage, and the space before it. */
-const exitWidth = 4;
+/** A longer name gives way to the exits. */
+const maxDeviceWidth = 24;
 /** Room for what stands for the deep branches and the final exit, where not every exit has its own. */
 const foldedWidth = '(100) 100'.length;
+const columns: FleetColumn[] = [
+  { head: 'DEVICE', width: minDeviceWidth },
+  { head: 'RATE/S', align: 'right', width: 7 },
+  { head: 'EXITS %', align: 'right', width: foldedWidth },
+  { head: 'OFFLOAD', align: 'right', width: 7, from: 39 },
+  { head: 'DEGRADED', align: 'right', width: 8, from: 57 },
+  { head: 'ACCURACY', align: 'right', width: 8, from: 76 },
+  { head: 'P50 MS', align: 'right', width: 6, from: 90 },
+  { head: 'P99 MS', align: 'right', width: 7, from: 66 },
+  { head: 'POLICY', align: 'right', width: 6, from: 47 },
+  { head: 'AUDIT', align: 'right', width: 6, from: 110 },
+  { head: 'AGREED', align: 'right', width: 7, from: 110 },
+];
+const gapWidth = 2;
+/** Room for an exit's percentage, and the space before it. */
+const exitWidth = 4;
 
 /**
  * The live view of a fleet: a row per device, one for all of them.
- * @returns lines without line breaks, none wider than `width` (from 80 on)
+ * @returns lines without line breaks, none wider than `width` (from 30 on)
  */
 export function renderFleet(fleet: Fleet, options: RenderFleetOptions = {}): string[] {
   const { width = 100, styled = false, maxDevices = Number.POSITIVE_INFINITY } = options;
@@ -66,12 +68,18 @@ export function renderFleet(fleet: Fleet, options: RenderFleetOptions = {}): str
   const shown = devices.slice(0, maxDevices);
   const oneGroup = devices.every(({ group }) => group === devices[0]?.group);
   const whole = sumOf(fleet);
-  const withMedian = width >= minWidthWithMedian;
-  const withAudits = width >= minWidthWithAudits;
-  const room =
-    width - widthBesideDeviceAndExits - (withMedian ? medianWidth : 0) - (withAudits ? auditsWidth : 0);
+  const stays = ({ from = 0 }: FleetColumn) => width >= from;
+  const kept = <T>(row: readonly T[]) => row.filter((_, i) => stays(columns[i] as FleetColumn));
+  const taken = columns.filter(stays).reduce((sum, column) => sum + column.width + gapWidth, -gapWidth);
+  const room = width - taken + minDeviceWidth + foldedWidth;
   const widthOfAllExits = whole.total.exits.length * exitWidth - 1;
-  const exitsWidth = Math.max(minExitsWidth, Math.min(widthOfAllExits, room - minDeviceWidth));
+  const names = shown.map((device) => (oneGroup ? device.device : `${device.group}/${device.device}`));
+  const longest = names.reduce((widest, name) => Math.max(widest, name.length + 2), minDeviceWidth);
+  const leastExits = Math.max('EXITS %'.length, Math.min(widthOfAllExits, foldedWidth));
+  const exitsWidth = Math.max(
+    leastExits,
+    Math.min(widthOfAllExits, room - Math.min(longest, maxDeviceWidth)),
+  );
   const deviceWidth = Math.max(minDeviceWidth, room - exitsWidth);
   const rows = shown.map((device) => {
     const name = oneGroup ? clip(device.device, deviceWidth - 2) : fullName(device, deviceWidth - 2);
@@ -84,25 +92,42 @@ export function renderFleet(fleet: Fleet, options: RenderFleetOptions = {}): str
     ? `group ${devices[0]?.group}`
     : `${new Set(devices.map((d) => d.group)).size} groups`;
   const left = devices.length - shown.length;
-  const kept = <T>(row: readonly T[]) =>
-    row.filter((_, i) => (withMedian || i !== medianColumn) && (withAudits || i < firstAuditColumn));
   const table = [
     ...formatTable(kept(columns), rows.map(kept), styled).split('\n'),
-    ...(left > 0 ? [paint('dim', `… and ${left} more, counted in the last row`)] : []),
+    ...(left > 0 ? [paint('dim', clip(`… and ${left} more, counted in the last row`, width))] : []),
   ];
   if (options.bare) return table;
+  const legend = [
+    ['latest window', ['RATE/S', 'EXITS %', 'OFFLOAD', 'DEGRADED']],
+    ['since start', ['ACCURACY', 'P99 MS', 'AGREED']],
+  ] as const;
   return [
-    `${group}: ${summary.online} of ${counted} online`,
+    clip(`${group}: ${summary.online} of ${counted} online`, width),
     '',
     ...table,
     '',
-    paint('dim', 'latest window: rate, exits (the final one last), offload, degraded'),
-    paint(
-      'dim',
-      withAudits ? 'since start: accuracy, latency, agreed audits' : 'since start: accuracy, latency',
-    ),
+    ...legend.flatMap(([since, heads]) => {
+      const named = columns.filter((column) => stays(column) && heads.some((head) => head === column.head));
+      const line = `${since}: ${named.map(({ head }) => legendOf[head]).join(', ')}`;
+      return named.length === 0
+        ? []
+        : wrapLine(line, width)
+            .split('\n')
+            .map((each) => paint('dim', each));
+    }),
   ];
 }
+
+/** What the columns show, in words. */
+const legendOf: Readonly<Record<string, string>> = {
+  'RATE/S': 'rate',
+  'EXITS %': 'exits (the final one last)',
+  OFFLOAD: 'offload',
+  DEGRADED: 'degraded',
+  ACCURACY: 'accuracy',
+  'P99 MS': 'latency',
+  AGREED: 'agreed audits',
+};
 
 const mark = ({ online }: ListedDevice, paint: Painter) =>
   `${online ? paint('green', '●') : paint('red', '○')} `;

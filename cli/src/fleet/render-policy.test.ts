@@ -48,8 +48,13 @@ test('a canary may be beside the thresholds of bundles', () => {
   );
 });
 
-test('the history has a row a policy, with how far it reached', () => {
-  const rows = formatHistory([policy, { ...policy, version: 6, canary, exceptions }]).split('\n');
+test('the history has a row a policy, with how far it reached and thresholds for people, none cut', () => {
+  const thresholds = [0.89966863, 0.8738552, 0.8738552, 0.999937, 1.5, 0.7, 0.6, 0.5];
+  const entries = [policy, { ...policy, version: 6, thresholds, canary, exceptions }];
+  const rows = formatHistory([...entries, { ...entries[1], canary: null } as PolicyView]).split('\n');
+  expect(rows).toHaveLength(3);
   expect(rows[1]).toMatch(/^ +5 {2}.* controller {2}all +0\.8 0\.7 +2 % {2}cheaper$/);
-  expect(rows[2]).toMatch(/^ +6 {2}.* controller {2}canary, 2 apart {2}0\.8 0\.7 /);
+  expect(rows[2]).toMatch(
+    /^ +6 {2}.* controller {2}canary, 2 apart → all, 2 apart \d\d:\d\d:00 {2}0\.8997 0\.8739 0\.8739 0\.999937 never 0\.7 0\.6 0\.5 /,
+  );
 });

@@ -1,8 +1,9 @@
-import type { PolicyView } from '@offramp/controller';
+import { type PolicyView, thresholdText } from '@offramp/controller';
 import { canaryPlace } from '@offramp/shared';
 import { formatTable } from '../table.js';
 import { formatBytes } from '../units.js';
-import { clip, formatAuditRate, formatTime, printable } from './text.js';
+import { policyCourses } from './policy-course.js';
+import { formatAuditRate, formatTime, printable } from './text.js';
 
 /**
  * A policy in full, for a person.
@@ -34,6 +35,7 @@ export function describePolicy(policy: PolicyView, devices: readonly string[]): 
   ].join('\n');
 }
 
+/** A row a version, with its course; nothing is cut, so that it can be searched. */
 export function formatHistory(history: readonly PolicyView[], styled = false): string {
   return formatTable(
     [
@@ -45,23 +47,17 @@ export function formatHistory(history: readonly PolicyView[], styled = false): s
       { head: 'AUDITS', align: 'right' },
       { head: 'REASON' },
     ],
-    history.map((policy) => [
-      policy.version,
-      formatTime(policy.setAt),
-      clip(printable(policy.author), 16) || '–',
-      formatReach(policy),
-      clip(policy.thresholds.join(' '), 40),
-      formatAuditRate(policy.auditRate),
-      printable(policy.reason),
+    policyCourses(history).map(({ first, last, reach }) => [
+      first.version,
+      formatTime(first.setAt),
+      printable(last.author) || '–',
+      reach,
+      last.thresholds.map(thresholdText).join(' '),
+      formatAuditRate(last.auditRate),
+      printable(last.reason),
     ]),
     styled,
   );
-}
-
-/** `all`, or `canary`; `all, 2 apart` where devices have thresholds of their own. */
-function formatReach({ canary, exceptions }: PolicyView): string {
-  const apart = exceptions.length > 0 ? `, ${exceptions.length} apart` : '';
-  return (canary ? 'canary' : 'all') + apart;
 }
 
 type Canary = NonNullable<PolicyView['canary']>;

@@ -34,6 +34,7 @@ export function sampleDevice({ state, ...rest }: Sample = {}): ListedDevice {
     latencyP99Ms: 41,
     reportsMissing: 0,
     countedFromSequence: 1,
+    staleReports: 0,
     newestPolicyVersion: 3,
     expectedPolicyVersion: rest.newestPolicyVersion ?? 3,
     ...rest,

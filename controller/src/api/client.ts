@@ -263,6 +263,7 @@ function readDevice(message: DeviceMessage): ListedDevice {
     countedFromSequence: message.countedFromSequence ?? 0,
     newestPolicyVersion: message.newestPolicyVersion ?? 0,
     expectedPolicyVersion: message.expectedPolicyVersion ?? 0,
+    staleReports: message.staleReports ?? 0,
   };
 }
 

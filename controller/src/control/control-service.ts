@@ -153,7 +153,10 @@ export class ControlService {
   private async addBundles(): Promise<void> {
     for (const directory of this.options.config.bundle) {
       const { digest, name, samples } = await this.bundles.add(directory);
-      this.options.logger.info({ digest, name, samples }, 'calibration table given to all controllers');
+      this.options.logger.info(
+        { digest, bundle: name, samples },
+        'calibration table given to all controllers',
+      );
     }
   }
 

@@ -300,6 +300,9 @@ export const deviceSchema = named(
     latencyP99Ms: z.number(),
     reportsMissing: count,
     countedFromSequence: count,
+    staleReports: count.describe(
+      'That came lately from boots that another has followed; where they keep coming, two agents have one name',
+    ),
   }),
 );
 export const devicesSchema = named(

@@ -68,6 +68,22 @@ describe('FleetRegister', () => {
     expect(only()).toMatchObject({ total: { samples: 3 }, reportsMissing: 0, countedFromSequence: 1 });
   });
 
+  it('tells while reports of former boots keep coming, and when they have ceased', () => {
+    const { apply, only } = registerWith({ offlineAfterWindows: 3, offlineAfterMinMs: 500 });
+    apply({ bootId: 'a', sequence: 1, windowMs: 1_000 }, 0);
+    apply({ bootId: 'b', sequence: 1, windowMs: 1_000 }, 500);
+    expect(only(500).staleReports).toBe(0);
+    for (const second of [1, 2, 3]) {
+      apply({ bootId: 'a', sequence: 1 + second, windowMs: 1_000 }, 1_000 * second);
+      expect(only(1_000 * second).staleReports).toBe(second);
+    }
+    apply({ bootId: 'c', sequence: 1, windowMs: 1_000 }, 3_500);
+    expect(only(6_000).staleReports).toBe(3);
+    expect(only(6_001).staleReports).toBe(0);
+    apply({ bootId: 'b', sequence: 2, windowMs: 1_000 }, 7_000);
+    expect(only(7_000).staleReports).toBe(1);
+  });
+
   it('tells of one device, and who is there', () => {
     const { register, apply } = registerWith({ offlineAfterMinMs: 500 });
     for (const group of ['doors', 'a', 'a-b', 'cameras']) apply({ group, device: 'first' });

@@ -38,6 +38,11 @@ export interface DeviceView {
   latencyP99Ms: number;
   reportsMissing: number;
   countedFromSequence: number;
+  /**
+   * Reports of former boots that came lately, each before a device would count as offline after the one before; 0 once
+   * they have ceased. Where they keep coming, two agents have this name.
+   */
+  staleReports: number;
 }
 
 /** Of a whole fleet, or of one group. */
@@ -85,6 +90,9 @@ interface DeviceRecord {
   paceMs: number;
   latency: LatencySketch;
   seenAtMs: number;
+  staleReports: number;
+  /** When the latest of them came. */
+  staleAtMs: number;
 }
 
 const maxFormerBoots = 8;
@@ -118,14 +126,19 @@ export class FleetRegister {
     // Not each time: looking for the oldest passes all places that were left since the map was last tidied up.
     if (nowMs - this.forgotAtMs >= forgetIntervalMs) this.forget(nowMs);
     let record = this.records.get(key);
-    if (record?.formerBoots.includes(report.bootId)) return 'stale';
+    if (record?.formerBoots.includes(report.bootId)) {
+      record.staleReports = this.staleReports(record, seenAtMs) + 1;
+      record.staleAtMs = Math.max(record.staleAtMs, seenAtMs);
+      return 'stale';
+    }
     if (!record) {
       if (this.records.size >= this.options.maxDevices && !this.evict(nowMs)) return 'full';
       record = newRecord(key, report, seenAtMs);
       this.keys.splice(this.indexAfter(key), 0, key);
     } else if (record.bootId !== report.bootId) {
       const formerBoots = [...record.formerBoots, record.bootId].slice(-maxFormerBoots);
-      record = { ...newRecord(key, report, seenAtMs), formerBoots };
+      const { staleReports, staleAtMs } = record;
+      record = { ...newRecord(key, report, seenAtMs), formerBoots, staleReports, staleAtMs };
     }
     this.records.delete(key);
     this.records.set(key, record);
@@ -261,16 +274,25 @@ export class FleetRegister {
       ...quantiles(record.latency),
       reportsMissing: sequences.missing,
       countedFromSequence: sequences.first,
+      staleReports: this.staleReports(record, nowMs),
     };
   }
 
   private isOnline(record: DeviceRecord, nowMs: number): boolean {
-    const { offlineAfterWindows, offlineAfterMinMs } = this.options;
-    const silentMs = nowMs - record.seenAtMs;
     return (
       record.state.lifecycle !== Lifecycle.LIFECYCLE_STOPPED &&
-      silentMs <= Math.max(offlineAfterWindows * record.paceMs, offlineAfterMinMs)
+      nowMs - record.seenAtMs <= this.patienceMs(record)
     );
+  }
+
+  private staleReports(record: DeviceRecord, nowMs: number): number {
+    return nowMs - record.staleAtMs <= this.patienceMs(record) ? record.staleReports : 0;
+  }
+
+  /** Silence that says that no more reports are to come. */
+  private patienceMs({ paceMs }: DeviceRecord): number {
+    const { offlineAfterWindows, offlineAfterMinMs } = this.options;
+    return Math.max(offlineAfterWindows * paceMs, offlineAfterMinMs);
   }
 
   /** Makes room by removing the device that was silent longest, if it is offline. */
@@ -326,6 +348,8 @@ function newRecord(key: string, report: Report, seenAtMs: number): DeviceRecord 
     paceMs: 0,
     latency: LatencySketch.create(),
     seenAtMs,
+    staleReports: 0,
+    staleAtMs: Number.NEGATIVE_INFINITY,
   };
 }
 

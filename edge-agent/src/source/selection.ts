@@ -10,16 +10,22 @@ export interface Selection {
   loop: boolean;
 }
 
+export const shardExpectation = 'expected i/n with i below n, like 0/3';
+
+/** Reads a shard, `i/n`; `null`: it is none. */
+export function readShard(text: string): { offset: number; step: number } | null {
+  const [, offset, step] = (/^(\d+)\/(\d+)$/.exec(text) ?? []).map(Number);
+  return offset !== undefined && step !== undefined && offset < step ? { offset, step } : null;
+}
+
 /**
  * Reads a shard, `i/n`.
  * @throws OfframpError `CONFIG_INVALID`
  */
 export function parseShard(text: string): { offset: number; step: number } {
-  const [offset = Number.NaN, step = Number.NaN] = text.split('/').map(Number);
-  if (!(step >= 1 && offset < step)) {
-    throw new OfframpError('CONFIG_INVALID', `shard: expected i/n with i below n, like 0/3; found ${text}`);
-  }
-  return { offset, step };
+  const shard = readShard(text);
+  if (!shard) throw new OfframpError('CONFIG_INVALID', `shard: ${shardExpectation}; found ${text}`);
+  return shard;
 }
 
 /** The indices of a data set of `size` samples that a selection takes, in order. */

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { OfframpError } from '../errors.js';
 
 /** Everything Offramp says over NATS is said under this prefix. */
@@ -72,16 +73,19 @@ export const controllerEndpoints = {
 } as const;
 export type ControllerEndpoint = keyof typeof controllerEndpoints;
 
+const namePattern = /^[A-Za-z0-9_-]{1,64}$/;
+const nameExpectation = "expected 1 to 64 letters, digits, '_' or '-'";
+
+/** An option that {@link checkName} takes, so that what is wrong with it is said of the option. */
+export const nameSchema = z.string().regex(namePattern, nameExpectation);
+
 /**
  * Names of devices and groups become tokens of subjects and keys of buckets.
  * @throws OfframpError `CONFIG_INVALID`
  */
 export function checkName(what: 'device' | 'group' | 'worker', name: string): string {
-  if (!/^[A-Za-z0-9_-]{1,64}$/.test(name)) {
-    throw new OfframpError(
-      'CONFIG_INVALID',
-      `${what}: expected 1 to 64 letters, digits, '_' or '-'; found ${JSON.stringify(name)}`,
-    );
+  if (!namePattern.test(name)) {
+    throw new OfframpError('CONFIG_INVALID', `${what}: ${nameExpectation}; found ${JSON.stringify(name)}`);
   }
   return name;
 }

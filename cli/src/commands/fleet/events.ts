@@ -1,11 +1,13 @@
 import type { ControllerClient, FleetEvent } from '@offramp/controller';
-import { defineConfig, isOfframpError } from '@offramp/shared';
+import { defineConfig, type ErrorCode, isOfframpError } from '@offramp/shared';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { configCommand } from '../../config-command.js';
+import { OutageNotice } from '../../fleet/outage-notice.js';
 import { formatTime, printable } from '../../fleet/text.js';
-import { outputIsStyled, painter } from '../../painter.js';
+import { outputIsStyled, painter, terminalWidth } from '../../painter.js';
 import { runService, type Service } from '../../service.js';
+import { wrapLine } from '../../wrap-lines.js';
 import { controllerOptions, printJson, withController } from './controller-options.js';
 
 const definition = defineConfig('fleet', {
@@ -50,6 +52,7 @@ function follow(
 ): Service {
   let stopped = false;
   let wake: () => void = () => undefined;
+  const notice = new OutageNotice(console.error);
   const run = async () => {
     let after = from;
     while (!stopped) {
@@ -61,7 +64,7 @@ function follow(
         };
       });
       if (stopped) return;
-      for (const event of await newerEvents(client, group, after)) {
+      for (const event of await newerEvents(client, group, after, notice)) {
         print(event);
         after = event.sequence;
       }
@@ -78,13 +81,24 @@ function follow(
   };
 }
 
+/** What ends by itself, once NATS or a controller is back. */
+const outages: readonly ErrorCode[] = ['CONTROLLER_UNAVAILABLE', 'NATS_UNAVAILABLE', 'JETSTREAM_UNAVAILABLE'];
+
 /** Oldest first; none while the controller is away, for it may come back. */
-async function newerEvents(client: ControllerClient, group: string, after: number): Promise<FleetEvent[]> {
+async function newerEvents(
+  client: ControllerClient,
+  group: string,
+  after: number,
+  notice: OutageNotice,
+): Promise<FleetEvent[]> {
   try {
-    return (await client.listEvents({ group, after })).reverse();
+    const events = (await client.listEvents({ group, after })).reverse();
+    notice.answered();
+    return events;
   } catch (error) {
-    if (isOfframpError(error) && error.code === 'CONTROLLER_UNAVAILABLE') return [];
-    throw error;
+    if (!isOfframpError(error) || !outages.includes(error.code)) throw error;
+    notice.failed(error.message);
+    return [];
   }
 }
 
@@ -92,5 +106,6 @@ function describeEvent({ at, group, kind, severity, text, author }: FleetEvent):
   const paint = painter(outputIsStyled());
   const by = author ? paint('dim', ` (${printable(author)})`) : '';
   const what = severity === 'warning' ? paint('yellow', kind) : kind;
-  return `${formatTime(at)}  ${group || 'fleet'}  ${what}  ${printable(text)}${by}`;
+  const line = `${formatTime(at)}  ${group || 'fleet'}  ${what}  ${printable(text)}${by}`;
+  return wrapLine(line, terminalWidth());
 }

@@ -3,6 +3,8 @@ import { defineConfig, shortDigest } from '@offramp/shared';
 import type { Command } from 'commander';
 import { configCommand } from '../../config-command.js';
 import { formatAuditRate, formatTime, printable } from '../../fleet/text.js';
+import { terminalWidth } from '../../painter.js';
+import { wrapLine } from '../../wrap-lines.js';
 import { controllerOptions, printJson, withController } from './controller-options.js';
 
 const definition = defineConfig('fleet', controllerOptions);
@@ -16,12 +18,13 @@ export function explainCommand(): Command {
       withController(config, async (client) => {
         const status = await client.getStatus(group);
         if (config.json) printJson(status);
-        else console.log(describeStatus(status).join('\n'));
+        else console.log(describeStatus(status, terminalWidth()).join('\n'));
       }),
   );
 }
 
-function describeStatus(status: GroupStatus): string[] {
+/** @param width to break sentences at; `null`: never */
+function describeStatus(status: GroupStatus, width: number | null): string[] {
   const { group, mode, policyVersion, thresholds, auditRate, bundleDigest, decidedAt } = status;
   const policy = policyVersion === 0 ? 'no policy' : `policy ${policyVersion}`;
   const sentences = status.explanation.map(printable);
@@ -35,7 +38,6 @@ function describeStatus(status: GroupStatus): string[] {
     ...(bundleDigest ? [`bundle      ${shortDigest(bundleDigest)}`] : []),
     ...(decidedAt ? [`decided     ${formatTime(decidedAt)}`] : []),
     '',
-    ...problem,
-    ...sentences,
+    ...[...problem, ...sentences].map((sentence) => wrapLine(sentence, width, '')),
   ];
 }

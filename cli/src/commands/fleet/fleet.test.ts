@@ -14,7 +14,14 @@ interface Ended {
   stderr: string;
 }
 
-function start(...args: string[]): { child: ChildProcess; stdout(): string; ended: Promise<Ended> } {
+interface Started {
+  child: ChildProcess;
+  stdout(): string;
+  stderr(): string;
+  ended: Promise<Ended>;
+}
+
+function start(...args: string[]): Started {
   const child = spawn(process.execPath, [bin, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   let stdout = '';
   let stderr = '';
@@ -29,7 +36,7 @@ function start(...args: string[]): { child: ChildProcess; stdout(): string; ende
     stdout,
     stderr,
   }));
-  return { child, stdout: () => stdout, ended };
+  return { child, stdout: () => stdout, stderr: () => stderr, ended };
 }
 
 let nats: NatsServer;
@@ -91,6 +98,8 @@ describe('offramp fleet', () => {
     [['fleet', 'policy', 'set', 'cameras']],
     [['fleet', 'policy', 'set', 'cameras', '--threshold', '1', '--thresholds', '1,1']],
     [['fleet', 'policy', 'set', 'cameras', '--threshold', 'high']],
+    [['fleet', 'policy', 'set', 'cameras', '--threshold', '-1']],
+    [['fleet', 'policy', 'set', 'cameras', '--thresholds', '0.9,-1']],
     [['fleet', 'policy', 'set', 'cameras', '--audit-rate', '1.5']],
     [['fleet', 'evidence']],
     [['fleet', 'goal', 'set', 'cameras']],
@@ -170,7 +179,9 @@ describe('offramp fleet', () => {
       expect((await policy('get', 'cameras')).stdout).toContain(
         'audits      1 % of samples, at most 2.0 KiB an hour and device\n',
       );
-      expect((await policy('history', 'cameras')).stdout).toMatch(/ 0\.8 2 +– +less cloud\n.* 0\.8 2 +1 %\n/);
+      expect((await policy('history', 'cameras')).stdout).toMatch(
+        / 0\.8 never +– +less cloud\n.* 0\.8 never +1 %\n/,
+      );
       expect((await run('fleet', 'evidence', 'cameras')).stdout).toContain('600 samples');
       expect(JSON.parse((await run('fleet', 'evidence', 'cameras', '--json')).stdout)).toMatchObject({
         bundles: [{ branches: 2, policies: [{ policyVersion: 0, left: [300, 200, 100] }] }],
@@ -181,6 +192,30 @@ describe('offramp fleet', () => {
       await controller.ended;
     }
   });
+
+  it('says when the events that it follows are cut off, and when they go on', async () => {
+    let controller = await startController();
+    const options = ['--follow', '--refresh-ms', '100', '--timeout-ms', '1000', '--nats', nats.url];
+    const following = start('fleet', 'events', ...options);
+    try {
+      await expect.poll(following.stdout, { timeout: 20_000 }).toContain('leader');
+      controller.child.kill();
+      await controller.ended;
+      await expect
+        .poll(following.stderr, { timeout: 20_000 })
+        .toMatch(/^cut off: no controller is connected to .*; asking again\n$/);
+      controller = await startController();
+      await expect.poll(following.stderr, { timeout: 20_000 }).toMatch(/again\ngoing on\n$/);
+      await run('fleet', 'freeze', 'gates', '--reason', 'after the outage');
+      await expect.poll(following.stdout, { timeout: 20_000 }).toContain('after the outage');
+      following.child.kill('SIGINT');
+      expect(await following.ended).toMatchObject({ status: 0 });
+    } finally {
+      following.child.kill('SIGKILL');
+      controller.child.kill();
+      await controller.ended;
+    }
+  }, 120_000);
 
   it('sets goals, says what came of them, freezes, rolls back and tells all of it', async () => {
     const controller = await startController();

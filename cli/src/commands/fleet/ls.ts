@@ -4,7 +4,8 @@ import { z } from 'zod';
 import { configCommand } from '../../config-command.js';
 import { fleetToJson } from '../../fleet/json.js';
 import { renderDevices } from '../../fleet/render-devices.js';
-import { outputIsStyled, outputWidth } from '../../painter.js';
+import { outputIsStyled, outputWidth, terminalWidth } from '../../painter.js';
+import { wrapLine } from '../../wrap-lines.js';
 import { controllerOptions, printJson, withController } from './controller-options.js';
 
 export const groupOption = z.string().optional().describe('Only the devices of this group');
@@ -20,7 +21,8 @@ export function lsCommand(): Command {
       } else if (fleet.devices.length === 0) {
         console.log(config.group ? `no devices in group ${config.group}` : 'no devices have reported yet');
       } else {
-        console.log(renderDevices(fleet, { width: outputWidth(), styled: outputIsStyled() }).join('\n'));
+        const lines = renderDevices(fleet, { width: outputWidth(), styled: outputIsStyled() });
+        console.log(lines.map((line) => wrapLine(line, terminalWidth())).join('\n'));
       }
     }),
   );

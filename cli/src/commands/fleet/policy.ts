@@ -14,9 +14,10 @@ const askDefinition = defineConfig('fleet', controllerOptions);
 const setDefinition = defineConfig('fleet', {
   threshold: z
     .number()
+    .min(0)
     .optional()
     .describe('One threshold for every branch; 0: every sample leaves there, above 1: none does'),
-  thresholds: z.array(z.number()).optional().describe('One threshold per branch'),
+  thresholds: z.array(z.number().min(0)).optional().describe('One threshold per branch'),
   auditRate: z.number().min(0).max(1).optional().meta({
     description:
       'Share of samples that also run on to the final exit, to learn whether early answers agree with it',

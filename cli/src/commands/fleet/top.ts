@@ -26,8 +26,8 @@ const definition = defineConfig('fleet', {
   ...controllerOptions,
 });
 
-/** Lines of the view that are not devices. */
-const otherLines = 10;
+/** Lines of the view that are not devices, where the legend takes its most. */
+const otherLines = 12;
 
 export function topCommand(): Command {
   return configCommand('top', 'Watch what the devices do', definition, (config) =>

@@ -21,7 +21,7 @@ export function reachableAddress(listen: string): { host: string; port: number }
   if (address.port === 0) {
     throw new OfframpError(
       'CONFIG_INVALID',
-      `expected an address with a port that is known; found ${listen}`,
+      `--listen: expected an address with a port that is known; found ${listen}`,
     );
   }
   const loopback = { '0.0.0.0': '127.0.0.1', '::': '::1' }[address.host];

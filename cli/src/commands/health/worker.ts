@@ -35,12 +35,15 @@ async function workerServes(listen: string, timeoutMs: number): Promise<void> {
   } catch (error) {
     if (!isServiceError(error)) throw error;
     const problem =
-      error.code === status.DEADLINE_EXCEEDED ? ` within ${timeoutMs} ms` : `: ${error.details}`;
+      error.code === status.DEADLINE_EXCEEDED ? ` within ${timeoutMs} ms` : `: ${withoutNote(error.details)}`;
     throw unhealthy('worker', listen, `does not answer${problem}`);
   } finally {
     client.close();
   }
 }
+
+/** grpc-js ends what it says with a note on how the name was resolved, even where it has none. */
+const withoutNote = (details: string) => details.replace(/\s*Resolution note:\s*$/, '');
 
 /** @returns a `ServingStatus` of `grpc.health.v1` */
 function check(client: Client, deadline: number): Promise<string | undefined> {

@@ -1,0 +1,41 @@
+import type { PolicyView } from '@offramp/controller';
+import { formatTime } from './text.js';
+
+/** A policy's entries in the history, in their order: a canary that everybody gets in the end is several. */
+export interface PolicyCourse {
+  first: PolicyView;
+  last: PolicyView;
+  /** How far it reached, and since when, where that changed: `canary → all 14:05:09`. */
+  reach: string;
+}
+
+/** One course a version, oldest first. */
+export function policyCourses(history: readonly PolicyView[]): PolicyCourse[] {
+  const byVersion = new Map<number, PolicyView[]>();
+  for (const entry of history) {
+    const entries = byVersion.get(entry.version);
+    if (entries) entries.push(entry);
+    else byVersion.set(entry.version, [entry]);
+  }
+  return [...byVersion.values()].map(courseOf);
+}
+
+function courseOf(entries: readonly PolicyView[]): PolicyCourse {
+  const first = entries[0] as PolicyView;
+  const steps = entries.filter((entry, i) => i === 0 || reachOf(entry) !== reachOf(entries[i - 1]));
+  const reach = steps.map((step) => `${reachOf(step)}${step === first ? '' : ` ${timeAfter(first, step)}`}`);
+  return { first, last: entries.at(-1) ?? first, reach: reach.join(' → ') };
+}
+
+/** `all`, or `canary`; `all, 2 apart` where devices have thresholds of their own. */
+function reachOf(entry: PolicyView | undefined): string {
+  const apart = entry?.exceptions.length ?? 0;
+  return `${entry?.canary ? 'canary' : 'all'}${apart > 0 ? `, ${apart} apart` : ''}`;
+}
+
+/** The time of day, where it is the same day. */
+function timeAfter(first: PolicyView, later: PolicyView): string {
+  const [day] = formatTime(first.setAt).split(' ');
+  const time = formatTime(later.setAt);
+  return time.startsWith(`${day} `) ? time.slice(`${day} `.length) : time;
+}

@@ -250,6 +250,53 @@ describe('a policy of a person', () => {
     expect(trueAgreement(fleet.policy?.thresholds ?? [], calm)).toBeGreaterThan(0.98);
   });
 
+  it('and a resume between two looks of the controller: the last word counts', () => {
+    const fleet = settled();
+    const setByHand = () => {
+      const { policy } = fleet;
+      if (!policy) throw new Error('no policy');
+      const byHand = { thresholds: [0.2, 0.2], bundleDigest: null, author: 'bob', reason: '', canary: null };
+      fleet.setByHand({ ...policy, ...byHand, version: policy.version + 1 });
+    };
+    setByHand();
+    fleet.set('auto');
+    fleet.play();
+    expect(fleet.effectiveMode).toBe('auto');
+    expect(fleet.kinds().slice(0, 2)).toEqual(['policy', 'mode-set']);
+    fleet.set('auto');
+    setByHand();
+    setByHand();
+    fleet.want([agreement, { kind: 'offload', ceiling: 0.9 }]);
+    fleet.play();
+    expect(fleet.effectiveMode).toBe('pinned');
+    expect(fleet.kinds().slice(0, 4)).toEqual(['mode-set', 'policy', 'policy', 'goals-set']);
+  });
+
+  it('right after the first goal pins the group', () => {
+    const fleet = new SimulatedFleet(4);
+    fleet.startAt([2, 2]);
+    fleet.want([agreement]);
+    if (!fleet.policy) throw new Error('no policy');
+    fleet.setByHand({ ...fleet.policy, version: 2 });
+    fleet.play();
+    expect(fleet.effectiveMode).toBe('pinned');
+    expect(fleet.kinds()).toEqual(['goals-set', 'policy']);
+  });
+
+  it('and what else people do is told, all of it', () => {
+    const fleet = settled();
+    for (const mode of ['frozen', 'auto', 'frozen', 'auto'] as const) fleet.set(mode);
+    fleet.play();
+    expect(fleet.state.intent?.events.map(({ text }) => text)).toMatchObject([
+      'Thresholds are frozen.',
+      'The controller sets thresholds.',
+      'Thresholds are frozen.',
+      'The controller sets thresholds.',
+    ]);
+    fleet.play();
+    expect(fleet.kinds()).not.toContain('mode-set');
+  });
+
   it('of before there was a goal is where tuning begins', () => {
     const fleet = new SimulatedFleet(4);
     fleet.startAt([2, 2]);

@@ -17,14 +17,29 @@ const goalSchema = z.discriminatedUnion('kind', [
 
 export const modeSchema = z.enum(['auto', 'pinned', 'frozen']);
 
+const changeSchema = z.object({
+  what: z.enum(['goals', 'mode']),
+  goals: z.array(goalSchema),
+  mode: modeSchema,
+  author: z.string(),
+  reason: z.string(),
+  /** Of the record before, see `GroupGoals`; 0: there was none. */
+  afterRevision: z.number().int().nonnegative(),
+  /** The group's newest policy at that time; 0: none. */
+  afterPolicy: z.number().int().nonnegative(),
+});
+
+/** What somebody has asked for, by itself: the controller may look only when others have asked for more. */
+export type GoalsChange = z.infer<typeof changeSchema>;
+
 /** A record of goals as it stands in the bucket. */
 export const goalsRecordSchema = z.object({
   goals: z.array(goalSchema),
   mode: modeSchema,
-  /** How often somebody has set the mode: the same one again lets go of what was pinned, too. */
-  modeSets: z.number().int().nonnegative(),
   author: z.string(),
   reason: z.string(),
+  /** The newest ones, oldest first. */
+  changes: z.array(changeSchema),
 });
 
 export const maxAuthorLength = 100;

@@ -115,7 +115,13 @@ async function driver(fuse = new Fuse(Number.POSITIVE_INFINITY)) {
 
 const goalsOf = async (store: ControlStore) =>
   store.changeGoals(group, () => ({
-    ...{ goals: [{ kind: 'agreement', floor: 0.97 }], mode: 'auto', modeSets: 0, author: 'ada', reason: '' },
+    ...{
+      what: 'goals',
+      goals: [{ kind: 'agreement', floor: 0.97 }],
+      mode: 'auto',
+      author: 'ada',
+      reason: '',
+    },
   }));
 
 const told = async () => {
@@ -173,7 +179,11 @@ it('steps back where another has decided in the meantime', async () => {
   expect(await one.driver.advance(goals)).toBe(true);
   // Both know the state; one changes it.
   await other.driver.advance(goals);
-  const frozen = await one.store.changeGoals(group, (before) => ({ ...before, mode: 'frozen', modeSets: 1 }));
+  const frozen = await one.store.changeGoals(group, (before) => ({
+    ...before,
+    what: 'mode',
+    mode: 'frozen',
+  }));
   expect(await other.driver.advance(frozen)).toBe(true);
   expect(await one.driver.advance(frozen)).toBe(false);
   expect(await one.driver.advance(frozen)).toBe(true);

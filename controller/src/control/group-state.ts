@@ -70,7 +70,6 @@ export interface GroupState {
   goalsRevision: number;
   goals: Goal[];
   mode: ControlMode;
-  modeSets: number;
   /** A person has set the newest policy; `null`: no. */
   pinnedBy: { author: string; version: number } | null;
   /** The bundle that is tuned. */
@@ -100,7 +99,7 @@ export function newGroupState(epoch: string): GroupState {
   return {
     ...{ epoch, number: 0, upTo: 0, streamCreated: '', storedUpToMs: 0, samples: 0, samplesUnknown: 0 },
     pace: { samples: 0, ms: 0 },
-    ...{ goalsRevision: 0, goals: [], mode: 'auto', modeSets: 0, pinnedBy: null },
+    ...{ goalsRevision: 0, goals: [], mode: 'auto', pinnedBy: null },
     ...{ bundleDigest: null, tuners: {}, policy: null, known: [], canary: null, bar: null, apart: [] },
     ...{ late: null, decision: null, met: null, explanation: [], problem: null, intent: null },
   };

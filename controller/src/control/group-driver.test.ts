@@ -189,3 +189,16 @@ it('steps back where another has decided in the meantime', async () => {
   expect(await one.driver.advance(frozen)).toBe(true);
   await expect.poll(() => events.list(group, 10, 0).filter(({ kind }) => kind === 'mode-set').length).toBe(1);
 });
+
+it('tells of what was done once: a controller that comes later has nothing left to do', async () => {
+  const one = await driver();
+  const goals = await one.store.changeGoals('nobody', () => ({
+    ...{ what: 'goals', goals: [], mode: 'auto', author: 'ada', reason: '' },
+  }));
+  await one.driver.advance(goals);
+  const intent = async () => (await one.store.state('nobody')).stored?.state.intent;
+  expect(await intent()).toMatchObject({ events: [{ kind: 'goals-set' }] });
+  await (await driver()).driver.advance(goals);
+  expect(await intent()).toBeNull();
+  await expect.poll(() => events.list('nobody', 10, 0).length, { timeout: 20_000 }).toBe(1);
+});

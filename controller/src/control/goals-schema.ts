@@ -2,16 +2,28 @@ import { OfframpError } from '@offramp/shared';
 import { z } from 'zod';
 import type { Goal } from '../tuner/goals.js';
 
-const share = z.number().min(0).max(1);
+const between = (what: string, isGood: (value: number) => boolean) =>
+  z
+    .number({ error: ({ input }) => `expected ${what}; found ${JSON.stringify(input)}` })
+    .refine(isGood, { error: ({ input }) => `expected ${what}; found ${input}` });
+
+const openShare = (such: string) =>
+  between(`a share in (0, 1), such as ${such}`, (value) => value > 0 && value < 1);
 
 const goalSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('agreement'), floor: z.number().gt(0).lt(1) }),
-  z.strictObject({ kind: z.literal('offload'), ceiling: share }),
-  z.strictObject({ kind: z.literal('cloudSeconds'), perSecond: z.number().min(0).max(1e6) }),
+  z.strictObject({ kind: z.literal('agreement'), floor: openShare('0.98') }),
+  z.strictObject({
+    kind: z.literal('offload'),
+    ceiling: between('a share from 0 to 1, such as 0.2', (value) => value >= 0 && value <= 1),
+  }),
+  z.strictObject({
+    kind: z.literal('cloudSeconds'),
+    perSecond: between('seconds per second, from 0 to 1000000', (value) => value >= 0 && value <= 1e6),
+  }),
   z.strictObject({
     kind: z.literal('latency'),
-    targetMs: z.number().gt(0).max(3_600_000),
-    quantile: z.number().gt(0).lt(1),
+    targetMs: between('milliseconds above 0, up to an hour', (value) => value > 0 && value <= 3_600_000),
+    quantile: openShare('0.95'),
   }),
 ]);
 

@@ -136,7 +136,7 @@ export interface WorkerStatus {
  * `CONFIG_INVALID` for a name that is none, `POLICY_CONFLICT`, `POLICY_INVALID`, `NATS_UNAVAILABLE`, `JETSTREAM_UNAVAILABLE`.
  */
 export interface FleetControl {
-  /** Of groups that have devices, goals or a policy, by name. */
+  /** Of groups that have devices, goals, a mode other than `auto`, or a policy, by name. */
   groups(): Promise<string[]>;
   goals(group: string): Promise<GroupGoals>;
   /** @param expectedRevision 0: whatever it is */

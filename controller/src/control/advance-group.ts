@@ -1,4 +1,5 @@
 import { defaultMaxAuditBytesPerHour } from '@offramp/shared';
+import { percentText as percent } from '../percent-text.js';
 import type { PlainPolicy, PolicyContent } from '../policy/policy-view.js';
 import { goalInWords } from '../tuner/explain.js';
 import type { ExitFacts, Goal } from '../tuner/goals.js';
@@ -21,7 +22,7 @@ import {
   withTuner,
 } from './group-state.js';
 import { addLateAnswers } from './late-answers.js';
-import { type Order, orderOf, inPercent as percent, thresholdsInWords as shown } from './order.js';
+import { type Order, orderOf, thresholdsInWords as shown } from './order.js';
 import { answeredIn, type PolicyWindow, policyWindows, samplesUnknown } from './policy-windows.js';
 import { contentOf, nothingOf, receiveOrders } from './receive-orders.js';
 

@@ -9,6 +9,7 @@ import type { BundleTables } from './bundle-tables.js';
 import type { ControlStore, StoredGoals } from './control-store.js';
 import type { ControlView } from './control-view.js';
 import type { EventLog } from './event-log.js';
+import { explainNow } from './explain-group.js';
 import type {
   ControlMode,
   FleetControl,
@@ -105,7 +106,9 @@ export class NatsControl implements FleetControl {
       decidedAt: state?.decision && stored ? stored.storedAt : null,
       ...(state ? decidedOf(state) : { decision: null, exceptions: [] }),
       canary: state && policy ? canaryOf(state, policy, bundle?.thresholds ?? []) : null,
-      explanation: state?.explanation ?? [],
+      explanation: state
+        ? explainNow(state, { policyVersion: policy?.version ?? 0, goalsRevision: goals.revision })
+        : [],
       problem: state
         ? state.problem
         : goals.goals.length === 0

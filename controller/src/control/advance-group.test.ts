@@ -117,7 +117,7 @@ describe('a canary', () => {
       fleet.play(10);
       if (fleet.kinds().includes('rolled-back')) break;
     }
-    expect(fleet.state.intent?.events[0]?.text).toMatch(
+    expect(fleet.state.intent?.events.find(({ kind }) => kind === 'rolled-back')?.text).toMatch(
       /taken back: \d.* of its samples were answered by a branch/,
     );
     expect(fleet.policy).toMatchObject({ version: version + 1, canary: null });
@@ -216,6 +216,29 @@ describe('when the world moves', () => {
       expect(fleet.state.apart.map(({ device }) => device)).toEqual(['cam-1']);
     },
   );
+});
+
+describe('answers that the cloud does not give', () => {
+  it('are told of when they become many, and when it is over, and agreement is not said of them', () => {
+    const fleet = settled();
+    fleet.degradedShare = () => 0.9;
+    const during = rounds(10).flatMap(() => {
+      fleet.play();
+      return fleet.state.intent?.events.filter(({ kind }) => kind.startsWith('degraded')) ?? [];
+    });
+    expect(during).toMatchObject([{ kind: 'degraded', severity: 'warning' }]);
+    expect(during[0]?.text).toMatch(
+      /^Of the last \d+ samples, \d.* % were answered by a branch that was not sure/,
+    );
+    expect(fleet.state.explanation.join('\n')).toContain('What is said of agreement is not said of these.');
+    fleet.degradedShare = () => 0;
+    const after = rounds(10).flatMap(() => {
+      fleet.play();
+      return fleet.kinds().filter((kind) => kind.startsWith('degraded'));
+    });
+    expect(after).toEqual(['degraded-over']);
+    expect(fleet.state.explanation.join('\n')).not.toContain('not said of these');
+  });
 });
 
 describe('a policy of a person', () => {

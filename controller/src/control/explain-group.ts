@@ -2,6 +2,7 @@ import { percentText as percent } from '../percent-text.js';
 import { thresholdText } from '../threshold-text.js';
 import { explain } from '../tuner/explain.js';
 import { sameThresholds } from '../tuner/threshold-path.js';
+import { recentOf } from './degraded-answers.js';
 import type { GroupState } from './group-state.js';
 
 /**
@@ -24,6 +25,11 @@ export function explainNow(
   ];
 }
 
+export function degradedInWords({ degraded }: Pick<GroupState, 'degraded'>): string {
+  const { samples, share } = recentOf(degraded.recent);
+  return `Of the last ${count(samples)} samples, ${percent(share)} were answered by a branch that was not sure, since the cloud did not answer.`;
+}
+
 /** Why a group is as it is, in sentences for a person. @param unknown what is not known, in sentences */
 export function explainGroup(state: GroupState, group: string, unknown: readonly string[]): string[] {
   const { goals, decision, mode, pinnedBy, canary, apart, problem, bar, policy } = state;
@@ -39,6 +45,9 @@ export function explainGroup(state: GroupState, group: string, unknown: readonly
     );
   }
   if (problem) lines.push(problem);
+  if (state.degraded.many) {
+    lines.push(`${degradedInWords(state)} What is said of agreement is not said of these.`);
+  }
   if (decision) {
     const inForce = !policy || sameThresholds(decision.thresholds, policy.thresholds);
     if (!inForce) lines.push(`In force are ${policy.thresholds.map(thresholdText).join(', ')}.`);

@@ -84,6 +84,9 @@ export type FleetEventKind =
   | 'drift'
   | 'goal-unmet'
   | 'goal-met'
+  /** A considerable share of answers is a branch's that was not sure, since the cloud did not answer. */
+  | 'degraded'
+  | 'degraded-over'
   | 'device-deviates'
   | 'device-rejoined'
   | 'leader';

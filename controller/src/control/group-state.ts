@@ -3,6 +3,7 @@ import type { Goal } from '../tuner/goals.js';
 import type { TuningDecision } from '../tuner/tune.js';
 import { newTunerState, type TunerState } from '../tuner/tuner-state.js';
 import type { Canary } from './canary.js';
+import { type DegradedAnswers, noDegradedAnswers } from './degraded-answers.js';
 import type { ControlMode, FleetEvent } from './fleet-control.js';
 import type { LateAnswers } from './late-answers.js';
 
@@ -84,6 +85,7 @@ export interface GroupState {
   bar: Bar | null;
   apart: ApartDevice[];
   late: LateAnswers | null;
+  degraded: DegradedAnswers;
   decision: KeptDecision | null;
   /** Whether all goals were met when it was last said; `null`: it was not said yet. */
   met: boolean | null;
@@ -101,6 +103,7 @@ export function newGroupState(epoch: string): GroupState {
     pace: { samples: 0, ms: 0 },
     ...{ goalsRevision: 0, goals: [], mode: 'auto', pinnedBy: null },
     ...{ bundleDigest: null, tuners: {}, policy: null, known: [], canary: null, bar: null, apart: [] },
+    degraded: noDegradedAnswers,
     ...{ late: null, decision: null, met: null, explanation: [], problem: null, intent: null },
   };
 }

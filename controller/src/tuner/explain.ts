@@ -44,7 +44,7 @@ export function explain(
       ? 'Nobody has said what this group is to achieve.'
       : `The goal is ${goals.map(goalInWords).join('; then, as far as that allows, ')}.`,
     `${inForce ? 'Thresholds are' : 'The controller would have'} ${decision.thresholds.map(thresholdText).join(', ')}.`,
-    `At these, ${percent(facts.agreement)} of answers should be those of the whole model, ${percent(facts.offloadShare)} of samples go to the cloud, and a sample costs ${percent(facts.cost)} of the whole model on average.`,
+    `At these, ${percent(facts.agreement)} of answers should be those of the whole model (degraded ones are not among these), ${percent(facts.offloadShare)} of samples go to the cloud, and a sample costs ${percent(facts.cost)} of the whole model on average.`,
   ];
   if (agreementAsked) lines.push(proofInWords(decision));
   if (drift?.kind === 'confidence') {

@@ -18,8 +18,32 @@ describe('goalsOf', () => {
     expect(goalsOf({ latency }, [])).toEqual([{ kind: 'latency', targetMs, quantile }]);
   });
 
-  it.each(['80', 'fast', '80ms:95', '-1ms', '80ms:1.5', ''])('refuses a latency of %j', (latency) => {
-    expect(() => goalsOf({ latency }, [])).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
+  it.each(['80', 'fast', '80ms:95', '-1ms', '80ms:1.5', '', '0ms', '80ms:.0'])(
+    'refuses a latency of %j',
+    (latency) => {
+      expect(() => goalsOf({ latency }, [])).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
+    },
+  );
+
+  it.each([
+    [
+      { agreement: 98 },
+      '--agreement: expected a share in (0, 1), such as 0.98; found 98',
+      '--agreement 0.98',
+    ],
+    [{ agreement: 2 }, '--agreement: expected a share in (0, 1)', undefined],
+    [{ agreement: 1 }, '--agreement: expected a share in (0, 1), such as 0.98; found 1', undefined],
+    [{ offload: 20 }, '--offload: expected a share from 0 to 1, such as 0.2; found 20', '--offload 0.2'],
+    [{ offload: -1 }, '--offload: expected a share', undefined],
+    [{ cloudSeconds: -1 }, '--cloud-seconds: expected seconds per second, from 0; found -1', undefined],
+  ])('refuses %j, and says which option it is', (options, message, meant) => {
+    expect(() => goalsOf(options, [])).toThrow(
+      expect.objectContaining({
+        code: 'CONFIG_INVALID',
+        message: expect.stringContaining(message),
+        hint: meant && `Did you mean ${meant}?`,
+      }),
+    );
   });
 
   it('asks for a goal where there is none', () => {

@@ -27,12 +27,29 @@ export function goalsOf(options: GoalOptions, given: readonly string[]): Goal[] 
 }
 
 function goalOf(name: string, { agreement, offload, latency, cloudSeconds }: GoalOptions): Goal[] {
-  if (name === 'agreement' && agreement !== undefined) return [{ kind: 'agreement', floor: agreement }];
-  if (name === 'offload' && offload !== undefined) return [{ kind: 'offload', ceiling: offload }];
+  if (name === 'agreement' && agreement !== undefined) {
+    if (agreement > 0 && agreement < 1) return [{ kind: 'agreement', floor: agreement }];
+    throw wrong('--agreement', 'a share in (0, 1), such as 0.98', agreement, asShare(agreement, 50));
+  }
+  if (name === 'offload' && offload !== undefined) {
+    if (offload >= 0 && offload <= 1) return [{ kind: 'offload', ceiling: offload }];
+    throw wrong('--offload', 'a share from 0 to 1, such as 0.2', offload, asShare(offload, 1));
+  }
   if (name === 'cloudSeconds' && cloudSeconds !== undefined) {
-    return [{ kind: 'cloudSeconds', perSecond: cloudSeconds }];
+    if (cloudSeconds >= 0) return [{ kind: 'cloudSeconds', perSecond: cloudSeconds }];
+    throw wrong('--cloud-seconds', 'seconds per second, from 0', cloudSeconds);
   }
   return name === 'latency' && latency !== undefined ? [latencyGoal(latency)] : [];
+}
+
+/** What somebody may have meant who has given percent. */
+function asShare(value: number, leastPercent: number): number | undefined {
+  return value >= leastPercent && value < 100 ? Number((value / 100).toPrecision(12)) : undefined;
+}
+
+function wrong(flag: string, expected: string, found: number, meant?: number): OfframpError {
+  const hint = meant === undefined ? {} : { hint: `Did you mean ${flag} ${meant}?` };
+  return new OfframpError('CONFIG_INVALID', `${flag}: expected ${expected}; found ${found}`, hint);
 }
 
 /** `80ms`, `1.5s`, `80ms:0.99` */
@@ -45,7 +62,12 @@ function latencyGoal(text: string): Goal {
     );
   }
   const targetMs = Number(match[1]) * (match[2] === 's' ? 1_000 : 1);
-  return { kind: 'latency', targetMs, quantile: match[3] ? Number(match[3]) : defaultQuantile };
+  const quantile = match[3] ? Number(match[3]) : defaultQuantile;
+  if (targetMs > 0 && quantile > 0) return { kind: 'latency', targetMs, quantile };
+  throw new OfframpError(
+    'CONFIG_INVALID',
+    `--latency: expected a time above 0, and a share in (0, 1); found ${JSON.stringify(text)}`,
+  );
 }
 
 /** As it would be asked for: `--agreement 0.98`. */

@@ -101,15 +101,16 @@ export class ControllerClient {
       const request = v1.ListDevicesRequest.encode({ group, pageToken, pageSize }).finish();
       const page = v1.ListDevicesResponse.decode(await this.request('listDevices', request));
       for (const device of page.devices) devices.push(readDevice(device));
-      summary ??= {
-        devices: page.summary?.devices ?? 0,
-        online: page.summary?.online ?? 0,
-        latencyP50Ms: page.summary?.latencyP50Ms ?? 0,
-        latencyP99Ms: page.summary?.latencyP99Ms ?? 0,
-      };
+      summary ??= readSummary(page);
       pageToken = page.nextPageToken;
     } while (pageToken);
     return { devices, summary };
+  }
+
+  /** What {@link listDevices} says of all together, without each of them. */
+  async summarizeDevices(group: string): Promise<FleetSummary> {
+    const request = v1.ListDevicesRequest.encode({ group, pageToken: '', pageSize: 1 }).finish();
+    return readSummary(v1.ListDevicesResponse.decode(await this.request('listDevices', request)));
   }
 
   /** `null`: the group has no policy, its devices follow the thresholds of their bundles. */
@@ -269,4 +270,13 @@ function readDevice(message: DeviceMessage): ListedDevice {
 
 function readRecord(record: PolicyRecordMessage | null | undefined): PolicyView {
   return { ...readPolicyMessage(record?.policy ?? {}), setAt: new Date(record?.setAtMs ?? 0) };
+}
+
+function readSummary({ summary }: ReturnType<typeof v1.ListDevicesResponse.decode>): FleetSummary {
+  return {
+    devices: summary?.devices ?? 0,
+    online: summary?.online ?? 0,
+    latencyP50Ms: summary?.latencyP50Ms ?? 0,
+    latencyP99Ms: summary?.latencyP99Ms ?? 0,
+  };
 }

@@ -117,7 +117,7 @@ describe('a canary', () => {
       fleet.play(10);
       if (fleet.kinds().includes('rolled-back')) break;
     }
-    expect(fleet.state.intent?.events[0]?.text).toMatch(
+    expect(fleet.state.intent?.events.find(({ kind }) => kind === 'rolled-back')?.text).toMatch(
       /taken back: \d.* of its samples were answered by a branch/,
     );
     expect(fleet.policy).toMatchObject({ version: version + 1, canary: null });
@@ -218,6 +218,29 @@ describe('when the world moves', () => {
   );
 });
 
+describe('answers that the cloud does not give', () => {
+  it('are told of when they become many, and when it is over, and agreement is not said of them', () => {
+    const fleet = settled();
+    fleet.degradedShare = () => 0.9;
+    const during = rounds(10).flatMap(() => {
+      fleet.play();
+      return fleet.state.intent?.events.filter(({ kind }) => kind.startsWith('degraded')) ?? [];
+    });
+    expect(during).toMatchObject([{ kind: 'degraded', severity: 'warning' }]);
+    expect(during[0]?.text).toMatch(
+      /^Of the last \d+ samples, \d.* % were answered by a branch that was not sure/,
+    );
+    expect(fleet.state.explanation.join('\n')).toContain('What is said of agreement is not said of these.');
+    fleet.degradedShare = () => 0;
+    const after = rounds(10).flatMap(() => {
+      fleet.play();
+      return fleet.kinds().filter((kind) => kind.startsWith('degraded'));
+    });
+    expect(after).toEqual(['degraded-over']);
+    expect(fleet.state.explanation.join('\n')).not.toContain('not said of these');
+  });
+});
+
 describe('a policy of a person', () => {
   it('pins the group until it is resumed', () => {
     const fleet = settled();
@@ -248,6 +271,53 @@ describe('a policy of a person', () => {
     expect(fleet.effectiveMode).toBe('auto');
     expect(fleet.policy?.version).toBe(policy.version + 2);
     expect(trueAgreement(fleet.policy?.thresholds ?? [], calm)).toBeGreaterThan(0.98);
+  });
+
+  it('and a resume between two looks of the controller: the last word counts', () => {
+    const fleet = settled();
+    const setByHand = () => {
+      const { policy } = fleet;
+      if (!policy) throw new Error('no policy');
+      const byHand = { thresholds: [0.2, 0.2], bundleDigest: null, author: 'bob', reason: '', canary: null };
+      fleet.setByHand({ ...policy, ...byHand, version: policy.version + 1 });
+    };
+    setByHand();
+    fleet.set('auto');
+    fleet.play();
+    expect(fleet.effectiveMode).toBe('auto');
+    expect(fleet.kinds().slice(0, 2)).toEqual(['policy', 'mode-set']);
+    fleet.set('auto');
+    setByHand();
+    setByHand();
+    fleet.want([agreement, { kind: 'offload', ceiling: 0.9 }]);
+    fleet.play();
+    expect(fleet.effectiveMode).toBe('pinned');
+    expect(fleet.kinds().slice(0, 4)).toEqual(['mode-set', 'policy', 'policy', 'goals-set']);
+  });
+
+  it('right after the first goal pins the group', () => {
+    const fleet = new SimulatedFleet(4);
+    fleet.startAt([2, 2]);
+    fleet.want([agreement]);
+    if (!fleet.policy) throw new Error('no policy');
+    fleet.setByHand({ ...fleet.policy, version: 2 });
+    fleet.play();
+    expect(fleet.effectiveMode).toBe('pinned');
+    expect(fleet.kinds()).toEqual(['goals-set', 'policy']);
+  });
+
+  it('and what else people do is told, all of it', () => {
+    const fleet = settled();
+    for (const mode of ['frozen', 'auto', 'frozen', 'auto'] as const) fleet.set(mode);
+    fleet.play();
+    expect(fleet.state.intent?.events.map(({ text }) => text)).toMatchObject([
+      'Thresholds are frozen.',
+      'The controller sets thresholds.',
+      'Thresholds are frozen.',
+      'The controller sets thresholds.',
+    ]);
+    fleet.play();
+    expect(fleet.kinds()).not.toContain('mode-set');
   });
 
   it('of before there was a goal is where tuning begins', () => {

@@ -1,4 +1,5 @@
 import { defaultMaxAuditBytesPerHour } from '@offramp/shared';
+import { percentText as percent } from '../percent-text.js';
 import type { PlainPolicy, PolicyContent } from '../policy/policy-view.js';
 import { goalInWords } from '../tuner/explain.js';
 import type { ExitFacts, Goal } from '../tuner/goals.js';
@@ -7,8 +8,9 @@ import { type Drift, type TuningDecision, tune } from '../tuner/tune.js';
 import { newTunerState, type TunerState } from '../tuner/tuner-state.js';
 import { newApartDevice, reassignDevices, suspects, withoutLatestWindows } from './apart-devices.js';
 import { addToCanary, canaryBelow, newCanary, nextShare } from './canary.js';
+import { addDegradedAnswers } from './degraded-answers.js';
 import { exitFacts } from './exit-facts.js';
-import { explainGroup } from './explain-group.js';
+import { degradedInWords, explainGroup } from './explain-group.js';
 import type { ControlMode, FleetEventKind } from './fleet-control.js';
 import type { GroupInputs, TunableBundle } from './group-inputs.js';
 import {
@@ -21,7 +23,7 @@ import {
   withTuner,
 } from './group-state.js';
 import { addLateAnswers } from './late-answers.js';
-import { type Order, orderOf, inPercent as percent, thresholdsInWords as shown } from './order.js';
+import { type Order, orderOf, thresholdsInWords as shown } from './order.js';
 import { answeredIn, type PolicyWindow, policyWindows, samplesUnknown } from './policy-windows.js';
 import { contentOf, nothingOf, receiveOrders } from './receive-orders.js';
 
@@ -41,6 +43,7 @@ export function advanceGroup(before: GroupState, inputs: GroupInputs): GroupStat
   const received = receiveOrders(before, inputs);
   const counted = countEvidence({ ...received.state, intent: null }, inputs);
   const advance = new GroupAdvance(counted, inputs, received.events);
+  advance.tellOfDegraded(before.degraded.many);
   advance.run();
   const { state } = advance;
   const explanation = explainGroup(state, inputs.group, advance.unknown);
@@ -73,6 +76,7 @@ function countEvidence(state: GroupState, { evidence, streamCreated }: GroupInpu
   return {
     ...state,
     ...{ upTo: evidence.upTo, streamCreated, storedUpToMs, samples: state.samples + samples },
+    degraded: addDegradedAnswers(state.degraded, evidence.parts),
     pace:
       elapsedMs > 0
         ? { samples: state.pace.samples * fade + samples, ms: state.pace.ms * fade + elapsedMs }
@@ -113,6 +117,14 @@ class GroupAdvance {
     const urgent = this.tuneApart(bundle);
     if (mode === 'auto') this.follow(bundle, decision, leaving || urgent);
     this.judgeGoals(decision, bundle);
+  }
+
+  tellOfDegraded(before: boolean): void {
+    const { many } = this.state.degraded;
+    if (many === before) return;
+    const text = degradedInWords(this.state);
+    if (many) this.say('degraded', { severity: 'warning', text });
+    else this.say('degraded-over', { text: `Answers come from the cloud again. ${text}` });
   }
 
   private problemOf(): string | null {

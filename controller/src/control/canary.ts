@@ -1,4 +1,5 @@
 import { canaryPlace } from '@offramp/shared';
+import { percentText as percent } from '../percent-text.js';
 import type { PlainPolicy } from '../policy/policy-view.js';
 import { type AuditTally, logCapitalForWorse } from '../tuner/betting.js';
 import { answeredSamples, recordRate, type WindowEvidence } from '../tuner/evidence.js';
@@ -167,5 +168,3 @@ function differs(one: Side, other: Side, of: 'degraded' | 'late'): number {
     ]);
   return evidence(one) + evidence(other) - evidence(one, other);
 }
-
-const percent = (share: number) => `${Number((share * 100).toFixed(1))} %`;

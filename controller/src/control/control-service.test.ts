@@ -114,6 +114,23 @@ describe('a goal', () => {
   });
 });
 
+it('a group that nobody wants anything of any more, and that has no device, is none', async () => {
+  const { httpAddress } = await start({ listen: '127.0.0.1:0' });
+  const names = async () => {
+    const { groups } = (await (await fetch(`${httpAddress}/v1/groups`)).json()) as {
+      groups: { group: string }[];
+    };
+    return groups.map(({ group }) => group);
+  };
+  await client.setGoals('mistyped', agreement);
+  await client.setMode('frozen', 'frozen');
+  await client.setPolicy('doors', { thresholds: [0.9, 0.8] });
+  await expect.poll(names, eventually).toEqual(['doors', 'frozen', 'mistyped']);
+  await client.setGoals('mistyped', []);
+  await client.setMode('frozen', 'auto');
+  await expect.poll(names, eventually).toEqual(['doors']);
+});
+
 describe('people', () => {
   async function tuned(): Promise<TableFleet> {
     await start({ bundle: [bundlePath] });

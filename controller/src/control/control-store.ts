@@ -1,7 +1,7 @@
 import { checkName, jetStreamError, OfframpError } from '@offramp/shared';
 import { type KV, type KvEntry, type NatsConnection, NatsError } from 'nats';
 import type { GroupGoals } from './fleet-control.js';
-import { goalsRecordSchema } from './goals-schema.js';
+import { type GoalsChange, goalsRecordSchema } from './goals-schema.js';
 import type { GroupState } from './group-state.js';
 import { decodeState, encodeState } from './state-codec.js';
 
@@ -16,14 +16,16 @@ export interface StoredState {
 
 /** What is wanted of a group, as it stands in the bucket. */
 export interface StoredGoals extends GroupGoals {
-  /** How often somebody has set the mode. */
-  modeSets: number;
+  /** The newest ones, oldest first. */
+  changes: GoalsChange[];
 }
 
 export const goalsPrefix = 'goals.';
 export const statePrefix = 'state.';
 const wrongLastSequence = 10071;
 const maxSetAttempts = 32;
+/** More than anybody asks of a group between two looks at it. */
+const maxChanges = 16;
 
 /** Goals and states of groups, in the bucket that all controllers share. */
 export class ControlStore {
@@ -40,13 +42,14 @@ export class ControlStore {
 
   /**
    * Changes what is wanted of a group.
+   * @param afterPolicy the group's newest policy, which whoever asks has seen; 0: none
    * @param expectedRevision 0: whatever it is
    * @throws OfframpError `POLICY_CONFLICT`, and as {@link goals}
    */
   async changeGoals(
     group: string,
-    change: (before: StoredGoals) => Pick<StoredGoals, 'goals' | 'mode' | 'modeSets' | 'author' | 'reason'>,
-    expectedRevision = 0,
+    change: (before: StoredGoals) => Pick<GoalsChange, 'what' | 'goals' | 'mode' | 'author' | 'reason'>,
+    { afterPolicy = 0, expectedRevision = 0 } = {},
   ): Promise<StoredGoals> {
     for (let attempt = 0; attempt < maxSetAttempts; attempt++) {
       const entry = await this.call(() => this.bucket.get(goalsPrefix + checkName('group', group)));
@@ -58,8 +61,11 @@ export class ControlStore {
           { hint: 'Look at `offramp fleet goal get`, and set them again if they are still what you want.' },
         );
       }
-      const { goals, mode, modeSets, author, reason } = change(before);
-      const value = JSON.stringify({ goals, mode, modeSets, author, reason });
+      const { what, goals, mode, author, reason } = change(before);
+      const asked = { goals, mode, author, reason };
+      const added = { what, ...asked, afterRevision: before.revision, afterPolicy };
+      const changes = [...before.changes, added].slice(-maxChanges);
+      const value = JSON.stringify({ ...asked, changes });
       const revision = await this.compareAndSet(goalsPrefix + group, value, entry?.revision ?? 0);
       if (revision !== null) return this.goals(group);
     }
@@ -106,13 +112,14 @@ export class ControlStore {
 
 /** No goals where there is no entry, or one that cannot be read. */
 export function readGoals(group: string, entry: KvEntry | null): StoredGoals {
-  const none = { group, goals: [], mode: 'auto', modeSets: 0, author: '', reason: '', setAt: null } as const;
-  if (entry?.operation !== 'PUT') return { ...none, goals: [], revision: entry?.revision ?? 0 };
+  const none = { group, mode: 'auto', author: '', reason: '', setAt: null } as const;
+  const nothing: StoredGoals = { ...none, goals: [], changes: [], revision: entry?.revision ?? 0 };
+  if (entry?.operation !== 'PUT') return nothing;
   try {
     const record = goalsRecordSchema.parse(entry.json());
     return { group, ...record, revision: entry.revision, setAt: entry.created };
   } catch {
-    return { ...none, goals: [], revision: entry.revision };
+    return nothing;
   }
 }
 

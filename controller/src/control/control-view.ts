@@ -18,11 +18,13 @@ interface SeenGroup {
   metrics: GroupMetrics | null;
   /** Of the policy's key; 0: there is none. */
   policyRevision: number;
+  /** Whether there is one that was not deleted. */
+  hasPolicy: boolean;
 }
 
 const newGroup = (): SeenGroup => ({
   ...{ goals: null, goalsRevision: 0, upTo: 0, streamCreated: '', waitsForBundle: false },
-  ...{ pendingIntent: false, policyRevision: 0, metrics: null },
+  ...{ pendingIntent: false, policyRevision: 0, hasPolicy: false, metrics: null },
 });
 
 /**
@@ -38,13 +40,18 @@ export class ControlView {
   ) {}
 
   take(entry: KvEntry): void {
-    if (entry.bucket === policyBucket) this.group(entry.key).policyRevision = entry.revision;
-    else if (entry.key.startsWith(goalsPrefix)) this.takeGoals(entry.key.slice(goalsPrefix.length), entry);
+    if (entry.bucket === policyBucket) {
+      const hasPolicy = entry.operation === 'PUT';
+      Object.assign(this.group(entry.key), { policyRevision: entry.revision, hasPolicy });
+    } else if (entry.key.startsWith(goalsPrefix)) this.takeGoals(entry.key.slice(goalsPrefix.length), entry);
     else if (entry.key.startsWith(statePrefix)) this.takeState(entry.key.slice(statePrefix.length), entry);
   }
 
+  /** Of groups that have goals, a mode or a policy; what nobody wants anything of any more is not among them. */
   names(): string[] {
-    return [...this.groups.keys()];
+    const wanted = ({ goals, hasPolicy }: SeenGroup) =>
+      hasPolicy || (goals !== null && (goals.goals.length > 0 || goals.mode !== 'auto'));
+    return [...this.groups].filter(([, seen]) => wanted(seen)).map(([group]) => group);
   }
 
   /** Groups that somebody has ever wanted something of. */

@@ -1,6 +1,6 @@
-import { connectBus, createLogger, systemClock } from '@offramp/shared';
+import { connectBus, createLogger, eventStream, eventSubject, systemClock } from '@offramp/shared';
 import { type NatsServer, startNatsServer } from '@offramp/shared/testing';
-import type { NatsConnection } from 'nats';
+import { type NatsConnection, nanos } from 'nats';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { TuningFacts } from '../tuner/tune.js';
 import { EventLog } from './event-log.js';
@@ -89,4 +89,18 @@ it('takes no notice of what is no event', async () => {
   await bus.jetstream().publish('offramp.v1.events.cameras', Buffer.from('garbage'));
   await log.publish('cameras', 'two', [event('b')]);
   await expect.poll(() => texts(log), eventually).toEqual(['b', 'a']);
+});
+
+it('has each event once, also where it is told again long after NATS has forgotten that it had it', async () => {
+  const log = await start();
+  const manager = await bus.jetstreamManager();
+  await manager.streams.update(eventStream, { duplicate_window: nanos(100) });
+  await log.publish('cameras', 'first', [event('a'), event('b')]);
+  const isDuplicate = async () =>
+    (await bus.jetstream().publish(eventSubject('other'), '', { msgID: 'other' })).duplicate;
+  await isDuplicate();
+  await expect.poll(isDuplicate, eventually).toBe(false);
+  await log.publish('cameras', 'first', [event('a'), event('b')]);
+  await log.publish('cameras', 'second', [event('c')]);
+  await expect.poll(() => texts(log), eventually).toEqual(['c', 'b', 'a']);
 });

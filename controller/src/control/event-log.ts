@@ -21,6 +21,12 @@ export interface EventLogOptions {
   logger: Logger;
 }
 
+/** Sequence 0: there is none. */
+interface NewestEvent {
+  sequence: number;
+  id: string;
+}
+
 /** Events that are kept in memory, the newest; NATS keeps more. */
 const maxKept = 10_000;
 const maxListeners = 10_000;
@@ -38,8 +44,8 @@ export class EventLog {
   private caughtUp = false;
   private readonly emitter = new EventEmitter<{ event: [FleetEvent] }>();
   private readonly feed: StreamFeed;
-  /** Per group, the number of its newest event in the stream, as far as this controller knows. */
-  private readonly newest = new Map<string, number>();
+  /** Per group, its newest event in the stream, as far as this controller knows. */
+  private readonly newest = new Map<string, NewestEvent>();
 
   constructor(private readonly options: EventLogOptions) {
     const { bus, replicas, clock, logger } = options;
@@ -104,16 +110,15 @@ export class EventLog {
     let next = 0;
     let previous = this.newest.get(group);
     for (let attempt = 0; next < events.length && attempt < maxAttempts; attempt++) {
-      if (previous === undefined) {
-        const last = await this.last(group);
-        previous = last.sequence;
-        const place = events.findIndex((_, i) => idOf(id, i) === last.id);
-        next = Math.max(next, place + 1);
-      }
+      previous ??= await this.last(group);
+      // NATS drops what it has lately had; what it had long ago is for us to know.
+      const { id: newestId } = previous;
+      next = Math.max(next, events.findIndex((_, i) => idOf(id, i) === newestId) + 1);
       while (next < events.length && previous !== undefined) {
-        const stored = await this.append(group, idOf(id, next), events[next] as NewEvent, previous);
-        if (stored !== null) next++;
-        previous = stored ?? undefined;
+        const nextId = idOf(id, next);
+        const sequence = await this.append(group, nextId, events[next] as NewEvent, previous.sequence);
+        if (sequence !== null) next++;
+        previous = sequence === null ? undefined : { sequence, id: nextId };
       }
     }
     if (previous !== undefined) this.newest.set(group, previous);
@@ -134,7 +139,7 @@ export class EventLog {
     }
   }
 
-  private async last(group: string): Promise<{ sequence: number; id: string }> {
+  private async last(group: string): Promise<NewestEvent> {
     const { bus } = this.options;
     try {
       const manager = await bus.jetstreamManager();

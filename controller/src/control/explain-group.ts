@@ -1,7 +1,34 @@
+import { percentText as percent } from '../percent-text.js';
 import { thresholdText } from '../threshold-text.js';
 import { explain } from '../tuner/explain.js';
 import { sameThresholds } from '../tuner/threshold-path.js';
+import { recentOf } from './degraded-answers.js';
 import type { GroupState } from './group-state.js';
+
+/**
+ * What a state says, with a word of what it does not know yet: people do not wait for the controller's next look.
+ * @param newest policy and record of goals, as the buckets have them
+ */
+export function explainNow(
+  state: GroupState,
+  newest: { policyVersion: number; goalsRevision: number },
+): string[] {
+  const { explanation, policy, goalsRevision } = state;
+  const isNew = [
+    ...(newest.policyVersion === (policy?.version ?? 0) ? [] : [`policy ${newest.policyVersion}`]),
+    ...(newest.goalsRevision === goalsRevision ? [] : ['what is wanted of the group']),
+  ];
+  if (isNew.length === 0) return explanation;
+  return [
+    `The controller has not looked at ${isNew.join(' and ')} yet. What follows is of before.`,
+    ...explanation,
+  ];
+}
+
+export function degradedInWords({ degraded }: Pick<GroupState, 'degraded'>): string {
+  const { samples, share } = recentOf(degraded.recent);
+  return `Of the last ${count(samples)} samples, ${percent(share)} were answered by a branch that was not sure, since the cloud did not answer.`;
+}
 
 /** Why a group is as it is, in sentences for a person. @param unknown what is not known, in sentences */
 export function explainGroup(state: GroupState, group: string, unknown: readonly string[]): string[] {
@@ -9,21 +36,23 @@ export function explainGroup(state: GroupState, group: string, unknown: readonly
   const lines: string[] = [];
   if (pinnedBy && mode === 'auto') {
     lines.push(
-      `${pinnedBy.author} has set policy ${pinnedBy.version}, so the controller leaves thresholds alone until \`offramp fleet resume ${group}\`. What follows is what it would do.`,
+      `${pinnedBy.author} has set policy ${pinnedBy.version}, so the controller leaves thresholds alone until \`offramp fleet resume ${group}\`. What follows is what it has found.`,
     );
   }
   if (mode === 'pinned' || mode === 'frozen') {
     lines.push(
-      `Thresholds are ${mode}, so they stay until \`offramp fleet resume ${group}\`. What follows is what the controller would do.`,
+      `Thresholds are ${mode}, so they stay until \`offramp fleet resume ${group}\`. What follows is what the controller has found.`,
     );
   }
   if (problem) lines.push(problem);
-  if (decision && policy && !sameThresholds(decision.thresholds, policy.thresholds)) {
-    lines.push(
-      `In force are ${policy.thresholds.map(thresholdText).join(', ')}; what follows is said of those that evidence leads to next.`,
-    );
+  if (state.degraded.many) {
+    lines.push(`${degradedInWords(state)} What is said of agreement is not said of these.`);
   }
-  if (decision) lines.push(...explain(goals, { ...decision, changed: false }));
+  if (decision) {
+    const inForce = !policy || sameThresholds(decision.thresholds, policy.thresholds);
+    if (!inForce) lines.push(`In force are ${policy.thresholds.map(thresholdText).join(', ')}.`);
+    lines.push(...explain(goals, decision, inForce));
+  }
   if (canary && policy) {
     lines.push(
       `Policy ${canary.version} is tried by ${percent(canary.share)} of devices first; ${count(canary.tried.samples)} of their samples have spoken, and ${count(canary.others.samples)} of the others, who follow ${canary.stable.version === 0 ? 'their bundle' : `policy ${canary.stable.version}`}.`,
@@ -44,5 +73,4 @@ export function explainGroup(state: GroupState, group: string, unknown: readonly
   return [...lines, ...unknown];
 }
 
-const percent = (share: number) => `${Number((share * 100).toFixed(1))} %`;
 const count = (value: number) => Math.round(value).toLocaleString('en');

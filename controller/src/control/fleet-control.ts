@@ -84,6 +84,9 @@ export type FleetEventKind =
   | 'drift'
   | 'goal-unmet'
   | 'goal-met'
+  /** A considerable share of answers is a branch's that was not sure, since the cloud did not answer. */
+  | 'degraded'
+  | 'degraded-over'
   | 'device-deviates'
   | 'device-rejoined'
   | 'leader';
@@ -136,7 +139,7 @@ export interface WorkerStatus {
  * `CONFIG_INVALID` for a name that is none, `POLICY_CONFLICT`, `POLICY_INVALID`, `NATS_UNAVAILABLE`, `JETSTREAM_UNAVAILABLE`.
  */
 export interface FleetControl {
-  /** Of groups that have devices, goals or a policy, by name. */
+  /** Of groups that have devices, goals, a mode other than `auto`, or a policy, by name. */
   groups(): Promise<string[]>;
   goals(group: string): Promise<GroupGoals>;
   /** @param expectedRevision 0: whatever it is */

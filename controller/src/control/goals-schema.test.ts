@@ -14,9 +14,11 @@ describe('checkGoals', () => {
   });
 
   it.each([
-    [[{ kind: 'agreement', floor: 1 }], 'floor'],
+    [[{ kind: 'agreement', floor: 1 }], 'floor: expected a share in (0, 1), such as 0.98; found 1'],
+    [[{ kind: 'agreement', floor: 'high' }], 'floor: expected a share in (0, 1), such as 0.98; found "high"'],
     [[{ kind: 'agreement' }], 'floor'],
-    [[{ kind: 'offload', ceiling: -0.1 }], 'ceiling'],
+    [[{ kind: 'offload', ceiling: -0.1 }], 'ceiling: expected a share from 0 to 1, such as 0.2; found -0.1'],
+    [[{ kind: 'cloudSeconds', perSecond: -1 }], 'perSecond: expected seconds per second'],
     [[{ kind: 'latency', targetMs: Number.NaN, quantile: 0.9 }], 'targetMs'],
     [[{ kind: 'speed' }], 'kind'],
     [['fast'], 'goals'],

@@ -115,7 +115,13 @@ async function driver(fuse = new Fuse(Number.POSITIVE_INFINITY)) {
 
 const goalsOf = async (store: ControlStore) =>
   store.changeGoals(group, () => ({
-    ...{ goals: [{ kind: 'agreement', floor: 0.97 }], mode: 'auto', modeSets: 0, author: 'ada', reason: '' },
+    ...{
+      what: 'goals',
+      goals: [{ kind: 'agreement', floor: 0.97 }],
+      mode: 'auto',
+      author: 'ada',
+      reason: '',
+    },
   }));
 
 const told = async () => {
@@ -173,9 +179,26 @@ it('steps back where another has decided in the meantime', async () => {
   expect(await one.driver.advance(goals)).toBe(true);
   // Both know the state; one changes it.
   await other.driver.advance(goals);
-  const frozen = await one.store.changeGoals(group, (before) => ({ ...before, mode: 'frozen', modeSets: 1 }));
+  const frozen = await one.store.changeGoals(group, (before) => ({
+    ...before,
+    what: 'mode',
+    mode: 'frozen',
+  }));
   expect(await other.driver.advance(frozen)).toBe(true);
   expect(await one.driver.advance(frozen)).toBe(false);
   expect(await one.driver.advance(frozen)).toBe(true);
   await expect.poll(() => events.list(group, 10, 0).filter(({ kind }) => kind === 'mode-set').length).toBe(1);
+});
+
+it('tells of what was done once: a controller that comes later has nothing left to do', async () => {
+  const one = await driver();
+  const goals = await one.store.changeGoals('nobody', () => ({
+    ...{ what: 'goals', goals: [], mode: 'auto', author: 'ada', reason: '' },
+  }));
+  await one.driver.advance(goals);
+  const intent = async () => (await one.store.state('nobody')).stored?.state.intent;
+  expect(await intent()).toMatchObject({ events: [{ kind: 'goals-set' }] });
+  await (await driver()).driver.advance(goals);
+  expect(await intent()).toBeNull();
+  await expect.poll(() => events.list('nobody', 10, 0).length, { timeout: 20_000 }).toBe(1);
 });

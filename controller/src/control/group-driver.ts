@@ -75,7 +75,8 @@ export class GroupDriver {
     const from = before.state ?? newGroupState(randomUUID());
     const inputs = await this.inputsOf(goals, from);
     const state = advanceGroup(from, inputs);
-    if (before.state && inputs.evidence.parts.length === 0 && isAsBefore(state, before.state)) return true;
+    const nothingNew = inputs.evidence.parts.length === 0 && !before.state?.intent;
+    if (before.state && nothingNew && isAsBefore(state, before.state)) return true;
     // Until it is known what became of it, nothing is known.
     this.driven.delete(group);
     const revision = await store.putState(group, state, before.revision);

@@ -3,6 +3,7 @@ import type { Goal } from '../tuner/goals.js';
 import type { TuningDecision } from '../tuner/tune.js';
 import { newTunerState, type TunerState } from '../tuner/tuner-state.js';
 import type { Canary } from './canary.js';
+import { type DegradedAnswers, noDegradedAnswers } from './degraded-answers.js';
 import type { ControlMode, FleetEvent } from './fleet-control.js';
 import type { LateAnswers } from './late-answers.js';
 
@@ -70,7 +71,6 @@ export interface GroupState {
   goalsRevision: number;
   goals: Goal[];
   mode: ControlMode;
-  modeSets: number;
   /** A person has set the newest policy; `null`: no. */
   pinnedBy: { author: string; version: number } | null;
   /** The bundle that is tuned. */
@@ -85,6 +85,7 @@ export interface GroupState {
   bar: Bar | null;
   apart: ApartDevice[];
   late: LateAnswers | null;
+  degraded: DegradedAnswers;
   decision: KeptDecision | null;
   /** Whether all goals were met when it was last said; `null`: it was not said yet. */
   met: boolean | null;
@@ -100,8 +101,9 @@ export function newGroupState(epoch: string): GroupState {
   return {
     ...{ epoch, number: 0, upTo: 0, streamCreated: '', storedUpToMs: 0, samples: 0, samplesUnknown: 0 },
     pace: { samples: 0, ms: 0 },
-    ...{ goalsRevision: 0, goals: [], mode: 'auto', modeSets: 0, pinnedBy: null },
+    ...{ goalsRevision: 0, goals: [], mode: 'auto', pinnedBy: null },
     ...{ bundleDigest: null, tuners: {}, policy: null, known: [], canary: null, bar: null, apart: [] },
+    degraded: noDegradedAnswers,
     ...{ late: null, decision: null, met: null, explanation: [], problem: null, intent: null },
   };
 }

@@ -9,6 +9,7 @@ import type { BundleTables } from './bundle-tables.js';
 import type { ControlStore, StoredGoals } from './control-store.js';
 import type { ControlView } from './control-view.js';
 import type { EventLog } from './event-log.js';
+import { explainNow } from './explain-group.js';
 import type {
   ControlMode,
   FleetControl,
@@ -51,8 +52,8 @@ export class NatsControl implements FleetControl {
 
   async goals(group: string): Promise<GroupGoals> {
     const { store } = this.options;
-    const [{ modeSets, ...goals }, { stored }] = await Promise.all([store.goals(group), store.state(group)]);
-    return { ...goals, mode: effectiveMode(goals, stored?.state ?? null) };
+    const [goals, { stored }] = await Promise.all([store.goals(group), store.state(group)]);
+    return { ...withoutChanges(goals), mode: effectiveMode(goals, stored?.state ?? null) };
   }
 
   async setGoals(
@@ -63,18 +64,25 @@ export class NatsControl implements FleetControl {
     const checked = checkGoals(goals);
     checkBy(by);
     const { author, reason, expectedRevision } = by;
-    const change = ({ mode, modeSets }: StoredGoals) => ({ goals: checked, mode, modeSets, author, reason });
-    await this.options.store.changeGoals(group, change, expectedRevision);
+    const { version: afterPolicy } = await this.options.policies.newest(group);
+    await this.options.store.changeGoals(
+      group,
+      ({ mode }) => ({ what: 'goals', goals: checked, mode, author, reason }),
+      { afterPolicy, expectedRevision },
+    );
     return this.goals(group);
   }
 
   async setMode(group: string, mode: ControlMode, by: By): Promise<GroupGoals> {
     checkBy(by);
     const { author, reason } = by;
-    const { modeSets, ...changed } = await this.options.store.changeGoals(group, (before) => ({
-      ...{ goals: before.goals, mode, modeSets: before.modeSets + 1, author, reason },
-    }));
-    return changed;
+    const { version: afterPolicy } = await this.options.policies.newest(group);
+    const changed = await this.options.store.changeGoals(
+      group,
+      ({ goals }) => ({ what: 'mode', goals, mode, author, reason }),
+      { afterPolicy },
+    );
+    return withoutChanges(changed);
   }
 
   async status(group: string): Promise<GroupStatus> {
@@ -98,7 +106,9 @@ export class NatsControl implements FleetControl {
       decidedAt: state?.decision && stored ? stored.storedAt : null,
       ...(state ? decidedOf(state) : { decision: null, exceptions: [] }),
       canary: state && policy ? canaryOf(state, policy, bundle?.thresholds ?? []) : null,
-      explanation: state?.explanation ?? [],
+      explanation: state
+        ? explainNow(state, { policyVersion: policy?.version ?? 0, goalsRevision: goals.revision })
+        : [],
       problem: state
         ? state.problem
         : goals.goals.length === 0
@@ -156,6 +166,10 @@ export class NatsControl implements FleetControl {
   workers(): WorkerStatus[] {
     return this.options.workers.workers(this.options.now());
   }
+}
+
+function withoutChanges({ changes, ...goals }: StoredGoals): GroupGoals {
+  return goals;
 }
 
 /** Also where the controller that leads has not seen the newest goals yet. */

@@ -1,3 +1,4 @@
+import { percentText } from '../percent-text.js';
 import { thresholdText } from '../threshold-text.js';
 import { sameThresholds } from '../tuner/threshold-path.js';
 import type { TuningDecision } from '../tuner/tune.js';
@@ -69,7 +70,7 @@ function orderWithoutCanary(inputs: OrderInputs): Order | null {
   const urgent = decision.reason === 'over-ceiling' && decision.choice.limitedBy === 'workers';
   if (urgent || inputs.online < 2) return { ...all, ...wanted, text: `Thresholds ${words} for everybody.` };
   const { canaryShare } = inputs;
-  const text = `Thresholds ${words} go to ${inPercent(canaryShare)} of devices first.`;
+  const text = `Thresholds ${words} go to ${percentText(canaryShare)} of devices first.`;
   return { ...wanted, kind: 'canary', canaryShare, text };
 }
 
@@ -118,10 +119,6 @@ function samplesOf({ state, bundle }: OrderInputs): number {
 function levelOf({ goals }: GroupState): number | null {
   const goal = goals.find(({ kind }) => kind === 'agreement');
   return goal?.kind === 'agreement' ? 1 - goal.floor : null;
-}
-
-export function inPercent(share: number): string {
-  return `${Number((share * 100).toFixed(1))} %`;
 }
 
 export function thresholdsInWords(thresholds: readonly number[]): string {

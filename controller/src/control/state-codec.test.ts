@@ -1,5 +1,6 @@
 import { deflateRawSync } from 'node:zlib';
 import { expect, it } from 'vitest';
+import { newGroupState } from './group-state.js';
 import { decodeState, encodeState } from './state-codec.js';
 import { SimulatedFleet } from './testing/simulated-fleet.js';
 
@@ -18,6 +19,14 @@ it.each([Buffer.from('garbage'), deflateRawSync('{}'), deflateRawSync('null'), n
     expect(() => decodeState(bytes)).toThrow();
   },
 );
+
+it('takes what a state does not say, since it was written before there was such a thing, for new', () => {
+  const { degraded, ...older } = newGroupState('once');
+  expect(decodeState(deflateRawSync(JSON.stringify({ ...older, number: 3 })))).toEqual({
+    ...newGroupState('once'),
+    number: 3,
+  });
+});
 
 it('has room for a hundred devices apart', () => {
   const fleet = new SimulatedFleet(120);

@@ -1,5 +1,5 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
-import type { GroupState } from './group-state.js';
+import { type GroupState, newGroupState } from './group-state.js';
 
 /** What a state may be once it is inflated, lest a spoiled one takes all memory. */
 const maxStateBytes = 64 * 2 ** 20;
@@ -16,5 +16,6 @@ export function decodeState(bytes: Uint8Array): GroupState {
   ) as GroupState;
   if (typeof state.number !== 'number' || typeof state.epoch !== 'string')
     throw new Error('no state of a group');
-  return state;
+  // What is new since it was written begins as in a new state.
+  return { ...newGroupState(state.epoch), ...state };
 }

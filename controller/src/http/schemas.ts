@@ -379,6 +379,8 @@ export const eventSchema = named(
       'drift',
       'goal-unmet',
       'goal-met',
+      'degraded',
+      'degraded-over',
       'device-deviates',
       'device-rejoined',
       'leader',

@@ -254,7 +254,16 @@ export class ControllerMetrics implements MetricsText {
 /** Each kind is there from the start: Prometheus sees no first event in a series that begins with it. */
 const noEvents = (): Record<FleetEventKind, number> => ({
   ...{ 'goals-set': 0, 'mode-set': 0, policy: 0, canary: 0, widened: 0, promoted: 0, 'rolled-back': 0 },
-  ...{ drift: 0, 'goal-unmet': 0, 'goal-met': 0, 'device-deviates': 0, 'device-rejoined': 0, leader: 0 },
+  ...{
+    drift: 0,
+    'goal-unmet': 0,
+    'goal-met': 0,
+    degraded: 0,
+    'degraded-over': 0,
+    'device-deviates': 0,
+    'device-rejoined': 0,
+    leader: 0,
+  },
 });
 
 const byOutcome = (counts: Readonly<Record<string, number>>) =>

@@ -36,7 +36,18 @@ describe('explain', () => {
     const text = said([agreement], 40, [0.5, 0.5], { ease: 0.4, overconfidence: 3 });
     expect(text).toMatch(/confidences have moved: of the last [\d,]+ samples, \d+(\.\d)? % lie elsewhere/);
     expect(text).toContain('Nobody leaves early');
-    expect(text).toContain('evidence is wanted soon');
+    expect(text).toContain('So each of them is an audit.');
+    expect(text).not.toContain('chosen for audits');
+  });
+
+  it('says of thresholds that devices do not have what they would be, not what has happened', () => {
+    const group = new SimulatedGroup(table, [agreement], { thresholds: [0.5, 0.5], auditRate: 0.02 });
+    const { decision } = group.play();
+    expect(decision.reason).toBe('not-proven');
+    const text = explain([agreement], decision, false).join('\n');
+    expect(text).toMatch(/The controller would have 0\.\d+, 0\.\d+\./);
+    expect(text).toContain('Lower ones are not proven to meet the goal.');
+    expect(text).not.toContain('went');
   });
 
   it('says which goal is not met', () => {
@@ -52,6 +63,7 @@ describe('explain', () => {
     expect(said([{ kind: 'cloudSeconds', perSecond: 0.3 }], 2)).toContain(
       "0.3 s of workers' time per second",
     );
+    expect(said([{ kind: 'agreement', floor: 0.999999 }], 1)).toContain('at least 99.9999 % of samples');
     expect(said([], 1)).toContain('Nobody has said what this group is to achieve.');
   });
 });

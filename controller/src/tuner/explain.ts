@@ -1,3 +1,4 @@
+import { percentText as percent } from '../percent-text.js';
 import { thresholdText } from '../threshold-text.js';
 import type { Goal } from './goals.js';
 import type { TuningDecision, TuningReason } from './tune.js';
@@ -16,16 +17,34 @@ const reasons: Record<TuningReason, string> = {
   'good-enough': 'Nothing that is proven would be better by enough to be worth a change.',
 };
 
-/** Why a group's thresholds are what they are, in sentences for a person. */
-export function explain(goals: readonly Goal[], decision: TuningDecision): string[] {
+/** The same where devices have others: what the controller has found, not what has happened. */
+const reasonsAside: Record<TuningReason, string> = {
+  ...reasons,
+  drift: 'The world has moved: these are as high as goals allow until audits prove lower ones.',
+  'not-proven': 'Lower ones are not proven to meet the goal.',
+  'over-ceiling': 'With higher ones, a limit would be exceeded.',
+  cheaper: 'They are proven to meet the goal at a lower cost.',
+  safer: 'The limits allow for that much agreement.',
+  aligned: 'They are the nearest safer ones between which confidences are counted.',
+};
+
+/**
+ * Why a group's thresholds are what they are, in sentences for a person.
+ * @param inForce whether devices have them; else it is said what they would be
+ */
+export function explain(
+  goals: readonly Goal[],
+  decision: Omit<TuningDecision, 'changed'>,
+  inForce = true,
+): string[] {
   const { facts, choice, drift } = decision;
   const agreementAsked = goals.some(({ kind }) => kind === 'agreement');
   const lines = [
     goals.length === 0
       ? 'Nobody has said what this group is to achieve.'
       : `The goal is ${goals.map(goalInWords).join('; then, as far as that allows, ')}.`,
-    `Thresholds are ${decision.thresholds.map(thresholdText).join(', ')}.`,
-    `At these, ${percent(facts.agreement)} of answers should be those of the whole model, ${percent(facts.offloadShare)} of samples go to the cloud, and a sample costs ${percent(facts.cost)} of the whole model on average.`,
+    `${inForce ? 'Thresholds are' : 'The controller would have'} ${decision.thresholds.map(thresholdText).join(', ')}.`,
+    `At these, ${percent(facts.agreement)} of answers should be those of the whole model (degraded ones are not among these), ${percent(facts.offloadShare)} of samples go to the cloud, and a sample costs ${percent(facts.cost)} of the whole model on average.`,
   ];
   if (agreementAsked) lines.push(proofInWords(decision));
   if (drift?.kind === 'confidence') {
@@ -38,27 +57,30 @@ export function explain(goals: readonly Goal[], decision: TuningDecision): strin
       `Of about ${count(drift.audited)} audits among the last ${count(drift.samples)} samples, ${count(drift.disagreed)} disagreed with the whole model, more than the goal has room for.`,
     );
   }
-  lines.push(reasons[decision.reason]);
-  if (decision.position !== decision.target && decision.reason === 'cheaper') {
+  lines.push((inForce ? reasons : reasonsAside)[decision.reason]);
+  if (inForce && decision.position !== decision.target && decision.reason === 'cheaper') {
     lines.push('More steps in the same direction will follow if the evidence stays.');
   }
   if (choice.limitedBy)
     lines.push(`What keeps them from ${limitInWords(agreementAsked)}: ${goalInWords(choice.limitedBy)}.`);
   for (const goal of choice.unmet)
     lines.push(`Not met: ${goalInWords(goal)}. What comes before it does not allow for more.`);
-  lines.push(
-    `A share of ${percent(decision.auditRate)} of samples is chosen for audits: ${
-      {
-        steady: 'nothing speaks against the proof',
-        settling: 'these are the first samples that the proof is held against',
-        uncertain: 'evidence is wanted soon',
-      }[decision.certainty]
-    }.`,
-  );
+  if (decision.position === 0) lines.push('So each of them is an audit.');
+  else {
+    lines.push(
+      `A share of ${percent(decision.auditRate)} of samples ${inForce ? 'is' : 'would be'} chosen for audits: ${
+        {
+          steady: 'nothing speaks against the proof',
+          settling: 'these are the first samples that the proof is held against',
+          uncertain: 'evidence is wanted soon',
+        }[decision.certainty]
+      }.`,
+    );
+  }
   return lines;
 }
 
-function proofInWords({ facts, tableTrusted, position }: TuningDecision): string {
+function proofInWords({ facts, tableTrusted, position }: Omit<TuningDecision, 'changed'>): string {
   if (position === 0) return 'Nobody leaves early, so every answer is that of the whole model.';
   const bound = `With 95 % certainty it is at least ${percent(facts.agreementBound)}`;
   return facts.provenBy === 'table'
@@ -82,10 +104,6 @@ export function goalInWords(goal: Goal | 'workers'): string {
     case 'latency':
       return `${percent(goal.quantile)} of answers within ${goal.targetMs} ms`;
   }
-}
-
-export function percent(share: number): string {
-  return `${Number((share * 100).toFixed(1))} %`;
 }
 
 export function count(value: number): string {

@@ -225,14 +225,15 @@ describe('offramp fleet', () => {
         ...{ status: 0, stdout: 'group doors has no goal\nmode        auto\n' },
       });
       const goals = ['--offload', '0.2', '--agreement', '0.98', '--reason', 'try', '--author', 'ada'];
-      expect((await fleet('goal', 'set', 'doors', ...goals)).stdout).toMatch(
-        /^group doors: --offload 0\.2 --agreement 0\.98\nmode {8}auto\nset .* by ada\nreason {6}try\n$/,
-      );
-      expect(await fleet('goal', 'set', 'doors', '--agreement', '7')).toMatchObject({
-        ...{
-          status: 2,
-          stderr: expect.stringContaining('error [CONFIG_INVALID]: goals that cannot be: floor'),
-        },
+      const warning = 'no device of group doors is online; `offramp fleet ls` lists who is';
+      expect(await fleet('goal', 'set', 'doors', ...goals)).toMatchObject({
+        stdout: expect.stringMatching(
+          /^group doors: --offload 0\.2 --agreement 0\.98\nmode {8}auto\nset .* by ada\nreason {6}try\n$/,
+        ),
+        stderr: `warning: ${warning}\n`,
+      });
+      expect(await fleet('goal', 'set', 'doors', '--agreement', '98')).toMatchObject({
+        ...{ status: 2, stderr: expect.stringContaining('Did you mean --agreement 0.98?') },
       });
       expect(
         await fleet('goal', 'set', 'doors', '--agreement', '0.9', '--expect-revision', '7'),
@@ -246,7 +247,9 @@ describe('offramp fleet', () => {
       await expect
         .poll(async () => (await fleet('explain', 'doors')).stdout, { timeout: 20_000 })
         .toMatch(/^group doors: no policy, mode auto\n(?:.*\n)*No device has reported yet\.\n$/);
-      expect((await fleet('freeze', 'doors')).stdout).toBe('group doors: mode frozen\n');
+      expect(await fleet('freeze', 'doors')).toMatchObject({
+        ...{ stdout: 'group doors: mode frozen\n', stderr: `warning: ${warning}\n` },
+      });
       expect((await fleet('resume', 'doors', '--json')).stdout).toContain('"mode": "auto"');
       expect(await fleet('rollback', 'doors')).toMatchObject({
         ...{ status: 1, stderr: expect.stringContaining('has no earlier policy') },

@@ -7,6 +7,7 @@ import { goalAsOption, goalsOf } from '../../fleet/goal-options.js';
 import { formatTime, printable } from '../../fleet/text.js';
 import { byOf, byOptions } from './by-options.js';
 import { controllerOptions, printJson, withController } from './controller-options.js';
+import { warnOfNobody } from './nobody-online.js';
 
 const setDefinition = defineConfig('fleet', {
   agreement: z
@@ -52,6 +53,7 @@ function setCommand(): Command {
       await withController(config, async (client) => {
         const by = { ...byOf(config), expectedRevision: config.expectRevision };
         show(config, await client.setGoals(group, goals, by));
+        await warnOfNobody(client, group);
       });
     },
   );

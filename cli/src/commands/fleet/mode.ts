@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { configCommand } from '../../config-command.js';
 import { byOf, byOptions } from './by-options.js';
 import { controllerOptions, printJson, withController } from './controller-options.js';
+import { warnOfNobody } from './nobody-online.js';
 
 const definition = defineConfig('fleet', { ...byOptions, ...controllerOptions });
 
@@ -38,6 +39,7 @@ function modeCommand(usage: string, description: string, mode: 'frozen' | 'auto'
       if (goals.goals.length === 0) {
         console.error(`warning: group ${group} has no goal; see \`offramp fleet goal set\``);
       }
+      await warnOfNobody(client, group);
     }),
   );
 }

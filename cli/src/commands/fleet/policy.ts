@@ -8,6 +8,7 @@ import { formatAuditRate } from '../../fleet/text.js';
 import { userName } from '../../fleet/user-name.js';
 import { outputIsStyled } from '../../painter.js';
 import { controllerOptions, printJson, withController } from './controller-options.js';
+import { nobodyOnline } from './nobody-online.js';
 
 const askDefinition = defineConfig('fleet', controllerOptions);
 
@@ -108,9 +109,7 @@ function warningsOf({ group, thresholds }: PolicyView, onlineDevices: number): s
     ...(never > 0
       ? [`${never} of ${thresholds.length} thresholds are above 1: no sample leaves there, however sure`]
       : []),
-    ...(onlineDevices === 0
-      ? [`no device of group ${group} is online; \`offramp fleet ls\` lists who is`]
-      : []),
+    ...(onlineDevices === 0 ? [nobodyOnline(group)] : []),
   ];
 }
 

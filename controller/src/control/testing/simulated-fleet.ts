@@ -7,6 +7,7 @@ import { calm, drawBinnedTable, drawSample, facts, type World } from '../../tune
 import { ThresholdPath } from '../../tuner/threshold-path.js';
 import { advanceGroup, modeOf } from '../advance-group.js';
 import type { ControlMode } from '../fleet-control.js';
+import type { GoalsChange } from '../goals-schema.js';
 import type { GroupInputs, TunableBundle } from '../group-inputs.js';
 import { type GroupState, newGroupState } from '../group-state.js';
 
@@ -44,7 +45,7 @@ export class SimulatedFleet {
   goals: Goal[] = [];
   mode: ControlMode = 'auto';
   goalsRevision = 0;
-  modeSets = 0;
+  private changes: GoalsChange[] = [];
   samples = 0;
   bundle: TunableBundle | null = bundle;
   /** Devices that report; others are offline. */
@@ -65,13 +66,20 @@ export class SimulatedFleet {
 
   want(goals: Goal[]): void {
     this.goals = goals;
-    this.goalsRevision++;
+    this.noteChange('goals');
   }
 
   set(mode: ControlMode): void {
     this.mode = mode;
-    this.modeSets++;
-    this.goalsRevision++;
+    this.noteChange('mode');
+  }
+
+  private noteChange(what: GoalsChange['what']): void {
+    const { goals, mode } = this;
+    this.changes.push({
+      ...{ what, goals, mode, author: 'ada', reason: '' },
+      ...{ afterRevision: this.goalsRevision++, afterPolicy: this.policy?.version ?? 0 },
+    });
   }
 
   /** Thresholds that were there before there was a goal. */
@@ -112,7 +120,7 @@ export class SimulatedFleet {
     return {
       group: this.group,
       goals: {
-        ...{ group: this.group, goals: this.goals, mode: this.mode, modeSets: this.modeSets },
+        ...{ group: this.group, goals: this.goals, mode: this.mode, changes: this.changes },
         ...{ revision: this.goalsRevision, author: 'ada', reason: '', setAt: null },
       },
       newest: {

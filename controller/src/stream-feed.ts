@@ -43,6 +43,8 @@ const maxMessagesAhead = 1_000;
 const retryDelayMs = 500;
 /** The server removes the consumer of a controller that vanished. */
 const inactiveThresholdMs = 60_000;
+/** What has been stored for longer than this and has not come is asked for anew: requests have been seen to end unnoticed for half a minute. */
+const stallAfterMs = 3_000;
 
 /**
  * Reads a stream from its beginning, then on for ever: through lost connections, a server that
@@ -143,9 +145,27 @@ export class StreamFeed {
     this.messages = messages;
     if (consumer.num_pending === 0) caughtUp();
     if (this.stopping.signal.aborted) messages.close();
+    const endWatch = this.watchForStalls(messages, () => manager.streams.info(streamName));
     const problem = await messages.closed();
+    endWatch();
     this.messages = null;
     if (problem) throw problem;
     bound.delete().catch(() => undefined); // Where that fails, the server removes it after a while.
+  }
+
+  /** Ends a reading to which nothing comes although there has long been something. */
+  private watchForStalls(messages: ConsumerMessages, look: () => Promise<StreamInfo>): () => void {
+    const { clock } = this.options;
+    let storedBefore = 0;
+    let nextBefore = 0;
+    const check = async () => {
+      const stream = await look().catch(() => null); // Without a server there is nothing to be missed.
+      if (nextBefore === this.nextSequence && storedBefore >= nextBefore) messages.close();
+      storedBefore = stream?.state.last_seq ?? 0;
+      nextBefore = this.nextSequence;
+      if (this.messages === messages) cancel = clock.after(stallAfterMs, () => void check());
+    };
+    let cancel = clock.after(stallAfterMs, () => void check());
+    return () => cancel();
   }
 }

@@ -10,6 +10,7 @@ import {
   nuid,
   type StreamInfo,
 } from 'nats';
+import { StallWatch } from './stall-watch.js';
 
 /** A message of a stream. */
 export interface StreamMessage {
@@ -156,13 +157,10 @@ export class StreamFeed {
   /** Ends a reading to which nothing comes although there has long been something. */
   private watchForStalls(messages: ConsumerMessages, look: () => Promise<StreamInfo>): () => void {
     const { clock } = this.options;
-    let storedBefore = 0;
-    let nextBefore = 0;
+    const watch = new StallWatch();
     const check = async () => {
       const stream = await look().catch(() => null); // Without a server there is nothing to be missed.
-      if (nextBefore === this.nextSequence && storedBefore >= nextBefore) messages.close();
-      storedBefore = stream?.state.last_seq ?? 0;
-      nextBefore = this.nextSequence;
+      if (watch.isStalled(this.nextSequence, stream?.state ?? null)) messages.close();
       if (this.messages === messages) cancel = clock.after(stallAfterMs, () => void check());
     };
     let cancel = clock.after(stallAfterMs, () => void check());

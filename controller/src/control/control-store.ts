@@ -1,5 +1,6 @@
 import { checkName, jetStreamError, OfframpError } from '@offramp/shared';
-import { type KV, type KvEntry, type NatsConnection, NatsError } from 'nats';
+import type { KV, KvEntry, NatsConnection } from 'nats';
+import { compareAndSet } from '../compare-and-set.js';
 import type { GroupGoals } from './fleet-control.js';
 import { type GoalsChange, goalsRecordSchema } from './goals-schema.js';
 import type { GroupState } from './group-state.js';
@@ -22,7 +23,6 @@ export interface StoredGoals extends GroupGoals {
 
 export const goalsPrefix = 'goals.';
 export const statePrefix = 'state.';
-const wrongLastSequence = 10071;
 const maxSetAttempts = 32;
 /** More than anybody asks of a group between two looks at it. */
 const maxChanges = 16;
@@ -91,14 +91,7 @@ export class ControlStore {
     value: string | Uint8Array,
     previousSeq: number,
   ): Promise<number | null> {
-    return this.call(async () => {
-      try {
-        return await this.bucket.put(key, value, { previousSeq });
-      } catch (error) {
-        if (error instanceof NatsError && error.api_error?.err_code === wrongLastSequence) return null;
-        throw error;
-      }
-    });
+    return this.call(() => compareAndSet(this.bucket, key, value, previousSeq));
   }
 
   private async call<T>(use: () => Promise<T>): Promise<T> {

@@ -9,6 +9,7 @@ import {
   v1,
 } from '@offramp/shared';
 import { ErrorCode, type NatsConnection, NatsError } from 'nats';
+import { isOutrun } from '../compare-and-set.js';
 import { StreamFeed, type StreamMessage } from '../stream-feed.js';
 import { encodeEvent, readEvent } from './event-messages.js';
 import type { FleetEvent } from './fleet-control.js';
@@ -30,7 +31,6 @@ interface NewestEvent {
 /** Events that are kept in memory, the newest; NATS keeps more. */
 const maxKept = 10_000;
 const maxListeners = 10_000;
-const wrongLastSequence = 10071;
 const maxAttempts = 8;
 const idHeader = 'Nats-Msg-Id';
 
@@ -134,7 +134,7 @@ export class EventLog {
       });
       return stored.duplicate ? null : stored.seq;
     } catch (error) {
-      if (error instanceof NatsError && error.api_error?.err_code === wrongLastSequence) return null;
+      if (isOutrun(error)) return null;
       throw jetStreamError(this.options.bus, error);
     }
   }

@@ -1,6 +1,7 @@
 import { type Clock, type Logger, messageOf } from '@offramp/shared';
-import { type KV, NatsError } from 'nats';
+import type { KV } from 'nats';
 import { z } from 'zod';
+import { unlessOutrun } from '../compare-and-set.js';
 import type { LeaderStatus } from './fleet-control.js';
 
 export interface LeaseOptions {
@@ -18,7 +19,6 @@ export interface LeaseOptions {
 const key = 'leader';
 /** So many times in a lease's life it is renewed, or asked for. */
 const renewals = 3;
-const wrongLastSequence = 10071;
 
 const entrySchema = z.object({ instance: z.string(), sinceMs: z.number().nullable() });
 
@@ -91,7 +91,7 @@ export class Lease {
   private async acquire(bucket: KV): Promise<void> {
     const { clock, instance, ttlMs } = this.options;
     const askedMs = clock.now();
-    const made = await unlessTaken(bucket.create(key, JSON.stringify({ instance, sinceMs: null })));
+    const made = await unlessOutrun(bucket.create(key, JSON.stringify({ instance, sinceMs: null })));
     if (made !== null) {
       this.revision = made;
       this.validUntilMs = askedMs + ttlMs;
@@ -109,7 +109,7 @@ export class Lease {
     const { clock, instance, ttlMs } = this.options;
     const askedMs = clock.now();
     const value = JSON.stringify({ instance, sinceMs: this.sinceMs });
-    const revision = await unlessTaken(bucket.update(key, value, this.revision));
+    const revision = await unlessOutrun(bucket.update(key, value, this.revision));
     if (revision === null) {
       this.revision = 0;
       return;
@@ -126,15 +126,6 @@ export class Lease {
     if (leading === this.wasLeading) return;
     this.wasLeading = leading;
     this.options.onChange(leading);
-  }
-}
-
-async function unlessTaken(put: Promise<number>): Promise<number | null> {
-  try {
-    return await put;
-  } catch (error) {
-    if (error instanceof NatsError && error.api_error?.err_code === wrongLastSequence) return null;
-    throw error;
   }
 }
 

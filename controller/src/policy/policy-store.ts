@@ -7,6 +7,7 @@ import {
   v1,
 } from '@offramp/shared';
 import { ErrorCode, type KV, type KvEntry, type NatsConnection, NatsError } from 'nats';
+import { compareAndSet } from '../compare-and-set.js';
 import { type PolicyContent, type PolicyView, readPolicyMessage, writePolicyMessage } from './policy-view.js';
 
 /**
@@ -54,7 +55,6 @@ export type PutOutcome =
 
 const maxSetAttempts = 32;
 const historyDeadlineMs = 5_000;
-const wrongLastSequence = 10071;
 
 /**
  * The policies of all groups, in the key-value bucket that devices follow. Numbers are given by compare
@@ -158,15 +158,8 @@ export class PolicyStore {
   }
 
   /** @returns the new revision; `null` if the key has another one by now */
-  private async compareAndSet(group: string, value: Uint8Array, previousSeq: number): Promise<number | null> {
-    return this.call(async () => {
-      try {
-        return await this.bucket.put(group, value, { previousSeq });
-      } catch (error) {
-        if (error instanceof NatsError && error.api_error?.err_code === wrongLastSequence) return null;
-        throw error;
-      }
-    });
+  private compareAndSet(group: string, value: Uint8Array, previousSeq: number): Promise<number | null> {
+    return this.call(() => compareAndSet(this.bucket, group, value, previousSeq));
   }
 
   private entries(group: string): Promise<KvEntry[]> {

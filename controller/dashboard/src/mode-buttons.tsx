@@ -1,10 +1,10 @@
 import { useState } from 'preact/hooks';
 import type { ApiGoals, ControlModeName } from '../../src/http/schemas.js';
 import { callApi } from './api.js';
-import { ByFields } from './by-fields.js';
-import { Modal } from './modal.js';
+import type { By } from './by-fields.js';
+import { ConfirmDialog } from './confirm-dialog.js';
 import { Outcome } from './outcome.js';
-import { type Action, useAction, useAuthor } from './use-action.js';
+import { useAction } from './use-action.js';
 
 interface Mode {
   mode: ControlModeName;
@@ -22,7 +22,7 @@ const modes: readonly Mode[] = [
 export function ModeButtons({ goals: { group, mode: present } }: { goals: ApiGoals }) {
   const [asked, setAsked] = useState<Mode | null>(null);
   const action = useAction();
-  const set = async ({ mode, name, meaning }: Mode, author: string, reason: string) => {
+  const set = async ({ mode, name, meaning }: Mode, { author, reason }: By) => {
     const body = { mode, author, reason: reason || 'on the dashboard' };
     const done = await action.run(`${name}: ${meaning}.`, () =>
       callApi('PUT', `v1/groups/${group}/mode`, body),
@@ -50,65 +50,20 @@ export function ModeButtons({ goals: { group, mode: present } }: { goals: ApiGoa
       </fieldset>
       {asked === null && <Outcome action={action} />}
       {asked && (
-        <ModeDialog
-          group={group}
-          mode={asked}
+        <ConfirmDialog
+          label={`${asked.name} ${group}`}
+          title={`${asked.name} ${group}`}
+          name={asked.name}
           action={action}
           onClose={() => {
             action.forget();
             setAsked(null);
           }}
-          onConfirm={(author, reason) => set(asked, author, reason)}
-        />
+          onConfirm={(by) => set(asked, by)}
+        >
+          {asked.meaning}.
+        </ConfirmDialog>
       )}
     </>
-  );
-}
-
-function ModeDialog({
-  group,
-  mode: { name, meaning },
-  action,
-  onClose,
-  onConfirm,
-}: {
-  group: string;
-  mode: Mode;
-  action: Action;
-  onClose(): void;
-  onConfirm(author: string, reason: string): void;
-}) {
-  const [author, setAuthor] = useAuthor();
-  const [reason, setReason] = useState('');
-  return (
-    <Modal label={`${name} ${group}`} onClose={onClose}>
-      <h2>
-        {name} {group}
-      </h2>
-      <p>{meaning}.</p>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          onConfirm(author, reason);
-        }}
-      >
-        <ByFields
-          by={{ author, reason }}
-          onChange={(by) => {
-            setAuthor(by.author);
-            setReason(by.reason);
-          }}
-        />
-        <div class="buttons">
-          <button type="submit" class="primary" aria-disabled={action.busy}>
-            {name}
-          </button>
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-        </div>
-        <Outcome action={action} />
-      </form>
-    </Modal>
   );
 }

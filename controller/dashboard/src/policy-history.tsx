@@ -2,12 +2,12 @@ import { useContext, useEffect, useState } from 'preact/hooks';
 import type { ApiPolicy } from '../../src/http/schemas.js';
 import { thresholdText } from '../../src/threshold-text.js';
 import { callApi } from './api.js';
-import { type By, ByFields } from './by-fields.js';
+import type { By } from './by-fields.js';
+import { ConfirmDialog } from './confirm-dialog.js';
 import { instant } from './format.js';
-import { Modal } from './modal.js';
 import { Outcome } from './outcome.js';
 import { courseInWords, type PolicyRow, policyRows } from './policy-rows.js';
-import { type Action, Reconnections, useAction, useAuthor } from './use-action.js';
+import { Reconnections, useAction } from './use-action.js';
 
 const fewPolicies = 6;
 
@@ -75,15 +75,20 @@ export function PolicyHistory({
       )}
       {back === null && <Outcome action={action} />}
       {back && (
-        <RollBackDialog
-          policy={back}
+        <ConfirmDialog
+          label={`Roll back to policy ${back.version}`}
+          title={`Roll back to policy ${back.version}?`}
+          name="Roll back"
           action={action}
           onClose={() => {
             action.forget();
             setBack(null);
           }}
           onConfirm={(by) => rollBack(back.version, by)}
-        />
+        >
+          All devices of {back.group} get its thresholds at once:{' '}
+          {back.thresholds.map(thresholdText).join(', ')}. They stay until you choose Auto again.
+        </ConfirmDialog>
       )}
     </section>
   );
@@ -139,52 +144,5 @@ function PolicyEntry({
         {changes.length === 0 && <li class="muted">nothing that devices do differently</li>}
       </ul>
     </>
-  );
-}
-
-function RollBackDialog({
-  policy,
-  action,
-  onClose,
-  onConfirm,
-}: {
-  policy: ApiPolicy;
-  action: Action;
-  onClose(): void;
-  onConfirm(by: By): void;
-}) {
-  const [author, setAuthor] = useAuthor();
-  const [reason, setReason] = useState('');
-  return (
-    <Modal label={`Roll back to policy ${policy.version}`} onClose={onClose}>
-      <h2>Roll back to policy {policy.version}?</h2>
-      <p>
-        All devices of {policy.group} get its thresholds at once:{' '}
-        {policy.thresholds.map(thresholdText).join(', ')}. They stay until you choose Auto again.
-      </p>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          onConfirm({ author, reason });
-        }}
-      >
-        <ByFields
-          by={{ author, reason }}
-          onChange={(by) => {
-            setAuthor(by.author);
-            setReason(by.reason);
-          }}
-        />
-        <div class="buttons">
-          <button type="submit" class="primary" aria-disabled={action.busy}>
-            Roll back
-          </button>
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-        </div>
-        <Outcome action={action} />
-      </form>
-    </Modal>
   );
 }

@@ -1,0 +1,59 @@
+import type { ComponentChildren } from 'preact';
+import { useState } from 'preact/hooks';
+import { type By, ByFields } from './by-fields.js';
+import { Modal } from './modal.js';
+import { Outcome } from './outcome.js';
+import { type Action, useAuthor } from './use-action.js';
+
+/** Asks who does it and why, before something is done that all devices of a group follow. */
+export function ConfirmDialog({
+  label,
+  title,
+  children,
+  name,
+  action,
+  onClose,
+  onConfirm,
+}: {
+  label: string;
+  title: string;
+  /** What will happen. */
+  children: ComponentChildren;
+  /** Of the button that does it. */
+  name: string;
+  action: Action;
+  onClose(): void;
+  onConfirm(by: By): void;
+}) {
+  const [author, setAuthor] = useAuthor();
+  const [reason, setReason] = useState('');
+  return (
+    <Modal label={label} onClose={onClose}>
+      <h2>{title}</h2>
+      <p>{children}</p>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          onConfirm({ author, reason });
+        }}
+      >
+        <ByFields
+          by={{ author, reason }}
+          onChange={(by) => {
+            setAuthor(by.author);
+            setReason(by.reason);
+          }}
+        />
+        <div class="buttons">
+          <button type="submit" class="primary" aria-disabled={action.busy}>
+            {name}
+          </button>
+          <button type="button" onClick={onClose}>
+            Cancel
+          </button>
+        </div>
+        <Outcome action={action} />
+      </form>
+    </Modal>
+  );
+}

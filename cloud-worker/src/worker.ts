@@ -4,6 +4,7 @@ import {
   checkName,
   hostName,
   type Logger,
+  letHeapGrow,
   OfframpError,
   parseListenAddress,
   systemClock,
@@ -15,7 +16,6 @@ import { sessionOptionsOf, threadsOf, type WorkerConfig } from './config.js';
 import { Dispatcher } from './dispatcher.js';
 import { FairClock } from './fair-clock.js';
 import { GrpcServer } from './grpc-server.js';
-import { letHeapGrow } from './heap-growth.js';
 import { Intake } from './intake.js';
 import { WorkerObserver } from './report/worker-observer.js';
 import { laterRequestBytes, requestBytesOf } from './request-bytes.js';
@@ -40,6 +40,9 @@ export interface WorkerDependencies {
   clock?: Clock;
 }
 
+/** A worker has memory; what it lacks is time on its event loop. */
+const heapGrowthPercent = 900;
+
 /**
  * Loads the bundles and serves them.
  * @throws OfframpError `CONFIG_INVALID`, `FILE_NOT_FOUND`, `BUNDLE_INVALID`, `BUNDLE_CORRUPT`,
@@ -57,7 +60,7 @@ export async function startWorker(
       hint: 'Give --bundle DIR, or --bundle-folder DIR to serve all bundles in a folder.',
     });
   }
-  letHeapGrow();
+  letHeapGrow(heapGrowthPercent);
   let onLost = (_: OfframpError) => {};
   const lost = new Promise<OfframpError>((resolve) => {
     onLost = resolve;

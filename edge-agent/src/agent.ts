@@ -6,6 +6,7 @@ import {
   checkName,
   hostName,
   type Logger,
+  letHeapGrow,
   OfframpError,
   parseListenAddress,
   systemClock,
@@ -15,6 +16,9 @@ import { RunningAgent } from './running-agent.js';
 import { DatasetSource } from './source/dataset-source.js';
 import { parseShard } from './source/selection.js';
 import type { AgentStatus } from './status.js';
+
+/** Enough to spare most whole collections, and a few MiB more on a small device. */
+const heapGrowthPercent = 300;
 
 export type AgentConfig = ConfigOf<typeof agentConfig>;
 
@@ -60,6 +64,7 @@ export async function startAgent(
     if (address !== undefined) parseListenAddress(address);
   }
   const selection = { ...parseShard(config.shard), limit: config.limit, loop: config.loop };
+  letHeapGrow(heapGrowthPercent);
   const clock = surroundings.clock ?? systemClock;
   const bundle = await Bundle.open(config.bundle);
   const deviceStages = checkDeviceStages(config.deviceStages, bundle);

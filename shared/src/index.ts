@@ -33,6 +33,7 @@ export * from './data/subset.js';
 export * from './digest.js';
 export * from './errors.js';
 export * from './evidence/index.js';
+export * from './heap-growth.js';
 export * from './inference/buffer-pool.js';
 export * from './inference/inference-pool.js';
 export * from './inference/session-options.js';

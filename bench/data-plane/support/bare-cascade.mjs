@@ -55,12 +55,12 @@ export async function bareCascade(bundle, sessions, thresholds, inputs, batch = 
   return exits;
 }
 
-/** The first `count` test pictures as inputs of the model. */
+/** The first `count` test pictures, or all, as inputs of the model. */
 export async function inputsOf(bundle, data, count) {
   const { input } = bundle.manifest;
   const dataset = await openDataset(data, { split: 'test', channels: pictureChannels(input) });
   const inputs = [];
-  for (let i = 0; i < count; i++) {
+  for (let i = 0; i < (count ?? dataset.size); i++) {
     inputs.push(await preprocess((await dataset.read(i % dataset.size)).picture, input));
   }
   return inputs;

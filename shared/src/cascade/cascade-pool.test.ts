@@ -6,8 +6,8 @@ import { InferencePool } from '../inference/inference-pool.js';
 import { elementsOf } from '../shape.js';
 import { sampleBundle } from '../testing/sample-bundle.js';
 import { temporaryFolder } from '../testing/temporary-folder.js';
-import { type CascadeSample, type ExitOutcome, runStage } from './cascade.js';
-import { type CascadeEnd, CascadePool, type CascadePoolOptions } from './cascade-pool.js';
+import { type CascadeEnd, type CascadeSample, type ExitOutcome, runStage } from './cascade.js';
+import { CascadePool, type CascadePoolOptions } from './cascade-pool.js';
 import { neverExit } from './thresholds.js';
 
 const directory = fileURLToPath(new URL('../../../examples/fashion-mnist/bundle', import.meta.url));
@@ -110,6 +110,24 @@ describe('CascadePool', () => {
       });
     }
   });
+
+  it('gives a sample that comes alone what it gets among others, wherever it runs', () =>
+    withPool({ maxBatch: 4 }, async (pool) => {
+      const never = neverExit(bundle.branches);
+      const { passed, end } = await expected(never, 3, bundle.manifest.stages.length);
+      for (let i = 0; i < 60; i++) {
+        const others = i % 20 === 19 ? [0, 1] : [];
+        const sample = sampleOf(never);
+        const [found] = await Promise.all([
+          pool.run(sample, inputOf(3)),
+          ...others.map((seed) => pool.run(sampleOf(never), inputOf(seed))),
+        ]);
+        expectSame(found, end);
+        expect(sample.passed).toEqual(passed.map(close));
+      }
+      const [last] = await Promise.allSettled([pool.run(sampleOf(never), inputOf(3)), pool.close()]);
+      expect(last).toMatchObject({ status: 'rejected', reason: { code: 'STOPPING' } });
+    }));
 
   it('leaves the input to its owner', () =>
     withPool({ stages: 1 }, async (pool) => {

@@ -1,9 +1,9 @@
 import type { Bundle } from '../bundle/bundle.js';
-import { OfframpError } from '../errors.js';
+import { messageOf, OfframpError } from '../errors.js';
 import { listenToThread, type PoolThread, startThread } from '../inference/pool-thread.js';
 import { checkSessionOptions } from '../inference/session-options.js';
 import { elementsOf } from '../shape.js';
-import type { CascadeSample, ExitOutcome } from './cascade.js';
+import type { CascadeEnd, CascadeSample, ExitOutcome } from './cascade.js';
 import {
   type CascadeStep,
   type CascadeThreadData,
@@ -11,6 +11,7 @@ import {
   type CascadeThreadRequest,
   valuesPerSample,
 } from './cascade-messages.js';
+import { InlineCascade } from './inline-cascade.js';
 
 export interface CascadePoolOptions {
   /** How many stages to run, from the first. Default: all. */
@@ -35,9 +36,6 @@ export interface CascadeRunOptions {
   background?: boolean;
 }
 
-/** What became of a sample: the exit it left by, or, where it passed them all, the next stage's input. */
-export type CascadeEnd = { left: ExitOutcome } | { activation: Float32Array };
-
 interface Job {
   sample: CascadeSample;
   input: Float32Array;
@@ -50,6 +48,8 @@ interface Running {
   /** The samples that have not left. */
   jobs: Job[];
   stage: number;
+  /** When it was handed over, if it is one sample that the thread was idle for; else `null`. */
+  aloneSince: number | null;
 }
 
 interface CascadeThread extends PoolThread {
@@ -69,7 +69,8 @@ const threadModule = new URL('../../dist/cascade/cascade-thread.js', import.meta
  * stages without coming back in between.
  *
  * Samples that arrive while the threads are busy, or in the same turn of the event loop, run in one batch. No sample
- * is held back for others. How many can wait is bounded by whoever feeds the pool.
+ * is held back for others. A single sample that nothing else runs beside does so in the calling thread, where stages are
+ * quick ({@link InlineCascade}). How many can wait is bounded by whoever feeds the pool.
  */
 export class CascadePool {
   private readonly waiting: Job[] = [];
@@ -78,6 +79,8 @@ export class CascadePool {
   private batchesBefore = 0;
   private readonly width: number;
   private readonly maxBatch: number;
+  /** The sample that runs in this thread. */
+  private here: Job | null = null;
   private nextId = 1;
   private scheduled = false;
   private closed: OfframpError | null = null;
@@ -85,6 +88,7 @@ export class CascadePool {
   private constructor(
     private readonly bundle: Bundle,
     private readonly threads: readonly CascadeThread[],
+    private readonly inline: InlineCascade,
     options: CascadePoolOptions,
     private readonly onLost: (error: OfframpError) => void,
   ) {
@@ -98,22 +102,24 @@ export class CascadePool {
    */
   static async create(bundle: Bundle, options: CascadePoolOptions = {}): Promise<CascadePool> {
     const stages = bundle.manifest.stages.slice(0, options.stages);
+    const session = checkSessionOptions({
+      intraOpThreads: options.intraOpThreads ?? 1,
+      sessionEntries:
+        options.intraOpAffinities === undefined
+          ? {}
+          : { 'session.intra_op_thread_affinities': options.intraOpAffinities },
+    });
     const workerData: CascadeThreadData = {
       models: await bundle.readStages(0, stages.length),
       inputShapes: stages.map((stage) => stage.inputShape),
-      session: checkSessionOptions({
-        intraOpThreads: options.intraOpThreads ?? 1,
-        sessionEntries:
-          options.intraOpAffinities === undefined
-            ? {}
-            : { 'session.intra_op_thread_affinities': options.intraOpAffinities },
-      }),
+      session,
     };
     const threads = Array.from({ length: options.threads ?? 1 }, (): CascadeThread => {
       return { ...startThread(threadModule, workerData), running: new Map() };
     });
     let started = false;
-    const pool = new CascadePool(bundle, threads, options, (error) => {
+    const inline = new InlineCascade(bundle, stages.length, session);
+    const pool = new CascadePool(bundle, threads, inline, options, (error) => {
       if (started) options.onLost?.(error);
     });
     try {
@@ -145,6 +151,7 @@ export class CascadePool {
 
   /** From now on a sample ends at the first exit that it passes, whether or not it leaves by it. */
   hurry(): void {
+    this.inline.hurry();
     for (const thread of this.threads) this.post(thread, 'hurry');
   }
 
@@ -153,7 +160,7 @@ export class CascadePool {
     this.fail(new OfframpError('STOPPING', 'the inference threads are closed'));
     // Each ends by itself: terminating a thread inside ONNX Runtime aborts the whole process.
     for (const thread of this.threads) this.post(thread, 'end');
-    await Promise.all(this.threads.map((thread) => thread.ended));
+    await Promise.all([this.inline.close(), ...this.threads.map((thread) => thread.ended)]);
   }
 
   private start(thread: CascadeThread): Promise<void> {
@@ -181,6 +188,8 @@ export class CascadePool {
 
   private dispatch(): void {
     const idle = this.threads.filter(({ running }) => running.size === 0);
+    const alone = this.waiting.length === 1 && idle.length === this.threads.length;
+    if (alone && this.inline.free) void this.runHere(this.waiting.shift() as Job);
     idle.forEach((thread, i) => {
       if (this.waiting.length > 0) this.begin(thread, Math.ceil(this.waiting.length / (idle.length - i)));
       else this.postJobs(thread, this.takeBackground());
@@ -190,6 +199,17 @@ export class CascadePool {
       if (this.waiting.length < this.maxBatch) return;
       if (thread.running.size < batchesPerThread) this.begin(thread, this.maxBatch);
     }
+  }
+
+  private async runHere(job: Job): Promise<void> {
+    this.here = job;
+    try {
+      job.resolve(await this.inline.run(job.sample, job.input));
+    } catch (error) {
+      job.reject(inferenceFailed(job.sample.passed.length, messageOf(error)));
+    }
+    this.here = null;
+    this.dispatch();
   }
 
   private begin(thread: CascadeThread, most: number): void {
@@ -211,7 +231,8 @@ export class CascadePool {
       input.set(job.input, row * this.width);
     });
     const thresholds = jobs.map(({ sample }) => sample.thresholds);
-    thread.running.set(id, { jobs, stage: 0 });
+    const alone = jobs.length === 1 && thread.running.size === 0;
+    thread.running.set(id, { jobs, stage: 0, aloneSince: alone ? performance.now() : null });
     this.post(thread, { id, thresholds, input }, [input.buffer]);
   }
 
@@ -224,7 +245,7 @@ export class CascadePool {
     if (!batch) return;
     if ('error' in reply) {
       thread.running.delete(reply.id);
-      const error = new OfframpError('INFERENCE_FAILED', `stage ${batch.stage}: ${reply.error}`);
+      const error = inferenceFailed(batch.stage, reply.error);
       for (const job of batch.jobs) job.reject(error);
       this.dispatch();
       return;
@@ -232,6 +253,7 @@ export class CascadePool {
     for (const step of reply.steps) advance(batch, step);
     if (reply.activation === null) return;
     thread.running.delete(reply.id);
+    if (batch.aloneSince !== null) this.inline.tookThread(performance.now() - batch.aloneSince);
     const width = reply.activation.length / Math.max(1, batch.jobs.length);
     batch.jobs.forEach((job, row) => {
       const activation = (reply.activation as Float32Array).subarray(row * width, (row + 1) * width);
@@ -242,6 +264,7 @@ export class CascadePool {
 
   private fail(error: OfframpError): void {
     this.closed ??= error;
+    this.here?.reject(error);
     for (const { running } of this.threads) {
       for (const { jobs } of running.values()) for (const job of jobs) job.reject(error);
       running.clear();
@@ -249,6 +272,9 @@ export class CascadePool {
     for (const job of [...this.waiting.splice(0), ...this.background.splice(0)]) job.reject(error);
   }
 }
+
+const inferenceFailed = (stage: number, problem: string) =>
+  new OfframpError('INFERENCE_FAILED', `stage ${stage}: ${problem}`);
 
 /** Takes one stage's outcomes to the samples they are of. */
 function advance(batch: Running, step: CascadeStep): void {

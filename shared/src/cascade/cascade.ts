@@ -19,6 +19,9 @@ export interface CascadeSample {
   readonly passed: ExitOutcome[];
 }
 
+/** What became of a sample: the exit it left by, or, where it passed them all, the next stage's input. */
+export type CascadeEnd = { left: ExitOutcome } | { activation: Float32Array };
+
 export interface AnsweredSample<S> {
   sample: S;
   outcome: ExitOutcome;

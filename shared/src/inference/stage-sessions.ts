@@ -42,4 +42,9 @@ export class StageSessions implements StageRunner {
     if (!probabilities || !confidence) throw new Error(`stage ${stage} lacks an output`);
     return { activation: floats(stageTensors.activation), probabilities, confidence };
   }
+
+  /** Frees what the sessions hold. Nothing may run any more. */
+  async release(): Promise<void> {
+    for (const session of this.sessions) await session.release();
+  }
 }

@@ -1,4 +1,4 @@
-import { defaultMaxAuditBytesPerHour } from '@offramp/shared';
+import { canaryPlace, defaultMaxAuditBytesPerHour } from '@offramp/shared';
 import { percentText as percent } from '../percent-text.js';
 import type { PlainPolicy, PolicyContent } from '../policy/policy-view.js';
 import { goalInWords } from '../tuner/explain.js';
@@ -7,7 +7,7 @@ import { sameThresholds } from '../tuner/threshold-path.js';
 import { type Drift, type TuningDecision, tune } from '../tuner/tune.js';
 import { newTunerState, type TunerState } from '../tuner/tuner-state.js';
 import { newApartDevice, reassignDevices, suspects, withoutLatestWindows } from './apart-devices.js';
-import { addToCanary, canaryBelow, newCanary, nextShare } from './canary.js';
+import { addToCanary, canaryBelow, newCanary, nextShare, type Side, sideOf } from './canary.js';
 import { addDegradedAnswers } from './degraded-answers.js';
 import { exitFacts } from './exit-facts.js';
 import { degradedInWords, explainGroup } from './explain-group.js';
@@ -304,7 +304,8 @@ class GroupAdvance {
 
   private noteLate(windows: readonly PolicyWindow[]): void {
     const target = this.latencyTargetMs;
-    const late = target === null ? null : addLateAnswers(this.state.late, target, windows);
+    const counted = windows.filter(({ latencyTargetMs }) => latencyTargetMs === target);
+    const late = target === null ? null : addLateAnswers(this.state.late, target, counted);
     this.state = { ...this.state, late };
   }
 
@@ -317,7 +318,7 @@ class GroupAdvance {
     if (!canary) return;
     const tried = windows.filter(({ policyVersion }) => policyVersion === canary.version);
     const others = windows.filter(({ policyVersion }) => policyVersion !== canary.version);
-    this.state = { ...this.state, canary: addToCanary(canary, tried, others) };
+    this.state = { ...this.state, canary: addToCanary(canary, tried, others, this.latencyTargetMs) };
   }
 
   /** @returns whether a device's thresholds must go up, which does not wait for a canary */
@@ -417,7 +418,8 @@ class GroupAdvance {
     if (share === canary.share && !(stalled && below > canary.below)) return;
     const widened = Math.max(below, canary.below);
     this.put({ ...policy, canary: { ...policy.canary, below: widened } });
-    this.state = { ...this.state, canary: { ...canary, share, below: widened, samplesAtShare: 0 } };
+    const before = this.answersBefore(canary.version, widened);
+    this.state = { ...this.state, canary: { ...canary, share, below: widened, before, samplesAtShare: 0 } };
     this.say('widened', {
       ...{ policyVersion: policy.version, thresholds: policy.thresholds },
       text: `Policy ${policy.version} is tried by ${percent(share)} of devices.`,
@@ -446,13 +448,34 @@ class GroupAdvance {
     const tuner = this.state.tuners[bundle.digest] ?? newTunerState(true);
     this.state = {
       ...this.state,
-      canary: below === null || share === null ? null : newCanary(version, share, below, stable),
+      canary:
+        below === null || share === null
+          ? null
+          : newCanary({ version, share, below, stable }, this.answersBefore(version, below)),
       tuners: withTuner(this.state, bundle.digest, moved ? { ...tuner, samplesSinceChange: 0 } : tuner),
     };
     this.say(below === null && order.kind === 'canary' ? 'policy' : order.kind, {
       ...{ policyVersion: version, thresholds: [...order.thresholds], text: order.text },
       ...{ severity: order.severity ?? 'info', facts: decision.facts },
     });
+  }
+
+  /** What devices did lately that are to try a policy, before they do. */
+  private answersBefore(version: number, below: number): Side {
+    const { apart, known } = this.state;
+    const { group, devices, answers } = this.inputs;
+    const names = devices
+      .map(({ device }) => device)
+      .filter(
+        (name) => canaryPlace(group, version, name) < below && !apart.some(({ device }) => device === name),
+      );
+    const targets = new Map(known.map((policy) => [policy.version, policy.latencyTargetMs]));
+    return sideOf(
+      answers(names)
+        .filter(({ policyVersion }) => policyVersion !== version)
+        .map((of) => ({ ...of, latencyTargetMs: targets.get(of.policyVersion) ?? null })),
+      this.latencyTargetMs,
+    );
   }
 
   /** The policy of those that are in no canary. */

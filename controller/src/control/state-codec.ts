@@ -1,4 +1,5 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import { noAnswers } from './canary.js';
 import { type GroupState, newGroupState } from './group-state.js';
 
 /** What a state may be once it is inflated, lest a spoiled one takes all memory. */
@@ -17,5 +18,19 @@ export function decodeState(bytes: Uint8Array): GroupState {
   if (typeof state.number !== 'number' || typeof state.epoch !== 'string')
     throw new Error('no state of a group');
   // What is new since it was written begins as in a new state.
-  return { ...newGroupState(state.epoch), ...state };
+  return { ...newGroupState(state.epoch), ...state, ...withTimes(state) };
+}
+
+/** Also for what was written before times were counted apart. */
+function withTimes({ known = [], canary = null, policy = null }: Partial<GroupState>) {
+  const latencyTargetMs = policy?.latencyTargetMs ?? null;
+  return {
+    known: known.map((one) => ({ ...{ latencyTargetMs }, ...one })),
+    canary: canary && {
+      ...{ before: noAnswers },
+      ...canary,
+      tried: { ...noAnswers, ...canary.tried },
+      others: { ...noAnswers, ...canary.others },
+    },
+  };
 }

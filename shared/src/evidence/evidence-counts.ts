@@ -50,8 +50,7 @@ export class EvidenceCounts {
   auditBytes = 0;
   readonly left: number[];
   readonly auditsDropped: Record<AuditDropReason, number> = { busy: 0, budget: 0, failed: 0 };
-  /** `null` while nobody has told. */
-  private late: number[] | null = null;
+  private lateByExit: number[] | null = null;
   /** `null` where latencies are not kept. */
   private readonly latency: LatencySketch | null;
   private readonly confidence = new BinCounts();
@@ -66,6 +65,11 @@ export class EvidenceCounts {
     this.latency = options.latencies === false ? null : LatencySketch.create();
     this.left = new Array<number>(branches + 1).fill(0);
     this.log = new AuditLog(branches, options.maxRecords);
+  }
+
+  /** Of `left`, those that took longer than wanted; `null` while nobody has told. */
+  get late(): readonly number[] | null {
+    return this.lateByExit;
   }
 
   countSample(sample: EndedSample): void {
@@ -117,7 +121,7 @@ export class EvidenceCounts {
       policyVersion,
       samples: this.samples,
       left: this.left,
-      late: this.late ?? [],
+      late: this.lateByExit ?? [],
       degraded: this.degraded,
       offloaded: this.offloaded,
       confidence: branches.map((branch) => this.confidence.toMessage(branch)),
@@ -201,7 +205,7 @@ export class EvidenceCounts {
         audits: { agreed: this.agreed.of(branch), disagreed: this.disagreed.of(branch) },
       })),
       left: [...this.left],
-      late: this.late && [...this.late],
+      late: this.lateByExit && [...this.lateByExit],
       auditsDropped: { ...this.auditsDropped },
       records: this.log.records(),
       recordsDropped: this.log.dropped,
@@ -210,7 +214,7 @@ export class EvidenceCounts {
   }
 
   private addLate(exit: number, count: number): void {
-    this.late ??= this.left.map(() => 0);
-    this.late[exit] = (this.late[exit] ?? 0) + count;
+    this.lateByExit ??= this.left.map(() => 0);
+    this.lateByExit[exit] = (this.lateByExit[exit] ?? 0) + count;
   }
 }

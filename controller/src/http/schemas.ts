@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { goalListSchema, goalSchema } from '../control/goals-schema.js';
 
 /** The shapes that the API takes and gives. Requests are validated by them, and `/openapi.json` is generated from them. */
 export const apiSchemas = z.registry<{ id: string }>();
@@ -22,28 +23,7 @@ export const nameSchema = z
 const author = z.string().max(100).default('').describe('Who wants it');
 const reason = z.string().max(500).default('').describe('Why');
 
-export const goalSchema = named(
-  'Goal',
-  z.discriminatedUnion('kind', [
-    z.strictObject({
-      kind: z.literal('agreement'),
-      floor: z.number().gt(0).lt(1).describe("Share of answers that are the whole model's, at least"),
-    }),
-    z.strictObject({
-      kind: z.literal('offload'),
-      ceiling: share.describe('Share of samples that go to the cloud, at most'),
-    }),
-    z.strictObject({
-      kind: z.literal('cloudSeconds'),
-      perSecond: z.number().min(0).max(1_000_000).describe("Seconds of workers' time in a second, at most"),
-    }),
-    z.strictObject({
-      kind: z.literal('latency'),
-      targetMs: z.number().gt(0).max(3_600_000),
-      quantile: z.number().gt(0).lt(1).describe('Share of answers that take no longer'),
-    }),
-  ]),
-);
+named('Goal', goalSchema);
 
 export const modeSchema = named('ControlMode', z.enum(['auto', 'pinned', 'frozen']));
 
@@ -63,13 +43,7 @@ export const goalsSchema = named(
 export const putGoalsSchema = named(
   'PutGoals',
   z.strictObject({
-    goals: z
-      .array(goalSchema)
-      .max(4)
-      .refine((goals) => new Set(goals.map(({ kind }) => kind)).size === goals.length, {
-        message: 'expected each kind of goal once at most',
-      })
-      .describe('The most important one first; each kind once at most'),
+    goals: goalListSchema.describe('The most important one first; each kind once at most'),
     author,
     reason,
     expectedRevision: count.default(0).describe('Take effect only on this revision; 0: whatever it is'),

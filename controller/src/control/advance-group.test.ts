@@ -282,14 +282,16 @@ describe('answers that the cloud does not give', () => {
     expect(during[0]?.text).toMatch(
       /^Of the last \d+ samples, \d.* % were answered by a branch that was not sure/,
     );
-    expect(fleet.state.explanation.join('\n')).toContain('What is said of agreement is not said of these.');
+    expect(fleet.state.explanation.join('\n')).toContain(
+      'What is said of agreement is not said of degraded answers.',
+    );
     fleet.degradedShare = () => 0;
     const after = rounds(10).flatMap(() => {
       fleet.play();
       return fleet.kinds().filter((kind) => kind.startsWith('degraded'));
     });
     expect(after).toEqual(['degraded-over']);
-    expect(fleet.state.explanation.join('\n')).not.toContain('not said of these');
+    expect(fleet.state.explanation.join('\n')).not.toContain('not said of degraded');
   });
 });
 

@@ -182,6 +182,7 @@ export const activitySchema = named(
     exits: exitCounts,
     offloaded: count,
     degraded: count,
+    refusedByWorker: count.describe('Those of `degraded` that a worker refused'),
     refused: count,
     failed: count,
     offloadBytes: count,
@@ -303,6 +304,7 @@ export const evidenceSchema = named(
             samples: count,
             degraded: count,
             offloaded: count,
+            refusedByWorker: count.describe('Those of `degraded` that a worker refused'),
             left: exitCounts,
             late: exitCounts
               .nullable()

@@ -23,6 +23,8 @@ export interface EndedSample {
   confidence: number;
   degraded: boolean;
   offloaded: boolean;
+  /** Whether a worker refused it. Default false. */
+  refusedByWorker?: boolean;
   latencyMs: number;
   /** Whether it took longer than the policy's latency target; `null`: that has none. Default `null`. */
   late?: boolean | null;
@@ -32,6 +34,7 @@ const plainCounts = [
   'samples',
   'degraded',
   'offloaded',
+  'refusedByWorker',
   'auditsChosen',
   'audited',
   'auditedFinal',
@@ -44,6 +47,7 @@ export class EvidenceCounts {
   samples = 0;
   degraded = 0;
   offloaded = 0;
+  refusedByWorker = 0;
   auditsChosen = 0;
   audited = 0;
   auditedFinal = 0;
@@ -74,6 +78,7 @@ export class EvidenceCounts {
 
   countSample(sample: EndedSample): void {
     const { passed, exit, confidence, degraded, offloaded, latencyMs, late = null } = sample;
+    if (sample.refusedByWorker) this.refusedByWorker++;
     this.samples++;
     if (offloaded) this.offloaded++;
     if (degraded) this.degraded++;
@@ -124,6 +129,7 @@ export class EvidenceCounts {
       late: this.lateByExit ?? [],
       degraded: this.degraded,
       offloaded: this.offloaded,
+      refusedByWorker: this.refusedByWorker,
       confidence: branches.map((branch) => this.confidence.toMessage(branch)),
       audits:
         this.audited === 0
@@ -157,6 +163,11 @@ export class EvidenceCounts {
     const counts = new EvidenceCounts(branches, options);
     for (const name of plainCounts) counts[name] = message[name] ?? 0;
     for (const reason of dropReasons) counts.auditsDropped[reason] = message.auditsDropped?.[reason] ?? 0;
+    if (counts.refusedByWorker > counts.degraded) {
+      throw new RangeError(
+        `refused_by_worker: expected at most the ${counts.degraded} degraded, found ${counts.refusedByWorker}`,
+      );
+    }
     const list = <T>(name: string, found: readonly T[] | null | undefined, most: number): readonly T[] => {
       if (found && found.length > most) {
         throw new RangeError(`${name}: expected at most ${most} entries, found ${found.length}`);

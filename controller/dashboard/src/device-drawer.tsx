@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { ApiDeviceDetail } from '../../src/http/schemas.js';
+import type { ApiDeviceDetail } from '../../src/http/schemas/index.js';
 import { thresholdText } from '../../src/threshold-text.js';
 import { callApi } from './api.js';
 import { ExitShares } from './exit-shares.js';

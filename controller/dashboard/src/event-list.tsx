@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { ApiEvent } from '../../src/http/schemas.js';
+import type { ApiEvent } from '../../src/http/schemas/index.js';
 import { thresholdText } from '../../src/threshold-text.js';
 import { instant } from './format.js';
 import { hrefOf } from './use-route.js';

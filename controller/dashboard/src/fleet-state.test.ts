@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ApiEvent, ApiGroup } from '../../src/http/schemas.js';
+import type { ApiEvent, ApiGroup } from '../../src/http/schemas/index.js';
 import { afterEvents, afterMessages, emptyFleet, noteworthyDegraded } from './fleet-state.js';
 
 const facts = {

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import type { ApiGroup } from '../../src/http/schemas.js';
+import type { ApiGroup } from '../../src/http/schemas/index.js';
 import { thresholdText } from '../../src/threshold-text.js';
 import { AgreementChart } from './agreement-chart.js';
 import { EventList } from './event-list.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ApiPolicy } from '../../src/http/schemas.js';
+import type { ApiPolicy } from '../../src/http/schemas/index.js';
 import { courseInWords, policyRows } from './policy-rows.js';
 
 function policy(version: number, canaryShare: number | null, changes: ApiPolicy['changes']): ApiPolicy {

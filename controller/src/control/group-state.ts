@@ -127,6 +127,11 @@ export function withTuner(state: GroupState, bundleDigest: string, tuner: TunerS
   return Object.fromEntries([...others, [bundleDigest, tuner] as const].slice(-maxTuners));
 }
 
+/** Who sets the thresholds of a group now. */
+export function modeOf({ mode, pinnedBy }: Pick<GroupState, 'mode' | 'pinnedBy'>): ControlMode {
+  return mode === 'auto' && pinnedBy ? 'pinned' : mode;
+}
+
 /** Samples per second by the NATS server's clock; 0 while nothing is known. */
 export function samplesPerSecond({ pace }: GroupState): number {
   return pace.ms > 0 ? (1_000 * pace.samples) / pace.ms : 0;

@@ -6,11 +6,11 @@ import type { Goal } from '../../tuner/goals.js';
 import { seededRandom } from '../../tuner/testing/seeded-random.js';
 import { calm, drawBinnedTable, drawSample, facts, type World } from '../../tuner/testing/simulated-group.js';
 import { ThresholdPath } from '../../tuner/threshold-path.js';
-import { advanceGroup, modeOf } from '../advance-group.js';
+import { advanceGroup } from '../advance-group.js';
 import type { ControlMode } from '../fleet-control.js';
 import type { GoalsChange } from '../goals-schema.js';
 import type { GroupInputs, TunableBundle } from '../group-inputs.js';
-import { type GroupState, newGroupState } from '../group-state.js';
+import { type GroupState, modeOf, newGroupState } from '../group-state.js';
 
 export const digest = 'ab'.repeat(32);
 

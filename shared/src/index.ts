@@ -41,6 +41,7 @@ export * from './inference/stage-runner.js';
 export * from './logging.js';
 export * from './make-folder.js';
 export * from './policy/canary-place.js';
+export * from './policy/goal-limits.js';
 export * from './policy/policy-limits.js';
 export * from './shape.js';
 export * from './statistics/binomial.js';

@@ -35,8 +35,12 @@ describe('goalsOf', () => {
     [{ agreement: 1 }, '--agreement: expected a share in (0, 1), such as 0.98; found 1', undefined],
     [{ offload: 20 }, '--offload: expected a share from 0 to 1, such as 0.2; found 20', '--offload 0.2'],
     [{ offload: -1 }, '--offload: expected a share', undefined],
-    [{ cloudSeconds: -1 }, '--cloud-seconds: expected seconds per second, from 0; found -1', undefined],
-  ])('refuses %j, and says which option it is', (options, message, meant) => {
+    [{ cloudSeconds: -1 }, '--cloud-seconds: expected seconds per second, from 0 to 1000000; found -1'],
+    [{ latency: '0ms' }, '--latency: expected milliseconds above 0, up to an hour; found 0'],
+    [{ latency: '2h' }, '--latency: expected a time like 80ms or 1.5s'],
+    [{ latency: '4000s' }, '--latency: expected milliseconds above 0, up to an hour; found 4000000'],
+    [{ latency: '80ms:.0' }, '--latency: expected a share in (0, 1), such as 0.95; found 0'],
+  ])('refuses %j, and says which option it is', (options, message, meant = undefined) => {
     expect(() => goalsOf(options, [])).toThrow(
       expect.objectContaining({
         code: 'CONFIG_INVALID',

@@ -1,5 +1,5 @@
 import type { Goal } from '@offramp/controller';
-import { OfframpError } from '@offramp/shared';
+import { beyondLimit, goalLimits, type NumberLimit, OfframpError } from '@offramp/shared';
 
 /** Goals as flags have them. */
 export interface GoalOptions {
@@ -28,16 +28,16 @@ export function goalsOf(options: GoalOptions, given: readonly string[]): Goal[] 
 
 function goalOf(name: string, { agreement, offload, latency, cloudSeconds }: GoalOptions): Goal[] {
   if (name === 'agreement' && agreement !== undefined) {
-    if (agreement > 0 && agreement < 1) return [{ kind: 'agreement', floor: agreement }];
-    throw wrong('--agreement', 'a share in (0, 1), such as 0.98', agreement, asShare(agreement, 50));
+    checkLimit('--agreement', goalLimits.floor, agreement, asShare(agreement, 50));
+    return [{ kind: 'agreement', floor: agreement }];
   }
   if (name === 'offload' && offload !== undefined) {
-    if (offload >= 0 && offload <= 1) return [{ kind: 'offload', ceiling: offload }];
-    throw wrong('--offload', 'a share from 0 to 1, such as 0.2', offload, asShare(offload, 1));
+    checkLimit('--offload', goalLimits.ceiling, offload, asShare(offload, 1));
+    return [{ kind: 'offload', ceiling: offload }];
   }
   if (name === 'cloudSeconds' && cloudSeconds !== undefined) {
-    if (cloudSeconds >= 0) return [{ kind: 'cloudSeconds', perSecond: cloudSeconds }];
-    throw wrong('--cloud-seconds', 'seconds per second, from 0', cloudSeconds);
+    checkLimit('--cloud-seconds', goalLimits.perSecond, cloudSeconds);
+    return [{ kind: 'cloudSeconds', perSecond: cloudSeconds }];
   }
   return name === 'latency' && latency !== undefined ? [latencyGoal(latency)] : [];
 }
@@ -47,9 +47,12 @@ function asShare(value: number, leastPercent: number): number | undefined {
   return value >= leastPercent && value < 100 ? Number((value / 100).toPrecision(12)) : undefined;
 }
 
-function wrong(flag: string, expected: string, found: number, meant?: number): OfframpError {
+/** @throws OfframpError `CONFIG_INVALID` */
+function checkLimit(flag: string, limit: NumberLimit, value: number, meant?: number): void {
+  const problem = beyondLimit(limit, value);
+  if (!problem) return;
   const hint = meant === undefined ? {} : { hint: `Did you mean ${flag} ${meant}?` };
-  return new OfframpError('CONFIG_INVALID', `${flag}: expected ${expected}; found ${found}`, hint);
+  throw new OfframpError('CONFIG_INVALID', `${flag}: ${problem}`, hint);
 }
 
 /** `80ms`, `1.5s`, `80ms:0.99` */
@@ -63,11 +66,9 @@ function latencyGoal(text: string): Goal {
   }
   const targetMs = Number(match[1]) * (match[2] === 's' ? 1_000 : 1);
   const quantile = match[3] ? Number(match[3]) : defaultQuantile;
-  if (targetMs > 0 && quantile > 0) return { kind: 'latency', targetMs, quantile };
-  throw new OfframpError(
-    'CONFIG_INVALID',
-    `--latency: expected a time above 0, and a share in (0, 1); found ${JSON.stringify(text)}`,
-  );
+  checkLimit('--latency', goalLimits.targetMs, targetMs);
+  checkLimit('--latency', goalLimits.quantile, quantile);
+  return { kind: 'latency', targetMs, quantile };
 }
 
 /** As it would be asked for: `--agreement 0.98`. */

@@ -30,3 +30,16 @@ it('shows where samples left under each policy, and what audits said', () => {
   ]);
   expect(renderEvidence({ bundles: [], windowMs: 0 })).toHaveLength(1);
 });
+
+it('shows what workers refused, where they did', () => {
+  const counts = new EvidenceCounts(1, { maxRecords: 10 });
+  const passed = [{ exit: 0, label: 0, confidence: 0.3 }];
+  for (const refusedByWorker of [true, false, false, false]) {
+    const ended = { passed, exit: 0, confidence: 0.3, degraded: true, offloaded: true, latencyMs: 20 };
+    counts.countSample({ ...ended, refusedByWorker });
+  }
+  const bundle = { bundleDigest: 'ab'.repeat(32), branches: 1, policies: [counts.view(3)] };
+  expect(renderEvidence({ bundles: [bundle], windowMs: 1_000 }).at(-1)).toContain(
+    '100 % degraded, 25.0 % refused by workers',
+  );
+});

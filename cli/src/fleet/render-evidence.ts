@@ -45,13 +45,14 @@ function rowsOf({ policyVersion, samples, left, exits }: PolicyEvidence): (strin
 
 function remarkOf(evidence: PolicyEvidence): string {
   const { policyVersion, samples, offloaded, degraded, auditsDropped, auditBytes, latency } = evidence;
-  const { left, late } = evidence;
+  const { left, late, refusedByWorker } = evidence;
   const { busy, budget, failed } = auditsDropped;
   const dropped = busy + budget + failed;
   return [
     `policy ${policyVersion || '–'}: ${formatInteger(samples)} samples`,
     `${formatShare(offloaded, samples)} offloaded`,
     `${formatShare(degraded, samples)} degraded`,
+    ...(refusedByWorker > 0 ? [`${formatShare(refusedByWorker, samples)} refused by workers`] : []),
     ...(latency.count > 0 ? [`p95 ${formatMs(latency.quantile(0.95))} ms`] : []),
     ...(late ? [`${formatShare(sum(late), sum(left))} late`] : []),
     `${formatBytes(auditBytes)} for audits`,

@@ -1,9 +1,10 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { ApiDeviceDetail } from '../../src/http/schemas.js';
+import type { ApiDeviceDetail } from '../../src/http/schemas/index.js';
 import { thresholdText } from '../../src/threshold-text.js';
 import { callApi } from './api.js';
 import { ExitShares } from './exit-shares.js';
 import { bytes, count, duration, milliseconds, percent } from './format.js';
+import { barsOf, histogramBox } from './histogram-bars.js';
 import { Modal } from './modal.js';
 
 const refreshMs = 2_000;
@@ -123,7 +124,6 @@ function Histogram({
   binStarts: readonly number[];
 }) {
   const sum = bins.reduce((total, n) => total + n, 0);
-  const most = Math.max(1, ...bins);
   const median = binStarts[medianBin(bins, sum)] ?? 0;
   const spoken =
     sum === 0
@@ -131,15 +131,14 @@ function Histogram({
       : `${name}: ${count(sum)} samples, half of them at ${median.toFixed(3)} or more`;
   return (
     <figure>
-      <svg viewBox="0 0 256 40" preserveAspectRatio="none" role="img" aria-label={spoken}>
-        {bins.map((n, bin) => (
-          <rect
-            key={binStarts[bin]}
-            x={bin * 4}
-            y={40 - (n / most) * 40}
-            width="3.4"
-            height={(n / most) * 40}
-          />
+      <svg
+        viewBox={`0 0 ${histogramBox.width} ${histogramBox.height}`}
+        preserveAspectRatio="none"
+        role="img"
+        aria-label={spoken}
+      >
+        {barsOf(bins).map((bar, bin) => (
+          <rect key={binStarts[bin]} {...bar} />
         ))}
       </svg>
       <figcaption>{spoken}</figcaption>

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { ApiEvent } from '../../src/http/schemas.js';
+import type { ApiEvent } from '../../src/http/schemas/index.js';
 import { thresholdText } from '../../src/threshold-text.js';
 import { instant } from './format.js';
 import { hrefOf } from './use-route.js';
@@ -48,8 +48,7 @@ function Entry({ event, ofGroup }: { event: ApiEvent; ofGroup: boolean }) {
         <p>
           <span class={`badge ${severity === 'warning' ? 'bad' : ''}`}>{kind.replaceAll('-', ' ')}</span>{' '}
           {about !== '' && <a href={hrefOf({ group, device: device === '' ? null : device })}>{about}</a>}{' '}
-          {text}
-          {author !== '' && <span class="muted"> By {author}.</span>}
+          {text} {author !== '' && <span class="muted unbroken">By {author}.</span>}
         </p>
         {(explanation.length > 0 || thresholds.length > 0) && (
           <details>

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { DeviceStanding } from '../../src/http/schemas.js';
+import type { DeviceStanding } from '../../src/http/schemas/index.js';
 import { deviceAt, layOut } from './map-layout.js';
 import { countStandings, standingOfLetter, standings } from './standings.js';
 import { goTo, hrefOf } from './use-route.js';

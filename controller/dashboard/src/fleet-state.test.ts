@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ApiEvent, ApiGroup } from '../../src/http/schemas.js';
+import type { ApiEvent, ApiGroup } from '../../src/http/schemas/index.js';
 import { afterEvents, afterMessages, emptyFleet, noteworthyDegraded } from './fleet-state.js';
 
 const facts = {
@@ -57,6 +57,7 @@ describe('noteworthyDegraded', () => {
     ...{ group: 'cameras', devices: 1, online: 1, bundles: [], status: null, goals: null },
     activity: {
       ...{ windowMs: 1_000, samples, exits: [], offloaded: 0, degraded, refused: 0, failed: 0 },
+      refusedByWorker: 0,
       ...{ offloadBytes: 0, bytesSaved: 0, audited: 0, auditsAgreed: 0 },
       ...{ latencyP50Ms: null, latencyP99Ms: null },
     },

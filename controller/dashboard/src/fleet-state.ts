@@ -1,4 +1,4 @@
-import type { ApiEvent, ApiGroup, ApiWorker, StreamMessages } from '../../src/http/schemas.js';
+import type { ApiEvent, ApiGroup, ApiWorker, StreamMessages } from '../../src/http/schemas/index.js';
 import type { StreamMessage } from './stream-link.js';
 
 /** What was held of a group's agreement at a moment, by the NATS server's clock. */

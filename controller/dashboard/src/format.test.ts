@@ -3,8 +3,8 @@ import { bytes, count, duration, milliseconds, percent } from './format.js';
 
 describe('numbers for people', () => {
   it.each([
-    [percent(0.9734), '97.3 %'],
-    [percent(1), '100.0 %'],
+    [percent(0.9734), '97.3\u00a0%'],
+    [percent(1), '100.0\u00a0%'],
     [count(0), '0'],
     [count(9_999), '9,999'],
     [count(12_345), '12.3 k'],

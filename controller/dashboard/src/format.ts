@@ -1,6 +1,6 @@
-/** `97.3 %` */
+/** `97.3 %`, which no line parts. */
 export function percent(share: number, digits = 1): string {
-  return `${(share * 100).toFixed(digits)} %`;
+  return `${(share * 100).toFixed(digits)}\u00a0%`;
 }
 
 /** `1,234`, `12.3 k`, `4.57 M` */

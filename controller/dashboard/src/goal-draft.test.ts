@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ApiGoal } from '../../src/http/schemas.js';
+import type { ApiGoal } from '../../src/http/schemas/index.js';
 import {
   draftOf,
   type GoalDraft,

@@ -1,4 +1,4 @@
-import type { ApiGoal } from '../../src/http/schemas.js';
+import type { ApiGoal } from '../../src/http/schemas/index.js';
 
 export type GoalKind = ApiGoal['kind'];
 

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { ApiGoals } from '../../src/http/schemas.js';
+import type { ApiGoals } from '../../src/http/schemas/index.js';
 import { callApi } from './api.js';
 import { ByFields } from './by-fields.js';
 import {

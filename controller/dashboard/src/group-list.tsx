@@ -1,4 +1,4 @@
-import type { ApiGroup } from '../../src/http/schemas.js';
+import type { ApiGroup } from '../../src/http/schemas/index.js';
 import { type FleetState, heldBy, noteworthyDegraded } from './fleet-state.js';
 import { percent } from './format.js';
 import { hrefOf } from './use-route.js';

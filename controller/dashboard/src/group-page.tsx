@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import type { ApiGroup } from '../../src/http/schemas.js';
+import type { ApiGroup } from '../../src/http/schemas/index.js';
 import { thresholdText } from '../../src/threshold-text.js';
 import { AgreementChart } from './agreement-chart.js';
 import { EventList } from './event-list.js';
@@ -88,13 +88,15 @@ export function GroupPage({ fleet, group }: { fleet: FleetState; group: ApiGroup
 function Notices({ group }: { group: ApiGroup }) {
   const { status } = group;
   const degraded = noteworthyDegraded(group);
+  const refused = group.activity.refusedByWorker / Math.max(1, group.activity.degraded);
   const { canary, decision } = status ?? { canary: null, decision: null };
   return (
     <>
       {degraded !== null && (
         <p class="notice bad">
-          {percent(degraded)} of answers in the last minutes are degraded: the cloud did not give them.
-          Nothing is known of their agreement.
+          {percent(degraded)} of answers in the last minutes are degraded: the cloud did not give them
+          {refused > 0 && `; workers refused ${percent(refused)} of these`}. Nothing is known of their
+          agreement.
         </p>
       )}
       {decision?.drift && (
@@ -144,6 +146,9 @@ function Tiles({ group, floor }: { group: ApiGroup; floor: number | null }) {
       </Tile>
       <Tile name="To the cloud" value={samples === 0 ? '–' : percent(offloaded / samples)}>
         of samples{activity.degraded > 0 ? `; ${count(activity.degraded)} degraded` : ''}
+        {activity.refusedByWorker > 0
+          ? `, ${count(activity.refusedByWorker)} of them refused by workers`
+          : ''}
       </Tile>
       <Tile name="Bytes saved" value={bytes(activity.bytesSaved)}>
         {bytes(activity.offloadBytes)} were sent

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { ApiGoals, ControlModeName } from '../../src/http/schemas.js';
+import type { ApiGoals, ControlModeName } from '../../src/http/schemas/index.js';
 import { callApi } from './api.js';
 import type { By } from './by-fields.js';
 import { ConfirmDialog } from './confirm-dialog.js';

@@ -1,5 +1,5 @@
 import { useContext, useEffect, useState } from 'preact/hooks';
-import type { ApiPolicy } from '../../src/http/schemas.js';
+import type { ApiPolicy } from '../../src/http/schemas/index.js';
 import { thresholdText } from '../../src/threshold-text.js';
 import { callApi } from './api.js';
 import type { By } from './by-fields.js';

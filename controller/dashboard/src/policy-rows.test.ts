@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ApiPolicy } from '../../src/http/schemas.js';
+import type { ApiPolicy } from '../../src/http/schemas/index.js';
 import { courseInWords, policyRows } from './policy-rows.js';
 
 function policy(version: number, canaryShare: number | null, changes: ApiPolicy['changes']): ApiPolicy {
@@ -32,9 +32,9 @@ describe('policies of a group', () => {
     ]);
     expect(rows.map(({ policy }) => policy.version)).toEqual([4, 3, 2, 1]);
     expect(rows.map((row, i) => courseInWords(row, i === 0))).toEqual([
-      'canary 25 % so far',
-      'canary 25 % → 50 % → all',
-      'canary 25 %, not taken up by all',
+      'canary 25\u00a0% so far',
+      'canary 25\u00a0% → 50\u00a0% → all',
+      'canary 25\u00a0%, not taken up by all',
       '',
     ]);
     // What was changed and changed back is no change.

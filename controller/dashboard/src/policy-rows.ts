@@ -1,4 +1,4 @@
-import type { ApiPolicy } from '../../src/http/schemas.js';
+import type { ApiPolicy } from '../../src/http/schemas/index.js';
 import { percent } from './format.js';
 
 /** All that became of one version of a group's policy. */

@@ -1,4 +1,4 @@
-import type { DeviceStanding } from '../../src/http/schemas.js';
+import type { DeviceStanding } from '../../src/http/schemas/index.js';
 
 /** How devices stand, the one that asks most for a look first. */
 export const standings: readonly { name: DeviceStanding; letter: string; meaning: string }[] = [

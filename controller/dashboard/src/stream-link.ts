@@ -1,4 +1,4 @@
-import type { StreamMessages } from '../../src/http/schemas.js';
+import type { StreamMessages } from '../../src/http/schemas/index.js';
 import { authorization, errorOf } from './api.js';
 import { SseParser } from './sse-parser.js';
 

@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { ApiEvent } from '../../src/http/schemas.js';
+import type { ApiEvent } from '../../src/http/schemas/index.js';
 import { callApi } from './api.js';
 import { afterEvents, afterMessages, emptyFleet, type FleetState } from './fleet-state.js';
 import { type LinkState, StreamLink } from './stream-link.js';

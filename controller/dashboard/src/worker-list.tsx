@@ -1,4 +1,4 @@
-import type { ApiWorker } from '../../src/http/schemas.js';
+import type { ApiWorker } from '../../src/http/schemas/index.js';
 import { count, percent } from './format.js';
 
 export function WorkerList({ workers }: { workers: readonly ApiWorker[] }) {

@@ -24,6 +24,16 @@ describe('FleetActivity', () => {
     expect(activity.activity('doors')).toMatchObject({ samples: 5, exits: [0, 5], latencyP50Ms: null });
   });
 
+  it('adds up what workers refused, whatever the policy', () => {
+    const activity = newActivity();
+    const under = (policyVersion: number, refusedByWorker: number) => ({
+      ...{ policyVersion, refusedByWorker, samples: 5, degraded: 5 },
+    });
+    activity.add(checkedReport({ evidence: [under(1, 2), under(2, 3)] }), minute);
+    activity.add(checkedReport({ sequence: 2, evidence: [under(2, 1)] }), 2 * minute);
+    expect(activity.activity('cameras').refusedByWorker).toBe(6);
+  });
+
   it('forgets what was longer ago than its window, also without news of the group', () => {
     const activity = newActivity();
     activity.add(checkedReport({ exits: [6, 3, 1], latenciesMs: [10] }), 0);

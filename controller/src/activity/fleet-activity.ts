@@ -17,6 +17,8 @@ export interface GroupActivity {
   exits: number[];
   offloaded: number;
   degraded: number;
+  /** Those of `degraded` that a worker refused. */
+  refusedByWorker: number;
   refused: number;
   failed: number;
   offloadBytes: number;
@@ -58,7 +60,7 @@ export class FleetActivity {
    * Takes in a report that has not been counted before.
    * @param storedAtMs when the NATS server took it in, in milliseconds since 1970
    */
-  add({ group, window, latency }: Report, storedAtMs: number): void {
+  add({ group, window, evidence, latency }: Report, storedAtMs: number): void {
     this.nowMs = Math.max(this.nowMs, storedAtMs);
     if (storedAtMs <= this.nowMs - this.options.windowMs) return;
     const known = this.groups.get(group) ?? { spans: [], latencies: [] };
@@ -70,7 +72,8 @@ export class FleetActivity {
     }
     this.forget(known);
     const span = spanAt(known.spans, startOf(storedAtMs, this.spanMs));
-    for (const count of counts) span[count] += window[count];
+    for (const count of windowCounts) span[count] += window[count];
+    for (const { counts: of } of evidence) span.refusedByWorker += of.refusedByWorker;
     window.exits.forEach((answers, exit) => {
       span.exits[exit] = (span.exits[exit] ?? 0) + answers;
     });
@@ -114,7 +117,7 @@ export class FleetActivity {
   }
 }
 
-const counts = [
+const windowCounts = [
   'samples',
   'offloaded',
   'degraded',
@@ -124,6 +127,7 @@ const counts = [
   'audited',
   'auditsAgreed',
 ] as const;
+const counts = [...windowCounts, 'refusedByWorker'] as const;
 
 const startOf = (atMs: number, lengthMs: number) => Math.floor(atMs / lengthMs) * lengthMs;
 
@@ -145,6 +149,7 @@ function emptySpan(startMs: number): Span {
     exits: [],
     offloaded: 0,
     degraded: 0,
+    refusedByWorker: 0,
     refused: 0,
     failed: 0,
     offloadBytes: 0,

@@ -130,6 +130,58 @@ describe('a canary', () => {
     }
   });
 
+  describe('where there is a latency goal', () => {
+    const latency: Goal = { kind: 'latency', targetMs: 80, quantile: 0.5 };
+
+    it.each([1, 2, 3, 4])('is not taken back because a slow device tries it (%d)', (seed) => {
+      const fleet = new SimulatedFleet(5, seed);
+      fleet.startAt([2, 2]);
+      fleet.want([agreement, latency]);
+      fleet.cloudMsOf = (device) => (device === 'cam-0' ? 200 : 20);
+      const trying = new Set<string>();
+      const kinds = rounds(80).flatMap(() => {
+        fleet.play();
+        const { policy, group } = fleet;
+        if (policy?.canary) {
+          for (const device of fleet.devices) {
+            if (followed(policy, group, device).version === policy.version) trying.add(device);
+          }
+        }
+        return fleet.kinds();
+      });
+      expect(trying).toContain('cam-0');
+      expect(kinds).toContain('promoted');
+      expect(kinds).not.toContain('rolled-back');
+    });
+
+    it('is taken back where it makes devices slow', () => {
+      const fleet = new SimulatedFleet(5);
+      fleet.startAt([2, 2]);
+      fleet.want([agreement, latency]);
+      fleet.cloudMsOf = (device) => {
+        const { policy, group } = fleet;
+        return policy?.canary && followed(policy, group, device).version === policy.version ? 200 : 20;
+      };
+      const kinds = rounds(40).flatMap(() => {
+        fleet.play(15);
+        return fleet.kinds();
+      });
+      expect(kinds).toContain('rolled-back');
+    });
+
+    it('that comes while something is tried, what is tried is not taken back for what nobody has counted before', () => {
+      const fleet = trying();
+      fleet.cloudMsOf = () => 200;
+      fleet.want([agreement, latency]);
+      const kinds = rounds(40).flatMap(() => {
+        fleet.play(10);
+        return fleet.kinds();
+      });
+      expect(kinds).toContain('promoted');
+      expect(kinds).not.toContain('rolled-back');
+    });
+  });
+
   it('is ended by a freeze, and everything stays then', () => {
     const fleet = trying();
     const stable = fleet.policy?.canary?.stable.thresholds;
@@ -230,14 +282,16 @@ describe('answers that the cloud does not give', () => {
     expect(during[0]?.text).toMatch(
       /^Of the last \d+ samples, \d.* % were answered by a branch that was not sure/,
     );
-    expect(fleet.state.explanation.join('\n')).toContain('What is said of agreement is not said of these.');
+    expect(fleet.state.explanation.join('\n')).toContain(
+      'What is said of agreement is not said of degraded answers.',
+    );
     fleet.degradedShare = () => 0;
     const after = rounds(10).flatMap(() => {
       fleet.play();
       return fleet.kinds().filter((kind) => kind.startsWith('degraded'));
     });
     expect(after).toEqual(['degraded-over']);
-    expect(fleet.state.explanation.join('\n')).not.toContain('not said of these');
+    expect(fleet.state.explanation.join('\n')).not.toContain('not said of degraded');
   });
 });
 

@@ -8,6 +8,7 @@ import {
   canaryFault,
   newCanary,
   nextShare,
+  noAnswers,
 } from './canary.js';
 
 const stable = {
@@ -22,7 +23,7 @@ const stable = {
   },
   ...{ maxAuditBytesPerHour: 1, latencyTargetMs: 80 },
 };
-const start = newCanary(2, 0.1, 1_000, stable);
+const start = newCanary({ version: 2, share: 0.1, below: 1_000, stable }, noAnswers);
 const names = (count: number) => Array.from({ length: count }, (_, i) => `cam-${i}`);
 
 function window(
@@ -44,11 +45,12 @@ function window(
       offloaded: 0,
     },
     ...{ audited: records.length, auditedFinal: 0, recordsDropped: 0, records },
-    ...{ auditsDropped: { busy: 0, budget: 0, failed: 0 }, degraded, late: [late, 0] },
+    ...{ auditsDropped: { busy: 0, budget: 0, failed: 0 }, degraded, late: [late, 0], latencyTargetMs: 80 },
   };
 }
 
-const after = (tried: CanaryWindow, others: CanaryWindow): Canary => addToCanary(start, [tried], [others]);
+const after = (tried: CanaryWindow, others: CanaryWindow): Canary =>
+  addToCanary(start, [tried], [others], 80);
 
 describe('canaryBelow', () => {
   it.each([
@@ -94,6 +96,25 @@ describe('canaryFault', () => {
     expect(canaryFault(after(window(10, { late: 2 }), window(600, { late: 5 })), null)).toBeNull();
     expect(canaryFault(after(window(100, { disagreed: 1 }), window(600)), 0.02)).toBeNull();
   });
+
+  it('does not hold against them that nobody counts late answers of the others, or counts them against something else', () => {
+    const [tried, others] = [window(200, { late: 60 }), window(600, { late: 30 })];
+    for (const latencyTargetMs of [null, 500]) {
+      expect(canaryFault(after(tried, { ...others, latencyTargetMs }), null)).toBeNull();
+    }
+    const some = addToCanary(start, [tried], [others, { ...window(6_000), late: [] }], 80);
+    expect(some.others).toMatchObject({ samples: 6_600, timed: 600, late: 30 });
+  });
+
+  it.each(['late', 'degraded'] as const)(
+    'does not hold against them what they have always done: %s',
+    (fault) => {
+      const canary = after(window(200, { [fault]: 60 }), window(600, { [fault]: 10 }));
+      const before = (had: number) => ({ ...noAnswers, samples: 400, timed: 400, [fault]: had });
+      expect(canaryFault({ ...canary, before: before(120) }, null)).toBeNull();
+      expect(canaryFault({ ...canary, before: before(15) }, null)).toContain('30 % of its samples');
+    },
+  );
 });
 
 it('goes on by samples of canaries alone: to a quarter of devices, then to all', () => {
@@ -105,7 +126,8 @@ it('goes on by samples of canaries alone: to a quarter of devices, then to all',
 
 it('remembers no more audits than it needs', () => {
   let canary = start;
-  for (let i = 1; i <= 40; i++) canary = addToCanary(canary, [{ ...window(100), auditRate: i / 100 }], []);
+  for (let i = 1; i <= 40; i++)
+    canary = addToCanary(canary, [{ ...window(100), auditRate: i / 100 }], [], 80);
   expect(canary.audits.length).toBeLessThanOrEqual(16);
   expect(canary.audits.reduce((sum, { samples }) => sum + samples, 0)).toBe(4_000);
 });

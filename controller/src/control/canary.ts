@@ -6,9 +6,11 @@ import { answeredSamples, recordRate, type WindowEvidence } from '../tuner/evide
 import { logBeta } from '../tuner/histogram-change.js';
 
 /** What was counted of one side of a canary. */
-interface Side {
+export interface Side {
   samples: number;
   degraded: number;
+  /** Those of the samples whose time was counted against the latency goal, and those of them that took longer. */
+  timed: number;
   late: number;
 }
 
@@ -24,6 +26,8 @@ export interface Canary {
   stable: PlainPolicy;
   tried: Side;
   others: Side;
+  /** What the devices that try it did lately, before they did. */
+  before: Side;
   /** Samples under it since it was last widened. */
   samplesAtShare: number;
   audits: AuditTally[];
@@ -40,7 +44,12 @@ export interface CanaryOptions {
 export interface CanaryWindow extends WindowEvidence {
   degraded: number;
   late: readonly number[];
+  /** What `late` is counted against; `null`: nothing was. */
+  latencyTargetMs: number | null;
 }
+
+/** What a device did under one policy, of before a canary. */
+export type AnswersBefore = Pick<CanaryWindow, 'degraded' | 'late' | 'latencyTargetMs'> & { samples: number };
 
 /** Beyond this share, the next step is everybody. */
 const widenedShare = 0.25;
@@ -51,7 +60,7 @@ const leastDifference = 0.02;
 const maxAuditTallies = 16;
 const places = 2 ** 32;
 
-const nothing: Side = { samples: 0, degraded: 0, late: 0 };
+export const noAnswers: Side = { samples: 0, degraded: 0, timed: 0, late: 0 };
 
 /**
  * Up to which place devices have to follow a policy for a share of those online to do so: at least one, never all.
@@ -69,18 +78,35 @@ export function canaryBelow(
   return Math.min(places - 1, (sorted[wanted - 1] as number) + 1);
 }
 
-export function newCanary(version: number, share: number, below: number, stable: PlainPolicy): Canary {
+export function newCanary(
+  { version, share, below, stable }: Pick<Canary, 'version' | 'share' | 'below' | 'stable'>,
+  before: Side,
+): Canary {
   return {
-    ...{ version, share, below, stable },
-    ...{ tried: nothing, others: nothing, samplesAtShare: 0, audits: [] },
+    ...{ version, share, below, stable, before },
+    ...{ tried: noAnswers, others: noAnswers, samplesAtShare: 0, audits: [] },
   };
 }
 
-/** Adds what happened in a window, to either side. */
+/** @param latencyTargetMs what counts as late is to be counted against; `null`: nothing is */
+export function sideOf(answers: readonly AnswersBefore[], latencyTargetMs: number | null): Side {
+  return answers.reduce((sum, { samples, degraded, late, latencyTargetMs: counted }) => {
+    const timed = latencyTargetMs !== null && counted === latencyTargetMs && late.length > 0;
+    return {
+      samples: sum.samples + samples,
+      degraded: sum.degraded + degraded,
+      timed: sum.timed + (timed ? samples : 0),
+      late: sum.late + (timed ? late.reduce((total, count) => total + count, 0) : 0),
+    };
+  }, noAnswers);
+}
+
+/** Adds what happened in a window, to either side. @param latencyTargetMs as of {@link sideOf} */
 export function addToCanary(
   canary: Canary,
   tried: readonly CanaryWindow[],
   others: readonly CanaryWindow[],
+  latencyTargetMs: number | null,
 ): Canary {
   const audits = tried
     .map((window) => ({
@@ -90,17 +116,21 @@ export function addToCanary(
         .length,
     }))
     .filter(({ recordRate: rate, samples }) => rate > 0 && samples > 0);
-  const side = addSide(canary.tried, tried);
+  const side = addSide(canary.tried, tried, latencyTargetMs);
   return {
     ...canary,
     tried: side,
-    others: addSide(canary.others, others),
+    others: addSide(canary.others, others, latencyTargetMs),
     samplesAtShare: canary.samplesAtShare + side.samples - canary.tried.samples,
     audits: joinAudits([...canary.audits, ...audits]),
   };
 }
 
-/** What a canary does wrong, in words; `null`: nothing that is certain. @param level disagreement that the goal allows */
+/**
+ * What a canary does wrong, in words; `null`: nothing that is certain. Devices are not alike, and few may try it: what one with a
+ * poor link has always done is not held against a policy, so that canaries have to be worse than the others and than themselves.
+ * @param level disagreement that the goal allows
+ */
 export function canaryFault(canary: Canary, level: number | null): string | null {
   if (level !== null && logCapitalForWorse(canary.audits, level) >= certainLogOdds) {
     const disagreed = canary.audits.reduce((sum, audit) => sum + audit.disagreed, 0);
@@ -110,9 +140,9 @@ export function canaryFault(canary: Canary, level: number | null): string | null
     ['degraded', 'were answered by a branch that was not sure, since the cloud did not answer'],
     ['late', 'were answered later than the goal wants'],
   ] as const) {
-    const [mine, theirs] = [shareOf(canary.tried, of), shareOf(canary.others, of)];
-    if (mine - theirs > leastDifference && differs(canary.tried, canary.others, of) >= certainLogOdds) {
-      return `${percent(mine)} of its samples ${what}, against ${percent(theirs)} of the others'`;
+    const { tried, others, before } = canary;
+    if (isWorse(tried, others, of) && (countsOf(before, of).all === 0 || isWorse(tried, before, of))) {
+      return `${percent(shareOf(tried, of))} of its samples ${what}, against ${percent(shareOf(others, of))} of the others'`;
     }
   }
   return null;
@@ -124,15 +154,18 @@ export function nextShare(canary: Canary, { samples }: CanaryOptions): number | 
   return canary.share < widenedShare ? widenedShare : 1;
 }
 
-function addSide(side: Side, windows: readonly CanaryWindow[]): Side {
-  return windows.reduce(
-    (sum, window) => ({
-      samples: sum.samples + answeredSamples(window) + window.degraded,
-      degraded: sum.degraded + window.degraded,
-      late: sum.late + window.late.reduce((total, count) => total + count, 0),
-    }),
-    side,
-  );
+function addSide(side: Side, windows: readonly CanaryWindow[], latencyTargetMs: number | null): Side {
+  const answers = windows.map((window) => ({
+    ...window,
+    samples: answeredSamples(window) + window.degraded,
+  }));
+  const added = sideOf(answers, latencyTargetMs);
+  return {
+    samples: side.samples + added.samples,
+    degraded: side.degraded + added.degraded,
+    timed: side.timed + added.timed,
+    late: side.late + added.late,
+  };
 }
 
 /** Windows of the same rate are one; of too many, all are, with the highest rate, at which disagreement weighs least. */
@@ -157,14 +190,31 @@ function joinAudits(audits: readonly AuditTally[]): AuditTally[] {
   ];
 }
 
-const shareOf = (side: Side, of: 'degraded' | 'late') => (side.samples === 0 ? 0 : side[of] / side.samples);
+type Fault = 'degraded' | 'late';
+
+/** How many samples could have had a fault, and how many had. */
+function countsOf(side: Side, fault: Fault): { all: number; had: number } {
+  return { all: fault === 'late' ? side.timed : side.samples, had: side[fault] };
+}
+
+function shareOf(side: Side, fault: Fault): number {
+  const { all, had } = countsOf(side, fault);
+  return all === 0 ? 0 : had / all;
+}
+
+function isWorse(one: Side, other: Side, fault: Fault): boolean {
+  const difference = shareOf(one, fault) - shareOf(other, fault);
+  return difference > leastDifference && differs(one, other, fault) >= certainLogOdds;
+}
 
 /** Logarithm of the odds that two shares differ: the Bayes factor of two binomials against one, all shares as likely before. */
-function differs(one: Side, other: Side, of: 'degraded' | 'late'): number {
-  const evidence = (...sides: Side[]) =>
-    logBeta([
-      1 + sides.reduce((sum, side) => sum + side[of], 0),
-      1 + sides.reduce((sum, side) => sum + side.samples - side[of], 0),
+function differs(one: Side, other: Side, fault: Fault): number {
+  const evidence = (...sides: Side[]) => {
+    const counts = sides.map((side) => countsOf(side, fault));
+    return logBeta([
+      1 + counts.reduce((sum, { had }) => sum + had, 0),
+      1 + counts.reduce((sum, { all, had }) => sum + all - had, 0),
     ]);
+  };
   return evidence(one) + evidence(other) - evidence(one, other);
 }

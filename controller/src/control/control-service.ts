@@ -22,6 +22,7 @@ import { GroupDriver } from './group-driver.js';
 import { LeaderLoop } from './leader-loop.js';
 import { Lease } from './lease.js';
 import { NatsControl } from './nats-control.js';
+import { PresenceLoop } from './presence-loop.js';
 import { nothingOf } from './receive-orders.js';
 import { Webhook } from './webhook.js';
 
@@ -48,6 +49,9 @@ export interface ControlServiceOptions {
   };
 }
 
+/** How often it is looked who has fallen silent, and who is back. */
+const presenceEveryMs = 2_000;
+
 /** What makes a controller set thresholds by goals, together with others like it. */
 export class ControlService {
   readonly control: NatsControl;
@@ -55,6 +59,7 @@ export class ControlService {
   private readonly watches: BucketWatch[];
   private readonly lease: Lease;
   private readonly loop: LeaderLoop;
+  private readonly presence: PresenceLoop;
   private readonly events: EventLog;
   private readonly bundles: BundleTables;
   private readonly webhook: Webhook | null;
@@ -95,6 +100,10 @@ export class ControlService {
     this.loop = new LeaderLoop({
       ...{ view, driver, evidence, clock, logger, everyMs: config.tuneEveryMs, leading, streamCreated },
     });
+    this.presence = new PresenceLoop({
+      ...{ store, events: this.events, register, workers, clock, logger, leading },
+      ...{ instance: config.instanceName, everyMs: presenceEveryMs },
+    });
     this.lease = new Lease({
       ...{ instance: config.instanceName, ttlMs: config.leaseTtlMs, clock, logger },
       open: () => openLeaseBucket(bus, config.leaseTtlMs, replicas),
@@ -125,6 +134,7 @@ export class ControlService {
     await this.events.start();
     await this.lease.start();
     this.loop.start();
+    this.presence.start();
     this.webhook?.start();
   }
 
@@ -138,13 +148,14 @@ export class ControlService {
     for (const watch of this.watches) watch.restart();
     this.events.restart();
     this.loop.startAnew();
+    this.presence.startAnew();
     this.addBundles().catch((error: unknown) => {
       this.options.logger.warn({ error: messageOf(error) }, 'cannot give the bundles to NATS again');
     });
   }
 
   async stop(): Promise<void> {
-    await Promise.all([this.webhook?.stop(), this.loop.stop()]);
+    await Promise.all([this.webhook?.stop(), this.loop.stop(), this.presence.stop()]);
     await this.lease.stop();
     for (const watch of this.watches) watch.stop();
     await this.events.stop();
@@ -163,6 +174,7 @@ export class ControlService {
   private onLease(leads: boolean): void {
     const { logger, config } = this.options;
     this.loop.startAnew();
+    this.presence.startAnew();
     logger.info(
       { instance: config.instanceName },
       leads ? 'this controller leads' : 'this controller does not lead any more',

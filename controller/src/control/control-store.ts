@@ -4,7 +4,8 @@ import { compareAndSet } from '../compare-and-set.js';
 import type { GroupGoals } from './fleet-control.js';
 import { type GoalsChange, goalsRecordSchema } from './goals-schema.js';
 import type { GroupState } from './group-state.js';
-import { decodeState, encodeState } from './state-codec.js';
+import type { Presence } from './presence.js';
+import { decodePresence, decodeState, encodePresence, encodeState } from './state-codec.js';
 
 /** A group's state as it stands in the bucket. */
 export interface StoredState {
@@ -23,6 +24,7 @@ export interface StoredGoals extends GroupGoals {
 
 export const goalsPrefix = 'goals.';
 export const statePrefix = 'state.';
+const presenceKey = 'presence';
 const maxSetAttempts = 32;
 /** More than anybody asks of a group between two looks at it. */
 const maxChanges = 16;
@@ -86,6 +88,18 @@ export class ControlStore {
     return this.compareAndSet(statePrefix + group, encodeState(state), previousRevision);
   }
 
+  /** Who is silent; `null`: that was never looked at, or what is there is none. */
+  async presence(): Promise<{ presence: Presence | null; revision: number }> {
+    const entry = await this.call(() => this.bucket.get(presenceKey));
+    const revision = entry?.revision ?? 0;
+    return { presence: entry?.operation === 'PUT' ? readPresence(entry.value) : null, revision };
+  }
+
+  /** @returns as {@link putState} */
+  putPresence(presence: Presence, previousRevision: number): Promise<number | null> {
+    return this.compareAndSet(presenceKey, encodePresence(presence), previousRevision);
+  }
+
   private compareAndSet(
     key: string,
     value: string | Uint8Array,
@@ -113,6 +127,14 @@ export function readGoals(group: string, entry: KvEntry | null): StoredGoals {
     return { group, ...record, revision: entry.revision, setAt: entry.created };
   } catch {
     return nothing;
+  }
+}
+
+function readPresence(bytes: Uint8Array): Presence | null {
+  try {
+    return decodePresence(bytes);
+  } catch {
+    return null;
   }
 }
 

@@ -6,6 +6,7 @@ import {
   eventSubject,
   jetStreamError,
   type Logger,
+  presenceEventSubject,
   v1,
 } from '@offramp/shared';
 import { ErrorCode, type NatsConnection, NatsError } from 'nats';
@@ -44,7 +45,7 @@ export class EventLog {
   private caughtUp = false;
   private readonly emitter = new EventEmitter<{ event: [FleetEvent] }>();
   private readonly feed: StreamFeed;
-  /** Per group, its newest event in the stream, as far as this controller knows. */
+  /** Per subject, its newest event in the stream, as far as this controller knows. */
   private readonly newest = new Map<string, NewestEvent>();
 
   constructor(private readonly options: EventLogOptions) {
@@ -106,29 +107,43 @@ export class EventLog {
    * @param id names the decision
    * @throws OfframpError `NATS_UNAVAILABLE`, `JETSTREAM_UNAVAILABLE`
    */
-  async publish(group: string, id: string, events: readonly NewEvent[]): Promise<void> {
+  publish(group: string, id: string, events: readonly NewEvent[]): Promise<void> {
+    return this.publishOn(eventSubject(group), id, events);
+  }
+
+  /** The same for what is told of several groups at once, and comes between none of their decisions. */
+  publishPresence(id: string, events: readonly NewEvent[]): Promise<void> {
+    return this.publishOn(presenceEventSubject, id, events);
+  }
+
+  private async publishOn(subject: string, id: string, events: readonly NewEvent[]): Promise<void> {
     let next = 0;
-    let previous = this.newest.get(group);
+    let previous = this.newest.get(subject);
     for (let attempt = 0; next < events.length && attempt < maxAttempts; attempt++) {
-      previous ??= await this.last(group);
+      previous ??= await this.last(subject);
       // NATS drops what it has lately had; what it had long ago is for us to know.
       const { id: newestId } = previous;
       next = Math.max(next, events.findIndex((_, i) => idOf(id, i) === newestId) + 1);
       while (next < events.length && previous !== undefined) {
         const nextId = idOf(id, next);
-        const sequence = await this.append(group, nextId, events[next] as NewEvent, previous.sequence);
+        const sequence = await this.append(subject, nextId, events[next] as NewEvent, previous.sequence);
         if (sequence !== null) next++;
         previous = sequence === null ? undefined : { sequence, id: nextId };
       }
     }
-    if (previous !== undefined) this.newest.set(group, previous);
-    else this.newest.delete(group);
+    if (previous !== undefined) this.newest.set(subject, previous);
+    else this.newest.delete(subject);
   }
 
   /** @returns its number; `null` if another event has come before it */
-  private async append(group: string, id: string, event: NewEvent, previous: number): Promise<number | null> {
+  private async append(
+    subject: string,
+    id: string,
+    event: NewEvent,
+    previous: number,
+  ): Promise<number | null> {
     try {
-      const stored = await this.options.bus.jetstream().publish(eventSubject(group), encodeEvent(event), {
+      const stored = await this.options.bus.jetstream().publish(subject, encodeEvent(event), {
         msgID: id,
         expect: { lastSubjectSequence: previous },
       });
@@ -139,11 +154,11 @@ export class EventLog {
     }
   }
 
-  private async last(group: string): Promise<NewestEvent> {
+  private async last(subject: string): Promise<NewestEvent> {
     const { bus } = this.options;
     try {
       const manager = await bus.jetstreamManager();
-      const message = await manager.streams.getMessage(eventStream, { last_by_subj: eventSubject(group) });
+      const message = await manager.streams.getMessage(eventStream, { last_by_subj: subject });
       return { sequence: message.seq, id: message.header.get(idHeader) };
     } catch (error) {
       if (error instanceof NatsError && error.code === ErrorCode.JetStream404NoMessages)

@@ -26,8 +26,9 @@ export function explainNow(
 }
 
 export function degradedInWords({ degraded }: Pick<GroupState, 'degraded'>): string {
-  const { samples, share } = recentOf(degraded.recent);
-  return `Of the last ${count(samples)} samples, ${percent(share)} were answered by a branch that was not sure, since the cloud did not answer.`;
+  const { samples, share, refused } = recentOf(degraded.recent);
+  const byWorkers = refused === 0 ? '' : ` Workers refused ${percent(refused)} of these.`;
+  return `Of the last ${count(samples)} samples, ${percent(share)} were answered by a branch that was not sure, since the cloud did not answer.${byWorkers}`;
 }
 
 /** Why a group is as it is, in sentences for a person. @param unknown what is not known, in sentences */
@@ -46,7 +47,7 @@ export function explainGroup(state: GroupState, group: string, unknown: readonly
   }
   if (problem) lines.push(problem);
   if (state.degraded.many) {
-    lines.push(`${degradedInWords(state)} What is said of agreement is not said of these.`);
+    lines.push(`${degradedInWords(state)} What is said of agreement is not said of degraded answers.`);
   }
   if (decision) {
     const inForce = !policy || sameThresholds(decision.thresholds, policy.thresholds);

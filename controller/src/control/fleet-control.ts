@@ -89,6 +89,12 @@ export type FleetEventKind =
   | 'degraded-over'
   | 'device-deviates'
   | 'device-rejoined'
+  /** Devices that have not said that they stop have not reported for too long; and those of them that do again. */
+  | 'devices-silent'
+  | 'devices-back'
+  /** The same of workers, whether they were stopped or not. */
+  | 'workers-silent'
+  | 'workers-back'
   | 'leader';
 
 /** Something that an operator may want to know later: a decision, with its reasons and what it stands on. */

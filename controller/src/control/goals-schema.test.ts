@@ -16,12 +16,17 @@ describe('checkGoals', () => {
   it.each([
     [[{ kind: 'agreement', floor: 1 }], 'floor: expected a share in (0, 1), such as 0.98; found 1'],
     [[{ kind: 'agreement', floor: 'high' }], 'floor: expected a share in (0, 1), such as 0.98; found "high"'],
-    [[{ kind: 'agreement' }], 'floor'],
+    [[{ kind: 'agreement' }], 'floor: expected a share in (0, 1), such as 0.98; found nothing'],
+    [[{ kind: 'agreement', floor: 0.9, flor: 1 }], 'expected kind, floor; found flor'],
     [[{ kind: 'offload', ceiling: -0.1 }], 'ceiling: expected a share from 0 to 1, such as 0.2; found -0.1'],
     [[{ kind: 'cloudSeconds', perSecond: -1 }], 'perSecond: expected seconds per second'],
     [[{ kind: 'latency', targetMs: Number.NaN, quantile: 0.9 }], 'targetMs'],
-    [[{ kind: 'speed' }], 'kind'],
-    [['fast'], 'goals'],
+    [
+      [{ kind: 'speed' }],
+      'kind: expected a kind, one of agreement, offload, cloudSeconds, latency; found "speed"',
+    ],
+    [['fast'], 'goals: expected a goal; found "fast"'],
+    [Array(5).fill({ kind: 'offload', ceiling: 1 }), 'goals: expected at most 4 goals; found 5'],
     [
       [
         { kind: 'offload', ceiling: 0.1 },

@@ -1,31 +1,75 @@
-import { OfframpError } from '@offramp/shared';
+import { expectedFound, goalLimits, type NumberLimit, OfframpError } from '@offramp/shared';
 import { z } from 'zod';
 import type { Goal } from '../tuner/goals.js';
 
-const between = (what: string, isGood: (value: number) => boolean) =>
-  z
-    .number({ error: ({ input }) => `expected ${what}; found ${JSON.stringify(input)}` })
-    .refine(isGood, { error: ({ input }) => `expected ${what}; found ${input}` });
+/** A number within its limit; whatever is wrong with it is said in the limit's words. */
+function numberWithin({ expected, above, least, below, most }: NumberLimit): z.ZodNumber {
+  const error = ({ input }: { input?: unknown }) => expectedFound(expected, input);
+  let schema = z.number({ error });
+  if (above !== undefined) schema = schema.gt(above, { error });
+  if (least !== undefined) schema = schema.gte(least, { error });
+  if (below !== undefined) schema = schema.lt(below, { error });
+  if (most !== undefined) schema = schema.lte(most, { error });
+  return schema;
+}
 
-const openShare = (such: string) =>
-  between(`a share in (0, 1), such as ${such}`, (value) => value > 0 && value < 1);
+/** Of one kind; what else there is of it is said in words of ours, too. */
+function goalOf<Kind extends Goal['kind'], Shape extends z.ZodRawShape>(kind: Kind, shape: Shape) {
+  const known = ['kind', ...Object.keys(shape)].join(', ');
+  return z.strictObject(
+    { kind: z.literal(kind), ...shape },
+    {
+      error: (issue) =>
+        issue.code === 'unrecognized_keys' ? `expected ${known}; found ${issue.keys.join(', ')}` : undefined,
+    },
+  );
+}
 
-const goalSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('agreement'), floor: openShare('0.98') }),
-  z.strictObject({
-    kind: z.literal('offload'),
-    ceiling: between('a share from 0 to 1, such as 0.2', (value) => value >= 0 && value <= 1),
-  }),
-  z.strictObject({
-    kind: z.literal('cloudSeconds'),
-    perSecond: between('seconds per second, from 0 to 1000000', (value) => value >= 0 && value <= 1e6),
-  }),
-  z.strictObject({
-    kind: z.literal('latency'),
-    targetMs: between('milliseconds above 0, up to an hour', (value) => value > 0 && value <= 3_600_000),
-    quantile: openShare('0.95'),
-  }),
-]);
+const kinds = ['agreement', 'offload', 'cloudSeconds', 'latency'] as const satisfies readonly Goal['kind'][];
+
+/** A goal, as people, the bucket and the HTTP API have it. */
+export const goalSchema = z.discriminatedUnion(
+  'kind',
+  [
+    goalOf('agreement', {
+      floor: numberWithin(goalLimits.floor).describe("Share of answers that are the whole model's, at least"),
+    }),
+    goalOf('offload', {
+      ceiling: numberWithin(goalLimits.ceiling).describe('Share of samples that go to the cloud, at most'),
+    }),
+    goalOf('cloudSeconds', {
+      perSecond: numberWithin(goalLimits.perSecond).describe("Seconds of workers' time in a second, at most"),
+    }),
+    goalOf('latency', {
+      targetMs: numberWithin(goalLimits.targetMs),
+      quantile: numberWithin(goalLimits.quantile).describe('Share of answers that take no longer'),
+    }),
+  ],
+  {
+    error: (issue) =>
+      issue.code === 'invalid_union'
+        ? expectedFound(`a kind, one of ${kinds.join(', ')}`, kindOf(issue.input))
+        : expectedFound('a goal', issue.input),
+  },
+);
+
+/** Goals as somebody asks for them. */
+export const goalListSchema = z
+  .array(goalSchema, { error: ({ input }) => expectedFound('a list of goals', input) })
+  .max(kinds.length, {
+    error: ({ input }) => expectedFound(`at most ${kinds.length} goals`, (input as unknown[]).length),
+  })
+  .refine((goals) => twiceIn(goals) === undefined, {
+    error: ({ input }) => `expected one goal of each kind; found two of ${twiceIn(input as Goal[])}`,
+  });
+
+function twiceIn(goals: readonly Goal[]): Goal['kind'] | undefined {
+  return goals.find(({ kind }, i) => goals.findIndex((goal) => goal.kind === kind) < i)?.kind;
+}
+
+function kindOf(input: unknown): unknown {
+  return typeof input === 'object' && input !== null && 'kind' in input ? input.kind : undefined;
+}
 
 export const modeSchema = z.enum(['auto', 'pinned', 'frozen']);
 
@@ -62,16 +106,13 @@ export const maxReasonLength = 500;
  * @throws OfframpError `CONFIG_INVALID`
  */
 export function checkGoals(goals: readonly unknown[]): Goal[] {
-  const parsed = z.array(goalSchema).max(4).safeParse(goals);
+  const parsed = goalListSchema.safeParse(goals);
   if (!parsed.success) {
     const issues = parsed.error.issues.map(
       ({ path, message }) => `${path.slice(1).join('.') || 'goals'}: ${message}`,
     );
     throw new OfframpError('CONFIG_INVALID', `goals that cannot be: ${[...new Set(issues)].join('; ')}`);
   }
-  const twice = parsed.data.find(({ kind }, i) => parsed.data.findIndex((goal) => goal.kind === kind) < i);
-  if (twice)
-    throw new OfframpError('CONFIG_INVALID', `expected one goal of each kind; found two of ${twice.kind}`);
   return parsed.data;
 }
 

@@ -141,6 +141,8 @@ export class GroupDriver {
       bundle,
       confidences: (span: 'recent' | 'window') =>
         bundleDigest === null ? [] : evidence.firstConfidences(group, names, bundleDigest, span),
+      answers: (of: readonly string[]) =>
+        bundleDigest === null ? [] : evidence.answers(group, of, bundleDigest),
       lookForDeviating: this.mayLook(group, devices.length, nowMs),
       workerUtilisation: workers.utilisation(nowMs),
       stageSeconds: bundleDigest === null ? [] : workers.stageSeconds(bundleDigest),

@@ -1,4 +1,5 @@
 import type { NewEvidence } from '../evidence/evidence-journal.js';
+import type { DeviceAnswers } from '../evidence/evidence-window.js';
 import type { NewestPolicy } from '../policy/policy-store.js';
 import type { PolicyView } from '../policy/policy-view.js';
 import type { BinnedTable } from '../tuner/binned-table.js';
@@ -46,6 +47,8 @@ export interface GroupInputs {
   bundle: TunableBundle | null;
   /** How sure the first exit was, by device; asked for only where it is looked at. */
   confidences(span: 'recent' | 'window'): DeviceHistogram[];
+  /** What devices did lately, by device and policy; asked for only where a canary begins. */
+  answers(devices: readonly string[]): DeviceAnswers[];
   /** Whether to look for devices whose traffic is not the group's; where there are many, that takes a while. */
   lookForDeviating: boolean;
   /** Work that comes to workers over work that they can do; `null`: not known. */

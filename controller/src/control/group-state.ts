@@ -14,6 +14,8 @@ export interface KnownPolicy {
   bundleDigest: string | null;
   thresholds: number[];
   auditRate: number;
+  /** What late answers were counted against; `null`: nothing. */
+  latencyTargetMs: number | null;
   /** Devices that have followed thresholds of their own under this number. */
   exceptions: PolicyContent['exceptions'];
 }
@@ -109,10 +111,11 @@ export function newGroupState(epoch: string): GroupState {
 }
 
 /** Remembers what samples under a policy are judged by; what it said before of that number is forgotten. */
-export function learnPolicy(known: readonly KnownPolicy[], policy: Omit<KnownPolicy, never>): KnownPolicy[] {
-  const { version, bundleDigest, thresholds, auditRate, exceptions } = policy;
+export function learnPolicy(known: readonly KnownPolicy[], policy: KnownPolicy): KnownPolicy[] {
+  const { version, bundleDigest, thresholds, auditRate, latencyTargetMs, exceptions } = policy;
   const others = known.filter((other) => other.version !== version);
-  return [...others, { version, bundleDigest, thresholds, auditRate, exceptions }].slice(-maxKnownPolicies);
+  const learnt = { version, bundleDigest, thresholds, auditRate, latencyTargetMs, exceptions };
+  return [...others, learnt].slice(-maxKnownPolicies);
 }
 
 export function tunerOf(state: GroupState, bundleDigest: string): TunerState {
@@ -122,6 +125,11 @@ export function tunerOf(state: GroupState, bundleDigest: string): TunerState {
 export function withTuner(state: GroupState, bundleDigest: string, tuner: TunerState): GroupState['tuners'] {
   const others = Object.entries(state.tuners).filter(([digest]) => digest !== bundleDigest);
   return Object.fromEntries([...others, [bundleDigest, tuner] as const].slice(-maxTuners));
+}
+
+/** Who sets the thresholds of a group now. */
+export function modeOf({ mode, pinnedBy }: Pick<GroupState, 'mode' | 'pinnedBy'>): ControlMode {
+  return mode === 'auto' && pinnedBy ? 'pinned' : mode;
 }
 
 /** Samples per second by the NATS server's clock; 0 while nothing is known. */

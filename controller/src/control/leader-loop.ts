@@ -6,9 +6,9 @@ import type { GroupDriver } from './group-driver.js';
 import { readFrom } from './group-inputs.js';
 
 export interface LeaderLoopOptions {
-  view: ControlView;
-  driver: GroupDriver;
-  evidence: EvidenceRegister;
+  view: Pick<ControlView, 'tuned' | 'noteState'>;
+  driver: Pick<GroupDriver, 'advance' | 'stateOf' | 'forgetStates'>;
+  evidence: Pick<EvidenceRegister, 'samplesSince'>;
   clock: Clock;
   logger: Logger;
   /** How often groups are looked at. */
@@ -22,6 +22,8 @@ const enoughSamples = 100;
 const patienceMs = 10_000;
 /** Share of the time that goes into deciding, at most: the rest is for reports and requests. */
 const busyShare = 0.5;
+/** While NATS takes its time with one group, others are decided upon. */
+const groupsAtOnce = 8;
 
 /** While this controller leads: has those groups go further of which there is something new. */
 export class LeaderLoop {
@@ -66,10 +68,15 @@ export class LeaderLoop {
     const startedMs = clock.now();
     if (leading()) {
       const due = this.dueGroups(startedMs);
-      for (const { goals, policyRevision } of due) {
-        if (this.stopped || !leading() || clock.now() - startedMs > everyMs * busyShare) break;
-        await this.advance(goals, policyRevision);
-      }
+      const mayGoOn = () => !this.stopped && leading() && clock.now() - startedMs <= everyMs * busyShare;
+      const takeNext = async () => {
+        while (mayGoOn()) {
+          const next = due.shift();
+          if (!next) return;
+          await this.advance(next.goals, next.policyRevision);
+        }
+      };
+      await Promise.all(Array.from({ length: groupsAtOnce }, takeNext));
     }
     this.schedule(Math.max(everyMs * (1 - busyShare), everyMs - (clock.now() - startedMs)));
   }

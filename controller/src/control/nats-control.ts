@@ -4,7 +4,6 @@ import type { PolicyStore } from '../policy/policy-store.js';
 import type { FleetRegister } from '../register/fleet-register.js';
 import type { WorkerRegister } from '../register/worker-register.js';
 import type { Goal } from '../tuner/goals.js';
-import { modeOf } from './advance-group.js';
 import type { BundleTables } from './bundle-tables.js';
 import type { ControlStore, StoredGoals } from './control-store.js';
 import type { ControlView } from './control-view.js';
@@ -20,6 +19,7 @@ import type {
   WorkerStatus,
 } from './fleet-control.js';
 import { checkBy, checkGoals } from './goals-schema.js';
+import { modeOf } from './group-state.js';
 import { canaryOf, decidedOf } from './group-status.js';
 import type { Lease } from './lease.js';
 

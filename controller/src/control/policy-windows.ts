@@ -49,14 +49,14 @@ function policySaid(
   bundle: JudgedBundle,
   known: readonly KnownPolicy[],
   device: string,
-): { thresholds: readonly number[]; auditRate: number } | null {
-  if (version === 0) return { thresholds: bundle.thresholds, auditRate: 0 };
+): Pick<PolicyWindow, 'thresholds' | 'auditRate' | 'latencyTargetMs'> | null {
+  if (version === 0) return { thresholds: bundle.thresholds, auditRate: 0, latencyTargetMs: null };
   const policy = known.find((other) => other.version === version);
   if (!policy || (policy.bundleDigest ?? bundle.digest) !== bundle.digest) return null;
   const said = policy.exceptions.find((exception) => exception.device === device) ?? policy;
-  return said.thresholds.length === bundle.thresholds.length
-    ? { thresholds: said.thresholds, auditRate: said.auditRate }
-    : null;
+  if (said.thresholds.length !== bundle.thresholds.length) return null;
+  const { thresholds, auditRate } = said;
+  return { thresholds, auditRate, latencyTargetMs: policy.latencyTargetMs };
 }
 
 /** Samples of a bundle under policies that nobody knows any more: they judge nothing. */

@@ -28,6 +28,26 @@ it('takes what a state does not say, since it was written before there was such 
   });
 });
 
+it('takes what a canary and policies of such a state do not say of times for not counted', () => {
+  const fleet = new SimulatedFleet(8);
+  fleet.startAt([2, 2]);
+  fleet.want([{ kind: 'agreement', floor: 0.98 }]);
+  while (!fleet.state.canary) fleet.play();
+  const { canary, known, ...rest } = fleet.state;
+  const { before, tried, ...older } = canary;
+  const written = {
+    ...rest,
+    known: known.map(({ latencyTargetMs, ...policy }) => policy),
+    canary: { ...older, tried: { samples: 7, degraded: 1, late: 0 } },
+  };
+  const read = decodeState(deflateRawSync(JSON.stringify(written)));
+  expect(read.canary).toMatchObject({
+    before: { samples: 0, timed: 0 },
+    tried: { samples: 7, degraded: 1, timed: 0, late: 0 },
+  });
+  expect(read.known).toEqual(known);
+});
+
 it('has room for a hundred devices apart', () => {
   const fleet = new SimulatedFleet(120);
   fleet.want([{ kind: 'agreement', floor: 0.98 }]);

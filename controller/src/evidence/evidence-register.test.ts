@@ -49,6 +49,21 @@ describe('EvidenceRegister', () => {
     expect(register.evidence('nobody')).toEqual({ bundles: [], windowMs: 0 });
   });
 
+  it('tells of some devices how their samples ended lately, policy by policy', () => {
+    const { register, add } = registerWith();
+    const bundle = '07'.repeat(32);
+    add({ device: 'a', evidence: evidenceOf(1, 30) });
+    add({ device: 'a', evidence: evidenceOf(2, 10, { samples: 12, degraded: 2, late: [4, 0, 0] }) }, 700_000);
+    add({ device: 'b', evidence: evidenceOf(2, 5, { late: [0, 0, 0] }) }, 800_000);
+    add({ device: 'c', evidence: evidenceOf(2, 9) }, 800_000);
+    expect(register.answers('cameras', ['a', 'b', 'nobody'], bundle)).toEqual([
+      { policyVersion: 2, samples: 12, degraded: 2, late: [4, 0, 0] },
+      { policyVersion: 2, samples: 5, degraded: 0, late: [0, 0, 0] },
+    ]);
+    expect(register.answers('cameras', ['c'], bundle)).toMatchObject([{ samples: 9, late: [] }]);
+    expect(register.answers('cameras', ['c'], 'ab'.repeat(32))).toEqual([]);
+  });
+
   it('keeps histograms, audits and records', () => {
     const { register, add } = registerWith();
     const more = {

@@ -1,7 +1,7 @@
 import type { Report } from '../register/report.js';
 import type { DeviceHistogram } from '../tuner/device-deviation.js';
 import { EvidenceJournal, type NewEvidence } from './evidence-journal.js';
-import { EvidenceWindow, type EvidenceWindowOptions } from './evidence-window.js';
+import { type DeviceAnswers, EvidenceWindow, type EvidenceWindowOptions } from './evidence-window.js';
 import { RecentConfidences } from './recent-confidences.js';
 import { type CountedEvidence, viewEvidence, type WindowEvidence } from './window-evidence.js';
 
@@ -121,6 +121,13 @@ export class EvidenceRegister {
       if (histogram?.some((count) => count > 0)) found.push({ device, histogram });
     }
     return found;
+  }
+
+  /** How samples of some devices ended in the latest {@link EvidenceRegisterOptions.deviceWindowMs}, of those that run a bundle. */
+  answers(group: string, devices: readonly string[], bundleDigest: string): DeviceAnswers[] {
+    return devices.flatMap(
+      (device) => this.devices.get(keyOf(group, device))?.answers(bundleDigest, this.nowMs) ?? [],
+    );
   }
 
   /**

@@ -14,6 +14,15 @@ export interface EvidenceWindowOptions extends Omit<EvidenceCountsOptions, 'maxR
   maxRecordBytes: number;
 }
 
+/** How a device's samples ended under one policy. */
+export interface DeviceAnswers {
+  policyVersion: number;
+  samples: number;
+  degraded: number;
+  /** Per exit; empty where nothing was counted against a latency target. */
+  late: readonly number[];
+}
+
 interface Entry {
   bundleDigest: string;
   policyVersion: number;
@@ -85,15 +94,27 @@ export class EvidenceWindow {
 
   /** Samples by the first branch's confidence. */
   firstConfidences(bundleDigest: string, nowMs: number): number[] {
-    const first = Math.floor(nowMs / this.options.spanMs) - this.options.spans + 1;
-    const entries = [...this.spans]
-      .filter(([number]) => number >= first)
-      .flatMap(([, span]) => [...span.entries.values()]);
     return sumCounts(
-      entries
-        .filter((entry) => entry.bundleDigest === bundleDigest && entry.counts.branches > 0)
+      this.entriesOf(bundleDigest, nowMs)
+        .filter(({ counts }) => counts.branches > 0)
         .map(({ counts }) => counts.firstConfidences()),
     );
+  }
+
+  /** In no order; of a policy, perhaps more than once. */
+  answers(bundleDigest: string, nowMs: number): DeviceAnswers[] {
+    return this.entriesOf(bundleDigest, nowMs).map(({ policyVersion, counts }) => {
+      const { samples, degraded, late } = counts;
+      return { policyVersion, samples, degraded, late: late ?? [] };
+    });
+  }
+
+  private entriesOf(bundleDigest: string, nowMs: number): Entry[] {
+    const first = Math.floor(nowMs / this.options.spanMs) - this.options.spans + 1;
+    return [...this.spans]
+      .filter(([number]) => number >= first)
+      .flatMap(([, span]) => [...span.entries.values()])
+      .filter((entry) => entry.bundleDigest === bundleDigest);
   }
 
   private countsOptions(branches: number): EvidenceCountsOptions {

@@ -1,7 +1,7 @@
 import { CloudLink } from '@offramp/shared';
 import type { GroupStatus } from '../control/fleet-control.js';
 import type { DevicePresence } from '../register/fleet-register.js';
-import type { DeviceStanding } from './schemas.js';
+import type { DeviceStanding } from './schemas/index.js';
 
 /** How devices are sent to maps of the fleet: a letter each. */
 export const standingLetters: Record<DeviceStanding, string> = {

@@ -3,7 +3,7 @@ import type { FleetActivity } from '../activity/fleet-activity.js';
 import type { FleetControl } from '../control/fleet-control.js';
 import type { DevicePresence, FleetRegister } from '../register/fleet-register.js';
 import { type GroupControl, viewGroup } from './fleet-view.js';
-import type { ApiGroup } from './schemas.js';
+import type { ApiGroup } from './schemas/index.js';
 
 /** What the controller knows of groups, put together. */
 export class FleetReader {

@@ -24,7 +24,7 @@ import {
   putGoalsSchema,
   putModeSchema,
   workersSchema,
-} from './schemas.js';
+} from './schemas/index.js';
 
 export interface FleetRoutesOptions {
   fleet: FleetReader;

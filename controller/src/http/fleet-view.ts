@@ -14,7 +14,7 @@ import type {
   ApiGroup,
   ApiPolicy,
   ApiStatus,
-} from './schemas.js';
+} from './schemas/index.js';
 
 /** What the control made of a group; `null`: it cannot be read. */
 export interface GroupControl {

@@ -239,14 +239,20 @@ describe('the API', () => {
   });
 
   it.each([
-    ['PUT', '/v1/groups/cameras/goals', {}, 'body.goals: expected array'],
-    ['PUT', '/v1/groups/cameras/goals', { goals: [{ kind: 'luck' }] }, 'body.goals.0.kind'],
-    ['PUT', '/v1/groups/cameras/goals', { goals: [{ kind: 'agreement', floor: 98 }] }, 'body.goals.0.floor'],
+    ['PUT', '/v1/groups/cameras/goals', {}, 'body.goals: expected a list of goals; found nothing'],
+    [
+      ...['PUT', '/v1/groups/cameras/goals', { goals: [{ kind: 'luck' }] }],
+      'body.goals.0.kind: expected a kind, one of agreement, offload, cloudSeconds, latency; found "luck"',
+    ],
+    [
+      ...['PUT', '/v1/groups/cameras/goals', { goals: [{ kind: 'agreement', floor: 98 }] }],
+      'body.goals.0.floor: expected a share in (0, 1), such as 0.98; found 98',
+    ],
     [
       'PUT',
       '/v1/groups/cameras/goals',
       { goals: [0.1, 0.2].map((ceiling) => ({ kind: 'offload', ceiling })) },
-      'expected each kind of goal once at most',
+      'body.goals: expected one goal of each kind; found two of offload',
     ],
     ['PUT', '/v1/groups/cameras/goals', { goals: [], author: 'x'.repeat(101) }, 'body.author'],
     ['PUT', '/v1/groups/cameras/goals', { goals: [], floor: 1 }, 'floor'],

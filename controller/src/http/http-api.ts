@@ -20,7 +20,7 @@ import { fleetRoutes } from './fleet-routes.js';
 import { LiveFeed } from './live-feed.js';
 import { describeApi } from './openapi.js';
 import { type Route, route } from './route.js';
-import { healthSchema } from './schemas.js';
+import { healthSchema } from './schemas/index.js';
 import { streamRoute } from './stream-route.js';
 import { carriesToken, checkExposure, namesLoopback } from './token.js';
 

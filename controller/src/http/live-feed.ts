@@ -3,7 +3,7 @@ import type { FleetEvent } from '../control/fleet-control.js';
 import { standingLetters, standingOf } from './device-standing.js';
 import type { FleetReader } from './fleet-reader.js';
 import { type GroupControl, viewEvent, viewGroup } from './fleet-view.js';
-import type { StreamMessages } from './schemas.js';
+import type { StreamMessages } from './schemas/index.js';
 import { type Section, StreamClient, type StreamSink } from './stream-client.js';
 
 export interface LiveFeedOptions {

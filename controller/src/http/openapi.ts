@@ -1,7 +1,7 @@
 import { offrampVersion } from '@offramp/shared';
 import { z } from 'zod';
 import type { Route } from './route.js';
-import { apiSchemas, errorSchema, streamSchemas } from './schemas.js';
+import { apiSchemas, errorSchema, streamSchemas } from './schemas/index.js';
 
 const componentOf = (id: string) => `#/components/schemas/${id}`;
 

@@ -262,6 +262,10 @@ const noEvents = (): Record<FleetEventKind, number> => ({
     'degraded-over': 0,
     'device-deviates': 0,
     'device-rejoined': 0,
+    'devices-silent': 0,
+    'devices-back': 0,
+    'workers-silent': 0,
+    'workers-back': 0,
     leader: 0,
   },
 });

@@ -65,6 +65,13 @@ export interface GroupDevices {
   policyVersion: number;
 }
 
+/** Who of a group is heard of. */
+export interface GroupSilence {
+  online: number;
+  /** Devices that have not said that they stop, and that have been silent for too long to be online. */
+  silent: string[];
+}
+
 /** Of a device, what a map of the fleet shows. */
 export interface DevicePresence {
   device: string;
@@ -193,7 +200,7 @@ export class FleetRegister {
     this.forget(nowMs);
     for (const record of this.recordsOf(group)) {
       const { device, state, latest } = record;
-      yield { device, online: this.isOnline(record, nowMs), state, latest };
+      yield { device, online: this.isRecordOnline(record, nowMs), state, latest };
     }
   }
 
@@ -205,7 +212,7 @@ export class FleetRegister {
     let online = 0;
     for (const record of this.recordsOf(group)) {
       devices++;
-      if (this.isOnline(record, nowMs)) online++;
+      if (this.isRecordOnline(record, nowMs)) online++;
       latency.merge(record.latency);
     }
     return { devices, online, ...quantiles(latency) };
@@ -214,7 +221,7 @@ export class FleetRegister {
   /** Numbers of branches that a group's devices report, with the devices: those online, or all if none is. */
   branches(group: string, nowMs: number): Map<number, string[]> {
     const all = [...this.recordsOf(group)];
-    const online = all.filter((record) => this.isOnline(record, nowMs));
+    const online = all.filter((record) => this.isRecordOnline(record, nowMs));
     const found = new Map<number, string[]>();
     for (const { state, device } of online.length > 0 ? online : all) {
       const devices = found.get(state.branches);
@@ -238,7 +245,7 @@ export class FleetRegister {
         policyVersion: 0,
       };
       found.set(group, counts);
-      if (!this.isOnline(record, nowMs)) {
+      if (!this.isRecordOnline(record, nowMs)) {
         counts.offline++;
         continue;
       }
@@ -248,6 +255,30 @@ export class FleetRegister {
       counts.policyVersion = Math.max(counts.policyVersion, state.policyVersion);
     }
     return found;
+  }
+
+  /** By name of the group. @param sinceMs silence of before does not count */
+  silence(nowMs: number, sinceMs: number): Map<string, GroupSilence> {
+    this.forget(nowMs);
+    const found = new Map<string, GroupSilence>();
+    for (const record of this.recordsOf('')) {
+      const { group, device, state, seenAtMs } = record;
+      const of = found.get(group) ?? { online: 0, silent: [] };
+      found.set(group, of);
+      if (this.isRecordOnline(record, nowMs)) of.online++;
+      else if (
+        state.lifecycle !== Lifecycle.LIFECYCLE_STOPPED &&
+        nowMs - Math.max(seenAtMs, sinceMs) > this.patienceMs(record)
+      ) {
+        of.silent.push(device);
+      }
+    }
+    return found;
+  }
+
+  isOnline(group: string, device: string, nowMs: number): boolean {
+    const record = this.records.get(keyOf(group, device));
+    return record !== undefined && this.isRecordOnline(record, nowMs);
   }
 
   private *recordsOf(group: string, after = ''): Generator<DeviceRecord> {
@@ -267,7 +298,7 @@ export class FleetRegister {
       group,
       state,
       lastSeenMsAgo: Math.max(0, Math.round(nowMs - record.seenAtMs)),
-      online: this.isOnline(record, nowMs),
+      online: this.isRecordOnline(record, nowMs),
       total,
       latest,
       latestWindowMs,
@@ -278,7 +309,7 @@ export class FleetRegister {
     };
   }
 
-  private isOnline(record: DeviceRecord, nowMs: number): boolean {
+  private isRecordOnline(record: DeviceRecord, nowMs: number): boolean {
     return (
       record.state.lifecycle !== Lifecycle.LIFECYCLE_STOPPED &&
       nowMs - record.seenAtMs <= this.patienceMs(record)
@@ -298,7 +329,7 @@ export class FleetRegister {
   /** Makes room by removing the device that was silent longest, if it is offline. */
   private evict(nowMs: number): boolean {
     const [oldest] = this.records.values();
-    if (!oldest || this.isOnline(oldest, nowMs)) return false;
+    if (!oldest || this.isRecordOnline(oldest, nowMs)) return false;
     this.remove(oldest.key);
     return true;
   }

@@ -35,7 +35,7 @@ const sample: OffloadSample = {
     thresholds: [],
   }),
 };
-const sent = { encoding: Encoding.ENCODING_FLOAT32, bytes: 16, stage: 2 };
+const sent = { encoding: Encoding.ENCODING_FLOAT32, bytes: 16, stage: 2, refused: false };
 const goodAnswer: AnswerMessage = { bundleDigest: scope.bundleDigest, exit: 4, label: 3, confidence: 0.5 };
 
 /** The streams that the link opened, newest last, with the test in the worker's place. */
@@ -245,7 +245,7 @@ test.each([
   const queued = offload();
   streams.respond({ sampleId: idOf(streams.newest.sent[0]), refusal: { code, retryAfterMs: 250 } });
   await settle();
-  expect(refused.outcome).toEqual({ fallback: 'refused', sent });
+  expect(refused.outcome).toEqual({ fallback: 'refused', sent: { ...sent, refused: true } });
   expect(queued.outcome).toEqual({ fallback: 'down', sent: null });
   expect(other.outcome).toBeNull();
   expect(link.state).toBe('paused');
@@ -272,7 +272,7 @@ test('a worker without the bundle is asked again after a longer pause', async ()
   const refused = offload();
   streams.respond({ sampleId: idOf(streams.newest.sent[0]), refusal: { code: 5, message: 'unknown' } });
   await settle();
-  expect(refused.outcome).toEqual({ fallback: 'refused', sent });
+  expect(refused.outcome).toEqual({ fallback: 'refused', sent: { ...sent, refused: true } });
   expect(link.state).toBe('unserved');
   clock.advance(30_000);
   expect(link.state).toBe('ready');
@@ -284,7 +284,7 @@ test('other refusals end only their sample', async () => {
   streams.respond({ sampleId: idOf(streams.newest.sent[0]), refusal: { code: 3, message: 'wrong shape' } });
   streams.respond({ sampleId: idOf(streams.newest.sent[1]), answer: goodAnswer });
   await settle();
-  expect(refused.outcome).toEqual({ fallback: 'refused', sent });
+  expect(refused.outcome).toEqual({ fallback: 'refused', sent: { ...sent, refused: true } });
   expect(other.outcome).toHaveProperty('answer');
   expect(link.state).toBe('ready');
 });

@@ -70,6 +70,8 @@ export interface SentTensor {
   bytes: number;
   /** The stage at which the worker resumes: 0 for the model's input. */
   stage: number;
+  /** Whether the worker refused it. */
+  refused: boolean;
 }
 
 /** Why a local exit has to answer. */
@@ -345,6 +347,7 @@ export class OffloadLink {
         this.enter('paused', retryAfterMs, () => this.enter('ready'));
       }
     }
+    pending.sent = pending.sent && { ...pending.sent, refused: true };
     this.fallBack(pending, 'refused');
     if (this.current === 'ready') return;
     for (const waiting of this.queued.values()) this.fallBack(waiting, 'down');
@@ -361,7 +364,7 @@ export class OffloadLink {
       const { bundleDigest, policyVersion } = pending.sample;
       const written = pending.sample.write(this.encodings);
       const { encoding, data } = written.tensor;
-      pending.sent = { encoding, bytes: data.byteLength, stage: written.stage };
+      pending.sent = { encoding, bytes: data.byteLength, stage: written.stage, refused: false };
       this.writable = this.stream.send({
         ...{ bundleDigest, policyVersion, ...written },
         sampleId: pending.id,

@@ -39,6 +39,21 @@ test('late answers count by exit, under a policy with a target', () => {
   ]);
 });
 
+test('samples that a worker refused count for their policy', () => {
+  const evidence = new EvidenceByPolicy(branches);
+  for (const refused of [true, false]) {
+    const sent = { encoding: 1, bytes: 9, stage: 1, refused };
+    evidence.countAnswer(
+      answeredResult(0, { sent, answer: { policyVersion: 2, degraded: true, offloaded: true } }),
+    );
+  }
+  evidence.countAnswer(under(1));
+  expect(evidence.toMessages()).toMatchObject([
+    { policyVersion: 1, refusedByWorker: 0 },
+    { policyVersion: 2, degraded: 2, refusedByWorker: 1 },
+  ]);
+});
+
 test('latencies are told once: where there is one policy, the window has them', () => {
   const evidence = new EvidenceByPolicy(branches);
   evidence.countAnswer(under(2));

@@ -23,9 +23,9 @@ export class EvidenceByPolicy {
     );
   }
 
-  countAnswer({ answer, passed, late }: AnsweredResult): void {
+  countAnswer({ answer, passed, late, sent }: AnsweredResult): void {
     const counts = this.of(answer.policyVersion);
-    if (counts) counts.countSample({ passed, late, ...answer });
+    if (counts) counts.countSample({ passed, late, refusedByWorker: sent?.refused ?? false, ...answer });
     else this.dropped++;
   }
 

@@ -34,7 +34,7 @@ test('an offloaded sample is split between device and worker, and shows how the 
     answeredResult(final, {
       stagesRun: 1,
       byWorker: true,
-      sent: { encoding: 1, bytes: 100, stage: 1 },
+      sent: { encoding: 1, bytes: 100, stage: 1, refused: false },
       passed,
       trueLabelIndex: 4,
       answer: { labelIndex: 4, offloaded: true },
@@ -50,7 +50,11 @@ test('a sample sent as input costs the worker everything, and its bytes are told
   const counts = new WindowCounts(bundle.manifest);
   const sent = (encoding: number, bytes: number, stage: number) =>
     counts.countResult(
-      answeredResult(final, { stagesRun: 1, byWorker: true, sent: { encoding, bytes, stage } }),
+      answeredResult(final, {
+        stagesRun: 1,
+        byWorker: true,
+        sent: { encoding, bytes, stage, refused: false },
+      }),
     );
   sent(21, 10, 0);
   sent(20, 30, 1);
@@ -76,7 +80,7 @@ test('a degraded sample that was sent counts as both, and costs only the device'
   counts.countResult(
     answeredResult(0, {
       stagesRun: 1,
-      sent: { encoding: 1, bytes: 9, stage: 1 },
+      sent: { encoding: 1, bytes: 9, stage: 1, refused: false },
       answer: { offloaded: true, degraded: true },
     }),
   );
@@ -96,7 +100,7 @@ test('two windows merged are the window that covers both', () => {
   const results = [0, final].map((exit) =>
     answeredResult(exit, {
       trueLabelIndex: 0,
-      sent: { encoding: 1, bytes: 3, stage: 1 },
+      sent: { encoding: 1, bytes: 3, stage: 1, refused: false },
       answer: { latencyMs: 1 + exit },
     }),
   );

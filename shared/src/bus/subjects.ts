@@ -39,7 +39,7 @@ const policies = `${prefix}.policies.`;
 /** What makes the stream do so, in its configuration. */
 export const policyRepublish = { src: `${policyKeys}*`, dest: `${policies}{{wildcard(1)}}` };
 
-/** The bucket of what controllers work on: `goals.GROUP`, what operators want, and `state.GROUP`, what was made of it. */
+/** The bucket of what controllers work on: `goals.GROUP`, what operators want; `state.GROUP`, what was made of it; `presence`, who is silent. */
 export const controlBucket = 'OFFRAMP_CONTROL';
 /** The bucket whose one key says which controller leads. What is in it lapses by itself. */
 export const leaseBucket = 'OFFRAMP_LEASE';
@@ -54,6 +54,9 @@ export const eventSubjects = `${prefix}.events.*`;
 export function eventSubject(group: string): string {
   return `${prefix}.events.${group === '' ? '$fleet' : checkName('group', group)}`;
 }
+
+/** Of who falls silent and who is back, in any group. */
+export const presenceEventSubject = `${prefix}.events.$presence`;
 
 /** The controller's request-reply endpoints, each a subject under this prefix. */
 export const controllerService = 'offramp-controller';

@@ -47,6 +47,18 @@ describe('EvidenceCounts', () => {
     expect(evidence.exits.map(({ histogram }) => total(histogram))).toEqual([1, 0]);
   });
 
+  it('counts what workers refused among the degraded', () => {
+    const counts = new EvidenceCounts(branches, options);
+    const passed = sample(1).passed;
+    for (const refusedByWorker of [true, false, true]) {
+      counts.countSample(sample(0, { degraded: true, offloaded: true, passed, refusedByWorker }));
+    }
+    expect(reread(counts).view(3)).toMatchObject({ degraded: 3, offloaded: 3, refusedByWorker: 2 });
+    const sum = new EvidenceCounts(branches, options);
+    for (let i = 0; i < 2; i++) sum.merge(reread(counts));
+    expect(sum.view(3)).toMatchObject({ degraded: 6, refusedByWorker: 4 });
+  });
+
   it('counts late answers by exit, degraded ones never, and tells none late from nobody asked', () => {
     const counts = new EvidenceCounts(branches, options);
     counts.countSample(sample(0));
@@ -116,6 +128,7 @@ describe('EvidenceCounts', () => {
     ['left', { left: [1, 2, 3, 4] }],
     ['late', { left: [1, 1, 1], late: [0, 0, 0, 0] }],
     ['late: expected at most the 1 that left, found 2', { left: [1, 1, 1], late: [0, 2] }],
+    ['refused_by_worker: expected at most the 1 degraded, found 2', { degraded: 1, refusedByWorker: 2 }],
     ['confidence', { confidence: [{}, {}, {}] }],
     ['audits', { audits: [{}, {}, {}] }],
     ['bins', { confidence: [{ firstBin: confidenceBins - 1, counts: [1, 1] }] }],

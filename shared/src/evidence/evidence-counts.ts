@@ -23,6 +23,8 @@ export interface EndedSample {
   confidence: number;
   degraded: boolean;
   offloaded: boolean;
+  /** Whether a worker refused it. Default false. */
+  refusedByWorker?: boolean;
   latencyMs: number;
   /** Whether it took longer than the policy's latency target; `null`: that has none. Default `null`. */
   late?: boolean | null;
@@ -32,6 +34,7 @@ const plainCounts = [
   'samples',
   'degraded',
   'offloaded',
+  'refusedByWorker',
   'auditsChosen',
   'audited',
   'auditedFinal',
@@ -44,14 +47,14 @@ export class EvidenceCounts {
   samples = 0;
   degraded = 0;
   offloaded = 0;
+  refusedByWorker = 0;
   auditsChosen = 0;
   audited = 0;
   auditedFinal = 0;
   auditBytes = 0;
   readonly left: number[];
   readonly auditsDropped: Record<AuditDropReason, number> = { busy: 0, budget: 0, failed: 0 };
-  /** `null` while nobody has told. */
-  private late: number[] | null = null;
+  private lateByExit: number[] | null = null;
   /** `null` where latencies are not kept. */
   private readonly latency: LatencySketch | null;
   private readonly confidence = new BinCounts();
@@ -68,8 +71,14 @@ export class EvidenceCounts {
     this.log = new AuditLog(branches, options.maxRecords);
   }
 
+  /** Of `left`, those that took longer than wanted; `null` while nobody has told. */
+  get late(): readonly number[] | null {
+    return this.lateByExit;
+  }
+
   countSample(sample: EndedSample): void {
     const { passed, exit, confidence, degraded, offloaded, latencyMs, late = null } = sample;
+    if (sample.refusedByWorker) this.refusedByWorker++;
     this.samples++;
     if (offloaded) this.offloaded++;
     if (degraded) this.degraded++;
@@ -117,9 +126,10 @@ export class EvidenceCounts {
       policyVersion,
       samples: this.samples,
       left: this.left,
-      late: this.late ?? [],
+      late: this.lateByExit ?? [],
       degraded: this.degraded,
       offloaded: this.offloaded,
+      refusedByWorker: this.refusedByWorker,
       confidence: branches.map((branch) => this.confidence.toMessage(branch)),
       audits:
         this.audited === 0
@@ -153,6 +163,11 @@ export class EvidenceCounts {
     const counts = new EvidenceCounts(branches, options);
     for (const name of plainCounts) counts[name] = message[name] ?? 0;
     for (const reason of dropReasons) counts.auditsDropped[reason] = message.auditsDropped?.[reason] ?? 0;
+    if (counts.refusedByWorker > counts.degraded) {
+      throw new RangeError(
+        `refused_by_worker: expected at most the ${counts.degraded} degraded, found ${counts.refusedByWorker}`,
+      );
+    }
     const list = <T>(name: string, found: readonly T[] | null | undefined, most: number): readonly T[] => {
       if (found && found.length > most) {
         throw new RangeError(`${name}: expected at most ${most} entries, found ${found.length}`);
@@ -201,7 +216,7 @@ export class EvidenceCounts {
         audits: { agreed: this.agreed.of(branch), disagreed: this.disagreed.of(branch) },
       })),
       left: [...this.left],
-      late: this.late && [...this.late],
+      late: this.lateByExit && [...this.lateByExit],
       auditsDropped: { ...this.auditsDropped },
       records: this.log.records(),
       recordsDropped: this.log.dropped,
@@ -210,7 +225,7 @@ export class EvidenceCounts {
   }
 
   private addLate(exit: number, count: number): void {
-    this.late ??= this.left.map(() => 0);
-    this.late[exit] = (this.late[exit] ?? 0) + count;
+    this.lateByExit ??= this.left.map(() => 0);
+    this.lateByExit[exit] = (this.lateByExit[exit] ?? 0) + count;
   }
 }

@@ -38,6 +38,8 @@ export interface PolicyEvidence {
   /** Samples that a local exit answered below its threshold, because the cloud did not. */
   degraded: number;
   offloaded: number;
+  /** Those of `degraded` that were sent and that a worker refused, since it was full or does not serve them. */
+  refusedByWorker: number;
   /**
    * Samples that were chosen to be audited. What is left of them after `audited`, `auditedFinal` and `auditsDropped` is
    * under way, or was on a device that died.

@@ -1,15 +1,16 @@
 import { binStarts, canaryPlace, EvidenceCounts, leaves } from '@offramp/shared';
 import type { EvidencePart, NewEvidence } from '../../evidence/evidence-journal.js';
+import type { DeviceAnswers } from '../../evidence/evidence-window.js';
 import type { PolicyContent } from '../../policy/policy-view.js';
 import type { Goal } from '../../tuner/goals.js';
 import { seededRandom } from '../../tuner/testing/seeded-random.js';
 import { calm, drawBinnedTable, drawSample, facts, type World } from '../../tuner/testing/simulated-group.js';
 import { ThresholdPath } from '../../tuner/threshold-path.js';
-import { advanceGroup, modeOf } from '../advance-group.js';
+import { advanceGroup } from '../advance-group.js';
 import type { ControlMode } from '../fleet-control.js';
 import type { GoalsChange } from '../goals-schema.js';
 import type { GroupInputs, TunableBundle } from '../group-inputs.js';
-import { type GroupState, newGroupState } from '../group-state.js';
+import { type GroupState, modeOf, newGroupState } from '../group-state.js';
 
 export const digest = 'ab'.repeat(32);
 
@@ -23,11 +24,14 @@ export const bundle: TunableBundle = {
 
 /** What a device follows: the rules of `Policy` in fleet.proto. */
 export function followed(policy: PolicyContent | null, group: string, device: string) {
-  const own = { version: 0, thresholds: bundle.thresholds, auditRate: 0 };
+  const own = { version: 0, thresholds: bundle.thresholds, auditRate: 0, latencyTargetMs: null };
   if (!policy) return own;
-  const { version } = policy;
+  const { version, latencyTargetMs } = policy;
   const exception = policy.exceptions.find((other) => other.device === device);
-  if (exception) return { version, thresholds: exception.thresholds, auditRate: exception.auditRate };
+  if (exception) {
+    const { thresholds, auditRate } = exception;
+    return { version, thresholds, auditRate, latencyTargetMs };
+  }
   if (policy.canary && canaryPlace(group, version, device) >= policy.canary.below) {
     const { stable } = policy.canary;
     return stable.version === 0 ? own : stable;
@@ -53,10 +57,13 @@ export class SimulatedFleet {
   worldOf: (device: string) => World = () => calm;
   /** Share of samples that the cloud leaves to a branch, by what a device follows. */
   degradedShare: (thresholds: readonly number[]) => number = () => 0;
+  /** How long a device's answers take that are the cloud's, in milliseconds; the others take 1. */
+  cloudMsOf: (device: string) => number = () => 1;
   workerUtilisation: number | null = null;
   lookForDeviating = true;
   private sequence = 0;
   private readonly random: () => number;
+  private readonly answered = new Map<string, DeviceAnswers[]>();
   private readonly confidences = new Map<string, { recent: number[]; window: number[] }>();
 
   constructor(devices: number, seed = 1) {
@@ -138,6 +145,7 @@ export class SimulatedFleet {
       bundle: this.bundle,
       confidences: (span) =>
         [...this.confidences].map(([device, histograms]) => ({ device, histogram: histograms[span] })),
+      answers: (devices) => devices.flatMap((device) => this.answered.get(device) ?? []),
       lookForDeviating: this.lookForDeviating,
       workerUtilisation: this.workerUtilisation,
       stageSeconds: [null, 0.01, 0.01],
@@ -147,7 +155,7 @@ export class SimulatedFleet {
   }
 
   observe(device: string, samples: number): EvidencePart {
-    const { version, thresholds, auditRate } = followed(this.policy, this.group, device);
+    const { version, thresholds, auditRate, latencyTargetMs } = followed(this.policy, this.group, device);
     const counts = new EvidenceCounts(2, { maxRecords: 10_000 });
     const world = this.worldOf(device);
     for (let i = 0; i < samples; i++) {
@@ -155,16 +163,21 @@ export class SimulatedFleet {
       const at = row.findIndex(({ confidence }, branch) => leaves(confidence, thresholds[branch] as number));
       const exit = at < 0 ? 2 : at;
       const degraded = exit > 0 && this.random() < this.degradedShare(thresholds);
+      const latencyMs = exit > 0 ? this.cloudMsOf(device) : 1;
       const passed = row
         .slice(0, exit)
         .map(({ confidence }, branch) => ({ exit: branch, label: 0, confidence }));
       const confidence = row[degraded ? 0 : exit]?.confidence ?? 1;
       counts.countSample({
-        ...{ passed, exit: degraded ? 0 : exit, confidence, degraded, offloaded: exit > 0, latencyMs: 1 },
+        ...{ passed, exit: degraded ? 0 : exit, confidence, degraded, offloaded: exit > 0, latencyMs },
+        late: latencyTargetMs === null ? null : latencyMs > latencyTargetMs,
       });
       if (!degraded && this.random() < auditRate) counts.countAudit({ exits: row, leftAt: exit });
     }
     this.remember(device, counts.firstConfidences(), samples);
+    const { degraded, late } = counts;
+    const answers = { policyVersion: version, samples, degraded, late: late ?? [] };
+    this.answered.set(device, [...(this.answered.get(device) ?? []), answers]);
     return { device, bundleDigest: digest, policyVersion: version, counts };
   }
 

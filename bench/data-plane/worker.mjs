@@ -177,8 +177,8 @@ the worker named, and has at most 32 samples under way, as the agent does; *kept
 that it answers itself meanwhile, *expired* those whose deadline passed while they waited. *Of the best*: against
 as many devices that keep the worker busy without overloading it, measured just before and after.
 
-| devices | asked/s | answered/s | of the best | answer p50, ms | answer p99, ms | refused/s | refusal p50, ms | refusal p99, ms | expired/s | kept back/s | without response |
-|---|---|---|---|---|---|---|---|---|---|---|---|`);
+| devices | asked/s | answered/s | of the best | answer p50, ms | answer p99, ms | refused/s | refusal p50, ms | refusal p99, ms | within 5 ms | expired/s | kept back/s | without response |
+|---|---|---|---|---|---|---|---|---|---|---|---|---|`);
   for (const { count, window } of fleets.slice(1)) {
     const full = () => devices.ask('closedLoop', { address, count, window, seconds });
     const before = await full();
@@ -198,6 +198,7 @@ as many devices that keep the worker busy without overloading it, measured just 
         perSecond(found.refused).toFixed(0),
         ms(found.refusalMs.p50),
         ms(found.refusalMs.p99),
+        `${(found.promptRefusals * 100).toFixed(1)} %`,
         perSecond(found.expired).toFixed(0),
         perSecond(found.keptBack).toFixed(0),
         found.unanswered,

@@ -1,14 +1,26 @@
 // Simulated devices: each a connection of its own with one `Resume` stream, all in this process. Requests are encoded
 // beforehand, but for id and deadline; of a response only id and kind are read. So it costs little beyond gRPC itself.
 import { Client, credentials, status } from '@grpc/grpc-js';
-import { Bundle, codecNamed, encodeTensor, offloadService, preferredCodecs } from '@offramp/shared';
+import {
+  Bundle,
+  codecNamed,
+  encodeTensor,
+  letHeapGrow,
+  offloadService,
+  preferredCodecs,
+} from '@offramp/shared';
 import { measured, serve } from './child.mjs';
 import { readOffloads } from './offloads.mjs';
 
 const idTag = 0x08;
 const deadlineTag = 0x38;
 const answerTag = 0x12;
+/** Refusals should come sooner. */
+const promptMs = 5;
 const raw = (bytes) => bytes;
+
+// As agents do: else collections of all devices' garbage in this one process would be taken for the worker's time.
+letHeapGrow(300);
 
 let bodies = [];
 let deadline = Buffer.alloc(0);
@@ -158,6 +170,7 @@ async function play(address, count, warmUpSeconds, seconds, begin) {
     unanswered,
     answerMs: percentiles(times.answered),
     refusalMs: percentiles(times.refused),
+    promptRefusals: times.refused.filter((ms) => ms < promptMs).length / times.refused.length,
   };
 }
 

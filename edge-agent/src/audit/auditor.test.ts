@@ -1,7 +1,7 @@
 import { Bundle, type CascadeEnd, type ExitOutcome, neverExit, OfframpError } from '@offramp/shared';
 import { ManualClock } from '@offramp/shared/testing';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { OffloadAudit, OffloadAuditOutcome } from '../offload/offload-link.js';
+import type { OffloadAudit, OffloadAuditOutcome } from '../offload/audit-queue.js';
 import { SampleWriter } from '../offload/sample-writer.js';
 import { exampleBundleDirectory } from '../testing/example.js';
 import type { AuditEvent } from './audit-event.js';

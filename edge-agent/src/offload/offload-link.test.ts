@@ -8,13 +8,9 @@ import {
 } from '@offramp/shared';
 import { ManualClock } from '@offramp/shared/testing';
 import { beforeEach, expect, test } from 'vitest';
-import {
-  type OffloadAudit,
-  type OffloadAuditOutcome,
-  OffloadLink,
-  type OffloadOutcome,
-  type OffloadSample,
-} from './offload-link.js';
+import type { OffloadAudit, OffloadAuditOutcome } from './audit-queue.js';
+import { OffloadLink, type OffloadOutcome } from './offload-link.js';
+import type { OffloadSample } from './offload-sample.js';
 import type { StreamEvents } from './transport.js';
 
 const scope = { bundleDigest: new Uint8Array(32).fill(1), labels: 10, branches: 4, firstExit: 2 };

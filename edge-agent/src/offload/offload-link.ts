@@ -1,16 +1,16 @@
 import {
-  type AuditDropReason,
   Backoff,
   type Clock,
-  type EncodedTensor,
   type Logger,
   oldestEncodings,
   type RefusalMessage,
   type ResumeResponse,
-  type TensorMessage,
 } from '@offramp/shared';
+import { AuditQueue, type OffloadAudit, type OffloadAuditOutcome } from './audit-queue.js';
 import { type AnswerScope, checkAnswer, type WorkerAnswer } from './check-answer.js';
+import type { OffloadSample } from './offload-sample.js';
 import type { OffloadStream, OffloadTransport } from './transport.js';
+import { grpcNotFound, grpcResourceExhausted, grpcUnavailable, pauseOf } from './worker-refusal.js';
 
 /** What becomes of a sample that is to be offloaded depends on this. */
 export type LinkState =
@@ -40,30 +40,6 @@ export interface OffloadLinkOptions {
   unservedPauseMs: number;
 }
 
-/** What of a request depends on how the sample is written. */
-export interface WrittenSample {
-  stage: number;
-  tensor: TensorMessage & EncodedTensor;
-  thresholds: number[];
-}
-
-/** A sample at the stage where the device stops. */
-export interface OffloadSample {
-  bundleDigest: Uint8Array;
-  policyVersion: number;
-  /**
-   * Called when it is sent, so that what never leaves is not encoded.
-   * @param encodings that the worker takes
-   */
-  write(encodings: ReadonlySet<number>): WrittenSample;
-}
-
-/** A sample that has been answered, to be run on to the final exit. */
-export interface OffloadAudit extends Pick<OffloadSample, 'bundleDigest' | 'policyVersion'> {
-  /** As {@link OffloadSample.write}; `null`: it must not be sent, after all. */
-  write(encodings: ReadonlySet<number>): WrittenSample | null;
-}
-
 /** What was sent of a sample. */
 export interface SentTensor {
   encoding: number;
@@ -81,8 +57,6 @@ export type OffloadOutcome = {
   /** `null` if the sample never left. */
   sent: SentTensor | null;
 } & ({ answer: WorkerAnswer } | { fallback: FallbackReason });
-
-export type OffloadAuditOutcome = { answer: WorkerAnswer } | { dropped: AuditDropReason };
 
 /** Of samples; audits are not among them, but for answers that came late. */
 export interface LinkCounters {
@@ -107,20 +81,7 @@ interface Pending {
   settle(outcome: OffloadOutcome): void;
 }
 
-interface PendingAudit {
-  id: number;
-  audit: OffloadAudit;
-  expiresAt: number;
-  /** At which the worker resumes it; `null` while it has not been sent. */
-  stage: number | null;
-  cancelTimer: () => void;
-  settle(outcome: OffloadAuditOutcome): void;
-}
-
-const maxPauseMs = 60_000;
-const grpcNotFound = 5;
-const grpcResourceExhausted = 8;
-const grpcPausing = [grpcResourceExhausted, 14]; // and UNAVAILABLE
+const pausingCodes = [grpcResourceExhausted, grpcUnavailable];
 
 /**
  * The device's side of the `Resume` stream: keeps one open, and gives every sample exactly one outcome,
@@ -146,9 +107,7 @@ export class OffloadLink {
   private encodings: ReadonlySet<number> = oldestEncodings;
   private readonly queued = new Map<number, Pending>();
   private readonly sent = new Map<number, Pending>();
-  private readonly waitingAudits = new Set<PendingAudit>();
-  private sentAudit: PendingAudit | null = null;
-  private auditsPausedUntil = Number.NEGATIVE_INFINITY;
+  private readonly audits: AuditQueue;
   private lastId = 0;
   private cancelWake: () => void = () => undefined;
   private readonly backoff: Backoff;
@@ -165,6 +124,7 @@ export class OffloadLink {
     private readonly logger: Logger,
   ) {
     this.backoff = new Backoff(options.reconnectFirstMs, options.reconnectMaxMs, random);
+    this.audits = new AuditQueue(options.auditTimeoutMs, scope, clock, () => this.pump());
   }
 
   get state(): LinkState {
@@ -216,26 +176,13 @@ export class OffloadLink {
    * the caller. Never rejects, and settles within the audits' timeout.
    */
   audit(audit: OffloadAudit): Promise<OffloadAuditOutcome> {
-    const busy = this.current === 'paused' || this.clock.now() < this.auditsPausedUntil;
+    const busy = this.current === 'paused' || this.audits.paused;
     if (this.current !== 'ready' || busy) {
       return Promise.resolve({ dropped: busy ? 'busy' : 'failed' });
     }
-    return new Promise((resolve) => {
-      const { auditTimeoutMs } = this.options;
-      const pending: PendingAudit = {
-        id: ++this.lastId,
-        audit,
-        expiresAt: this.clock.now() + auditTimeoutMs,
-        stage: null,
-        cancelTimer: this.clock.after(auditTimeoutMs, () => {
-          this.dropAudit(pending, pending.stage === null ? 'busy' : 'failed');
-          this.pump();
-        }),
-        settle: resolve,
-      };
-      this.waitingAudits.add(pending);
-      this.pump();
-    });
+    const outcome = this.audits.add(++this.lastId, audit);
+    this.pump();
+    return outcome;
   }
 
   /** Closes the stream for good. Whatever is on it falls back at once. */
@@ -289,12 +236,10 @@ export class OffloadLink {
   private respond(response: ResumeResponse): void {
     const id = response.sampleId ?? 0;
     const pending = this.sent.get(id);
-    if (id === this.sentAudit?.id) {
-      this.respondToAudit(this.sentAudit, response);
-      this.pump();
-      return;
-    }
-    if (id < 1 || id > this.lastId || this.queued.has(id)) {
+    if (this.audits.hasSent(id)) {
+      const problem = this.audits.respond(response);
+      if (problem) this.drop(problem);
+    } else if (id < 1 || id > this.lastId || this.queued.has(id)) {
       this.drop(`sample ${id} was never sent`);
     } else if (!pending) {
       this.counters.late++;
@@ -316,20 +261,6 @@ export class OffloadLink {
     this.pump();
   }
 
-  private respondToAudit(pending: PendingAudit, { answer, refusal }: ResumeResponse): void {
-    const checked = answer ? checkAnswer(answer, this.scope, pending.stage ?? undefined) : null;
-    if (checked && typeof checked === 'object') {
-      this.finishAudit(pending, { answer: checked });
-      return;
-    }
-    if (checked) this.drop(checked);
-    const busy = refusal?.code === grpcResourceExhausted;
-    const retryAfterMs = Math.min(refusal?.retryAfterMs ?? 0, maxPauseMs);
-    this.auditsPausedUntil = this.clock.now() + retryAfterMs;
-    this.dropAudit(pending, busy ? 'busy' : 'failed');
-    if (retryAfterMs > 0) this.dropAudits(this.waitingAudits, 'busy');
-  }
-
   private refused(pending: Pending, refusal: RefusalMessage): void {
     const code = refusal.code ?? 0;
     this.counters.refusals++;
@@ -339,19 +270,19 @@ export class OffloadLink {
       { code, reason: refusal.message ?? '' },
       'the worker refuses samples',
     );
-    const retryAfterMs = Math.min(refusal.retryAfterMs ?? 0, maxPauseMs);
+    const pauseMs = pauseOf(refusal);
     if (this.current === 'ready') {
       if (code === grpcNotFound) {
         this.enter('unserved', this.options.unservedPauseMs, () => this.enter('ready'));
-      } else if (grpcPausing.includes(code) && retryAfterMs > 0) {
-        this.enter('paused', retryAfterMs, () => this.enter('ready'));
+      } else if (pausingCodes.includes(code) && pauseMs > 0) {
+        this.enter('paused', pauseMs, () => this.enter('ready'));
       }
     }
     pending.sent = pending.sent && { ...pending.sent, refused: true };
     this.fallBack(pending, 'refused');
     if (this.current === 'ready') return;
     for (const waiting of this.queued.values()) this.fallBack(waiting, 'down');
-    this.dropAudits(this.waitingAudits, 'busy');
+    this.audits.dropWaiting('busy');
   }
 
   /** Sends what the stream and the bound on samples in flight allow. */
@@ -371,29 +302,9 @@ export class OffloadLink {
         deadlineMs: Math.max(1, Math.floor(pending.expiresAt - this.clock.now())),
       });
     }
-    for (const pending of this.waitingAudits) {
-      if (!this.stream || !this.writable || this.sentAudit || this.sent.size >= this.options.maxInFlight)
-        return;
-      this.sendAudit(this.stream, pending);
+    if (this.stream && this.writable && this.sent.size < this.options.maxInFlight) {
+      this.writable = this.audits.sendNext(this.stream, this.encodings);
     }
-  }
-
-  private sendAudit(stream: OffloadStream, pending: PendingAudit): void {
-    this.waitingAudits.delete(pending);
-    const { bundleDigest, policyVersion } = pending.audit;
-    const written = pending.audit.write(this.encodings);
-    if (!written) {
-      this.dropAudit(pending, 'budget');
-      return;
-    }
-    pending.stage = written.stage;
-    this.sentAudit = pending;
-    this.writable = stream.send({
-      ...{ bundleDigest, policyVersion, ...written },
-      sampleId: pending.id,
-      deadlineMs: Math.max(1, Math.floor(pending.expiresAt - this.clock.now())),
-      audit: true,
-    });
   }
 
   private enter(state: LinkState, forMs?: number, then?: () => void): void {
@@ -405,22 +316,7 @@ export class OffloadLink {
 
   private fallBackAll(reason: FallbackReason): void {
     for (const pending of [...this.sent.values(), ...this.queued.values()]) this.fallBack(pending, reason);
-    this.dropAudits([...this.waitingAudits, ...(this.sentAudit ? [this.sentAudit] : [])], 'failed');
-  }
-
-  private dropAudits(audits: Iterable<PendingAudit>, reason: AuditDropReason): void {
-    for (const pending of audits) this.dropAudit(pending, reason);
-  }
-
-  private dropAudit(pending: PendingAudit, dropped: AuditDropReason): void {
-    this.finishAudit(pending, { dropped });
-  }
-
-  private finishAudit(pending: PendingAudit, outcome: OffloadAuditOutcome): void {
-    pending.cancelTimer();
-    this.waitingAudits.delete(pending);
-    if (this.sentAudit === pending) this.sentAudit = null;
-    pending.settle(outcome);
+    this.audits.dropAll('failed');
   }
 
   private fallBack(pending: Pending, reason: FallbackReason): void {

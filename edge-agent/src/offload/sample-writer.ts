@@ -7,7 +7,7 @@ import {
   uint8,
   uint8Deflated,
 } from '@offramp/shared';
-import type { WrittenSample } from './offload-link.js';
+import type { WrittenSample } from './offload-sample.js';
 
 /** What of a sample there is to send. */
 export interface SampleTensors {

@@ -1,0 +1,137 @@
+import type { AuditDropReason, Clock, ResumeResponse } from '@offramp/shared';
+import { type AnswerScope, checkAnswer, type WorkerAnswer } from './check-answer.js';
+import type { OffloadSample, WrittenSample } from './offload-sample.js';
+import type { OffloadStream } from './transport.js';
+import { grpcResourceExhausted, pauseOf } from './worker-refusal.js';
+
+/** A sample that has been answered, to be run on to the final exit. */
+export interface OffloadAudit extends Pick<OffloadSample, 'bundleDigest' | 'policyVersion'> {
+  /** As {@link OffloadSample.write}; `null`: it must not be sent, after all. */
+  write(encodings: ReadonlySet<number>): WrittenSample | null;
+}
+
+export type OffloadAuditOutcome = { answer: WorkerAnswer } | { dropped: AuditDropReason };
+
+interface PendingAudit {
+  id: number;
+  audit: OffloadAudit;
+  expiresAt: number;
+  /** At which the worker resumes it; `null` while it has not been sent. */
+  stage: number | null;
+  cancelTimer: () => void;
+  settle(outcome: OffloadAuditOutcome): void;
+}
+
+/**
+ * Audits on their way to a worker, of which one at a time is on the stream. Each gets exactly one outcome, within its
+ * timeout. When the next may go is the caller's to say.
+ */
+export class AuditQueue {
+  private readonly waiting = new Set<PendingAudit>();
+  private sent: PendingAudit | null = null;
+  private pausedUntil = Number.NEGATIVE_INFINITY;
+
+  /**
+   * @param timeoutMs of an audit, waiting included
+   * @param onExpired told when an audit that timed out has left, so that another may go
+   */
+  constructor(
+    private readonly timeoutMs: number,
+    private readonly scope: AnswerScope,
+    private readonly clock: Clock,
+    private readonly onExpired: () => void,
+  ) {}
+
+  /** Whether a worker that refused an audit has asked to be left alone with more for a while. */
+  get paused(): boolean {
+    return this.clock.now() < this.pausedUntil;
+  }
+
+  /** Never rejects, and settles within the timeout. */
+  add(id: number, audit: OffloadAudit): Promise<OffloadAuditOutcome> {
+    return new Promise((resolve) => {
+      const pending: PendingAudit = {
+        id,
+        audit,
+        expiresAt: this.clock.now() + this.timeoutMs,
+        stage: null,
+        cancelTimer: this.clock.after(this.timeoutMs, () => {
+          this.drop(pending, pending.stage === null ? 'busy' : 'failed');
+          this.onExpired();
+        }),
+        settle: resolve,
+      };
+      this.waiting.add(pending);
+    });
+  }
+
+  /**
+   * Sends the first that waits and may be sent, unless another is on the stream.
+   * @returns whether the stream takes more
+   */
+  sendNext(stream: OffloadStream, encodings: ReadonlySet<number>): boolean {
+    for (const pending of this.waiting) {
+      if (this.sent) return true;
+      this.waiting.delete(pending);
+      const { bundleDigest, policyVersion } = pending.audit;
+      const written = pending.audit.write(encodings);
+      if (!written) {
+        this.drop(pending, 'budget');
+        continue;
+      }
+      pending.stage = written.stage;
+      this.sent = pending;
+      return stream.send({
+        ...{ bundleDigest, policyVersion, ...written },
+        sampleId: pending.id,
+        deadlineMs: Math.max(1, Math.floor(pending.expiresAt - this.clock.now())),
+        audit: true,
+      });
+    }
+    return true;
+  }
+
+  /** Whether a response is to the audit on the stream. */
+  hasSent(id: number): boolean {
+    return this.sent?.id === id;
+  }
+
+  /**
+   * Takes the response to the audit on the stream.
+   * @returns what is wrong with it, if something is
+   */
+  respond({ answer, refusal }: ResumeResponse): string | null {
+    const pending = this.sent;
+    if (!pending) return null;
+    const checked = answer ? checkAnswer(answer, this.scope, pending.stage ?? undefined) : null;
+    if (checked && typeof checked === 'object') {
+      this.finish(pending, { answer: checked });
+      return null;
+    }
+    const pauseMs = pauseOf(refusal);
+    this.pausedUntil = this.clock.now() + pauseMs;
+    this.drop(pending, refusal?.code === grpcResourceExhausted ? 'busy' : 'failed');
+    if (pauseMs > 0) this.dropWaiting('busy');
+    return checked;
+  }
+
+  dropWaiting(reason: AuditDropReason): void {
+    for (const pending of this.waiting) this.drop(pending, reason);
+  }
+
+  dropAll(reason: AuditDropReason): void {
+    this.dropWaiting(reason);
+    if (this.sent) this.drop(this.sent, reason);
+  }
+
+  private drop(pending: PendingAudit, dropped: AuditDropReason): void {
+    this.finish(pending, { dropped });
+  }
+
+  private finish(pending: PendingAudit, outcome: OffloadAuditOutcome): void {
+    pending.cancelTimer();
+    this.waiting.delete(pending);
+    if (this.sent === pending) this.sent = null;
+    pending.settle(outcome);
+  }
+}

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Bytes per offloaded sample by stage and codec, with the agreement that each keeps:
-// `npm run build && node bench/data-plane/bytes.mjs --calibration DIR --hold-out 5000 > bench/data-plane/bytes.md`,
+// `npm run build && node bench/data-plane/bytes.mjs --calibration DIR --hold-out 4000 > bench/data-plane/bytes.md`,
 // where DIR holds the pictures that the bundle was made of. Without --calibration, the bundle's own codecs count.
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

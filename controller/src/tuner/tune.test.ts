@@ -176,7 +176,7 @@ describe('tune, for other goals', () => {
   it('comes the closer to a ceiling, the more it has seen', () => {
     const meanTarget = (samples: number) => {
       const targets = windows(20).map((seed) => {
-        const group = new SimulatedGroup(table, [{ kind: 'offload', ceiling: 0.2 }], high, seed);
+        const group = new SimulatedGroup(table, [{ kind: 'offload', ceiling: 0.4 }], high, seed);
         return group.play(calm, samples).decision.target;
       });
       return targets.reduce((sum, target) => sum + target, 0) / targets.length;

@@ -17,7 +17,10 @@ const priorSamples = 500;
  * one. Up to there weights stay as they are, since the slightest would let a proof come and go.
  */
 const tableLogOdds = 4.6;
-/** The same for what makes thresholds cheaper: a thousand to one, lest noise adds to the chance that a goal is missed. */
+/**
+ * The same for what makes thresholds cheaper: a thousand to one, lest noise adds to the chance that a goal is missed, and at the
+ * first branch alone. Most leave there; what deeper ones say of those who have left by then is nothing to build on.
+ */
 const cheaperLogOdds = 7;
 /** Neighbouring bins are taken together until they hold such a share of the table's samples at the branch. */
 const groupShare = 1 / 12;
@@ -28,7 +31,7 @@ const maxWeight = 8;
 export interface TableWeights {
   /** At odds of 100 to 1: what the world most likely is. */
   likely: Float64Array;
-  /** At odds of 1,000 to 1; the same array where that makes no difference. */
+  /** At odds of 1,000 to 1, by the first branch alone; the same array where that makes no difference. */
   certain: Float64Array;
 }
 
@@ -46,7 +49,9 @@ export function reweight(table: BinnedTable, observed: readonly ObservedConfiden
     .flatMap((_, branch) => fitOf(table, branch, observed, exits) ?? [])
     .filter(({ logOdds }) => logOdds >= tableLogOdds + Math.log(table.bins.length))
     .reverse();
-  const sure = fits.filter(({ logOdds }) => logOdds >= cheaperLogOdds + Math.log(table.bins.length));
+  const sure = fits.filter(
+    ({ bins, logOdds }) => bins === table.bins[0] && logOdds >= cheaperLogOdds + Math.log(table.bins.length),
+  );
   const likely = fitBranches(table, fits);
   return { likely, certain: sure.length === fits.length ? likely : fitBranches(table, sure) };
 }

@@ -92,11 +92,12 @@ export interface TuningDecision {
   facts: TuningFacts;
 }
 
-/** Chance that the goal is missed though it is held for proven: by the table, and by audits, at all times together; in all 0.05. */
+/**
+ * Chance that the goal is missed though it is held for proven: by the table, and by audits, at all times together; in all
+ * less than 0.05. Audits prove alone after each drift, of which there may be many.
+ */
 const tableDelta = 0.04;
-const auditDelta = 0.01;
-/** By audits, where the table does not count. */
-const auditOnlyDelta = 0.02;
+const auditDelta = 0.005;
 /** Thresholds fall by at most so much at a time. */
 const maxStepLogOdds = 3.5;
 const leastSamplesToLower = 200;
@@ -190,10 +191,9 @@ function certify(
   proofs: readonly TableOutcomes[],
   level: number,
 ): TunerState {
-  const delta = state.tableTrusted ? auditDelta : auditOnlyDelta;
   const byAudits = Math.max(
     state.certifiedByAudits,
-    certifiedByAudits(state.tallies, path.candidates, level, delta),
+    certifiedByAudits(state.tallies, path.candidates, level, auditDelta),
   );
   const byTable = state.tableTrusted
     ? Math.min(...proofs.map((outcomes) => certifiedByTable(outcomes, level, tableDelta)))
@@ -335,10 +335,7 @@ function factsOf(
   const byTable = state.tableTrusted
     ? Math.max(...proofs.map((proof) => tableUpperBound(proof, candidate, tableDelta)))
     : 1;
-  const byAudits =
-    candidate === 0
-      ? 0
-      : auditUpperBound(state.tallies, candidate, state.tableTrusted ? auditDelta : auditOnlyDelta);
+  const byAudits = candidate === 0 ? 0 : auditUpperBound(state.tallies, candidate, auditDelta);
   const exitShares = sharesAt(outcomes, candidate);
   return {
     agreement: 1 - estimatedDisagreement(state, outcomes, candidate),

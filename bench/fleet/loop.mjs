@@ -3,29 +3,20 @@
 // `npm run build && node bench/fleet/loop.mjs [--only goals,drift,limits] > bench/fleet/loop.md`. Prints Markdown.
 // A run with a seed is a group of its own; groups run side by side. Samples are drawn, with replacement, from what every exit of the
 // bundle says of pictures that trained nothing, as they are, noisy, blurred, dark, with another mix of classes.
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { Bundle, binStarts, exitCosts, parseCalibrationTable } from '@offramp/shared';
-import { exitTables } from './support/exit-tables.mjs';
+import { binStarts } from '@offramp/shared';
 import { CloudModel } from './support/fleet/cloud-model.mjs';
 import { runScenario } from './support/fleet/scenario.mjs';
+import { agreement, fleetOptions, mean, openFleetBench, percent, range } from './support/fleet-bench.mjs';
 import { bestOfAll, bestOnPath } from './support/hindsight.mjs';
-import { factsOf, inputsOf, trafficOf } from './support/simulate-group.mjs';
 
-const example = (path) => fileURLToPath(new URL(`../../examples/fashion-mnist/${path}`, import.meta.url));
 const { values: flags } = parseArgs({
   options: {
-    bundle: { type: 'string', default: example('bundle') },
-    data: { type: 'string', default: example('data') },
+    ...fleetOptions,
     only: { type: 'string', default: 'goals,drift,limits' },
-    runs: { type: 'string', default: '50' },
     'drift-runs': { type: 'string', default: '20' },
     /** Samples per second of a group. */
     rate: { type: 'string', default: '100' },
-    /** Where recorded outcomes are kept from one run to the next. */
-    tables: { type: 'string' },
   },
 });
 const only = flags.only.split(',');
@@ -34,8 +25,7 @@ const driftRuns = Number(flags['drift-runs']);
 const devicesPerGroup = 4;
 const samplesPerSecond = Number(flags.rate) / devicesPerGroup;
 const windowMs = 2_000;
-const floor = 0.98;
-const agreement = { kind: 'agreement', floor };
+const { floor } = agreement;
 const goalSamples = 5_000;
 const driftAt = 3_000;
 const driftSamples = 10_000;
@@ -43,26 +33,10 @@ const quietSamples = 20_000;
 const settledSamples = 1_000;
 const limitMs = 60_000;
 
-const bundle = await Bundle.open(flags.bundle);
+const { bundle, tables, costs, path, worlds } = await openFleetBench(flags);
 const { manifest, branches } = bundle;
-const calibration = parseCalibrationTable(
-  readFileSync(join(flags.bundle, manifest.calibration.table.path), 'utf8'),
-  'calibration table',
-);
-const tables = await exitTables(bundle, flags.data, {
-  pictures: 10_000,
-  driftPictures: 3_000,
-  file: flags.tables,
-});
-const costs = exitCosts(manifest);
-const { path } = inputsOf({ facts: factsOf(costs, manifest.deviceStages), goals: [agreement] }, calibration);
-const worlds = Object.fromEntries(Object.entries(tables).map(([name, table]) => [name, trafficOf(table)]));
 const { clean } = worlds;
 
-const range = (length) => Array.from({ length }, (_, i) => i);
-const sum = (values) => values.reduce((total, value) => total + value, 0);
-const mean = (values) => sum(values) / values.length;
-const percent = (share, digits = 1) => `${(share * 100).toFixed(digits)} %`;
 const verdicts = [];
 const judge = (what, wanted, found, met) => verdicts.push({ what, wanted, found, met });
 

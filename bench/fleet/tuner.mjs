@@ -4,53 +4,23 @@
 // Every exit of a bundle is run once on pictures that trained nothing, as they are, noisy, blurred, dark, with another mix of
 // classes. Samples of a simulated group are drawn from these outcomes, with replacement; the tuner sees what devices would
 // report, and nothing else.
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { Bundle, binStarts, exitCosts, parseCalibrationTable } from '@offramp/shared';
+import { binStarts } from '@offramp/shared';
 import { explain } from '../../controller/dist/tuner/index.js';
-import { exitTables, rowsOf } from './support/exit-tables.mjs';
+import { rowsOf } from './support/exit-tables.mjs';
+import { agreement, fleetOptions, mean, openFleetBench, percent, range } from './support/fleet-bench.mjs';
 import { bestOfAll, bestOnPath } from './support/hindsight.mjs';
 import { randomFrom } from './support/random.mjs';
 import { simulateDevices } from './support/simulate-devices.mjs';
-import { factsOf, inputsOf, simulateGroup, trafficOf, truthOf } from './support/simulate-group.mjs';
+import { inputsOf, simulateGroup, trafficOf, truthOf } from './support/simulate-group.mjs';
 
-const example = (path) => fileURLToPath(new URL(`../../examples/fashion-mnist/${path}`, import.meta.url));
-const { values: flags } = parseArgs({
-  options: {
-    bundle: { type: 'string', default: example('bundle') },
-    data: { type: 'string', default: example('data') },
-    runs: { type: 'string', default: '50' },
-    /** Where recorded outcomes are kept from one run to the next. */
-    tables: { type: 'string' },
-  },
-});
+const { values: flags } = parseArgs({ options: fleetOptions });
 const runs = Number(flags.runs);
 const fewerRuns = Math.min(20, runs);
-const floor = 0.98;
-const agreement = { kind: 'agreement', floor };
-
-const bundle = await Bundle.open(flags.bundle);
+const { floor } = agreement;
+const { bundle, calibration, tables, costs, facts, inputs, path, worlds } = await openFleetBench(flags);
 const { manifest, branches } = bundle;
-const calibration = parseCalibrationTable(
-  readFileSync(join(flags.bundle, manifest.calibration.table.path), 'utf8'),
-  'calibration table',
-);
-const tables = await exitTables(bundle, flags.data, {
-  pictures: 10_000,
-  driftPictures: 3_000,
-  file: flags.tables,
-});
-const costs = exitCosts(manifest);
-const facts = factsOf(costs, manifest.deviceStages);
-const inputs = inputsOf({ facts, goals: [agreement] }, calibration);
-const { path } = inputs;
-const worlds = Object.fromEntries(Object.entries(tables).map(([name, table]) => [name, trafficOf(table)]));
 const { clean } = worlds;
-const range = (length) => Array.from({ length }, (_, i) => i);
-const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
-const percent = (share, digits = 1) => `${(share * 100).toFixed(digits)} %`;
 const starts = {
   'too low (0.5)': { thresholds: range(branches).map(() => 0.5), auditRate: 0.02 },
   'too high (nobody leaves)': { thresholds: range(branches).map(() => 2), auditRate: 0.02 },

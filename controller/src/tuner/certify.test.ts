@@ -22,6 +22,12 @@ describe('certifiedByTable', () => {
     expect(certifiedByTable(outcomes(5_000, 0, 0.03, 0.01), 0.02, 0.05)).toBe(0);
   });
 
+  it('does not lose a proof by the slightest weights', () => {
+    // 64 of 4,000 are proven with certainty 0.96, 65 are not.
+    const proven = (disagreed: number) => certifiedByTable(outcomes(4_000, 0, disagreed / 4_000), 0.02, 0.04);
+    expect([64, 64.001, 64.99, 65].map(proven)).toEqual([1, 1, 0, 0]);
+  });
+
   it('bounds what it proves', () => {
     const upper = tableUpperBound(outcomes(5_000, 0, 0.015), 1, 0.05);
     expect(binomialCdf(75, 5_000, upper)).toBeCloseTo(0.05, 6);

@@ -20,8 +20,7 @@ export interface CandidateTally {
  */
 export function certifiedByTable(outcomes: TableOutcomes, level: number, delta: number): number {
   return lastThatHolds(outcomes.disagreement.length, (candidate) => {
-    const { samples, disagreed } = countsOf(outcomes, candidate);
-    return binomialCdf(disagreed, samples, level) <= delta;
+    return chanceOfSoFew(outcomes, candidate, level) <= delta;
   });
 }
 
@@ -41,12 +40,11 @@ export function certifiedByAudits(
 
 /** Upper bound of a candidate's disagreement by the table. */
 export function tableUpperBound(outcomes: TableOutcomes, candidate: number, delta: number): number {
-  const { samples, disagreed } = countsOf(outcomes, candidate);
   let low = 0;
   let high = 1;
   for (let i = 0; i < 30; i++) {
     const middle = (low + high) / 2;
-    if (binomialCdf(disagreed, samples, middle) > delta) low = middle;
+    if (chanceOfSoFew(outcomes, candidate, middle) > delta) low = middle;
     else high = middle;
   }
   return high;
@@ -61,9 +59,19 @@ export function auditUpperBound(
   return disagreementBounds(talliesOf(tallies, candidate), delta).upper;
 }
 
-function countsOf({ effectiveSamples, disagreement }: TableOutcomes, candidate: number) {
+/**
+ * The chance of no more disagreement than the table's if a share `level` disagreed: the binomial one at the candidate's effective
+ * size, as for samples of surveys (E. L. Korn & B. I. Graubard, "Confidence intervals for proportions with small
+ * expected number of positive counts estimated from survey data", 1998). Weighted samples make no whole counts; between two, its
+ * logarithm is interpolated, or the slightest weights would cost as much as one more that disagrees.
+ */
+function chanceOfSoFew({ effectiveSamples, disagreement }: TableOutcomes, candidate: number, level: number) {
   const samples = Math.floor(effectiveSamples[candidate] as number);
-  return { samples, disagreed: Math.ceil((disagreement[candidate] as number) * samples - 1e-9) };
+  const disagreed = (disagreement[candidate] as number) * samples;
+  const whole = Math.floor(disagreed + 1e-9);
+  const part = Math.max(0, disagreed - whole);
+  const fewer = binomialCdf(whole, samples, level);
+  return part < 1e-9 ? fewer : fewer ** (1 - part) * binomialCdf(whole + 1, samples, level) ** part;
 }
 
 function talliesOf(tallies: readonly CandidateTally[], candidate: number) {

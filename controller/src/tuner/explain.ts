@@ -71,7 +71,7 @@ export function explain(
       `A share of ${percent(decision.auditRate)} of samples ${inForce ? 'is' : 'would be'} chosen for audits: ${
         {
           steady: 'nothing speaks against the proof',
-          settling: 'these are the first samples that the proof is held against',
+          settling: 'these are the first that the proof is held against',
           uncertain: 'evidence is wanted soon',
         }[decision.certainty]
       }.`,

@@ -71,23 +71,24 @@ describe('tableOutcomes', () => {
 
 describe('reweight', () => {
   it('leaves weights alone where nothing was seen, or what the table has', () => {
-    expect([...new Set(reweight(table, []))]).toEqual([1]);
+    expect([...new Set(reweight(table, []).likely)]).toEqual([1]);
     const histogram = edges
       .concat(1)
       .map((_, bin) => table.bins[0]?.filter((b) => b === bin).length as number);
-    const weights = reweight(table, [{ cuts: [5, 5], histograms: [histogram, [0, 0, 0, 0, 0]] }]);
-    expect(Math.max(...weights.map((weight) => Math.abs(weight - 1)))).toBeLessThan(1e-9);
+    const { likely } = reweight(table, [{ cuts: [5, 5], histograms: [histogram, [0, 0, 0, 0, 0]] }]);
+    expect([...new Set(likely)]).toEqual([1]);
   });
 
-  it('leaves weights nearly alone where what was seen differs by its noise', () => {
+  it('leaves weights alone where what was seen differs by its noise', () => {
     for (let seed = 10; seed < 20; seed++) {
       const today = binTable(sampleTable(5_000, seed, 0.3), path, binOf);
       const cuts = [5, 5];
       const histograms = today.bins.map((bins) =>
         [0, 1, 2, 3, 4].map((bin) => bins.filter((b) => b === bin).length),
       );
-      const weights = reweight(table, [{ cuts, histograms }]);
-      expect(Math.max(...weights.map((weight) => Math.abs(weight - 1)))).toBeLessThan(0.1);
+      const { likely, certain } = reweight(table, [{ cuts, histograms }]);
+      expect([...new Set(likely)]).toEqual([1]);
+      expect(certain).toBe(likely);
     }
   });
 
@@ -104,7 +105,7 @@ describe('reweight', () => {
       }
       return counts;
     });
-    const told = tableOutcomes(table, reweight(table, [{ cuts, histograms }]));
+    const told = tableOutcomes(table, reweight(table, [{ cuts, histograms }]).certain);
     const untold = tableOutcomes(table, even);
     const off = (outcomes: typeof told) =>
       Math.max(
@@ -115,5 +116,34 @@ describe('reweight', () => {
     expect(off(untold)).toBeGreaterThan(0.1);
     expect(off(told)).toBeLessThan(0.03);
     expect(Math.min(...told.effectiveSamples)).toBeLessThan(4_000);
+  });
+
+  it('tells what is likely from what is certain', () => {
+    const histogramOf = (hard: number) => {
+      const bins = binTable(sampleTable(2_000, 3, hard), path, binOf).bins[0] as Uint8Array;
+      return [0, 1, 2, 3, 4].map((bin) => bins.filter((b) => b === bin).length);
+    };
+    const nothing = [0, 0, 0, 0, 0];
+    const of = (hard: number) =>
+      reweight(table, [{ cuts: [0, 5], histograms: [histogramOf(hard), nothing] }]);
+    const moved = Array.from({ length: 20 }, (_, i) => of(0.3 + 0.01 * i));
+    const likely = moved.findIndex((weights) => weights.likely.some((weight) => weight !== 1));
+    const certain = moved.findIndex((weights) => weights.certain.some((weight) => weight !== 1));
+    expect(likely).toBeGreaterThan(0);
+    expect(certain).toBeGreaterThan(likely);
+  });
+
+  it('holds together what was seen under several policies', () => {
+    const today = binTable(sampleTable(8_000, 4, 0.3), path, binOf);
+    // The second branch is as in the table, though the two policies let very different samples through to it.
+    const seenUnder = (cut: number, from: number) => {
+      const samples = Array.from({ length: 4_000 }, (_, i) => from + i);
+      const histogram = (branch: number, of: number[]) =>
+        [0, 1, 2, 3, 4].map((bin) => of.filter((i) => today.bins[branch]?.[i] === bin).length);
+      const staying = samples.filter((i) => (today.bins[0]?.[i] as number) < cut);
+      return { cuts: [cut, 5], histograms: [histogram(0, samples), histogram(1, staying)] };
+    };
+    const { likely } = reweight(table, [seenUnder(5, 0), seenUnder(1, 4_000)]);
+    expect([...new Set(likely)]).toEqual([1]);
   });
 });

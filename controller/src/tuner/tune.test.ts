@@ -78,6 +78,14 @@ describe('tune, for agreement', () => {
     expect(group.decision?.certainty).toBe('steady');
   });
 
+  it('takes a few dozen audits for the first ones, however few samples those are of', () => {
+    const group = new SimulatedGroup(table, [agreement], high);
+    expect(group.play(calm, 30).decision.certainty).toBe('settling');
+    // Nobody leaves early, so that everybody is a record, at no cost.
+    expect(group.policy.auditRate).toBe(1);
+    expect(group.play(calm, 50).decision.certainty).toBe('steady');
+  });
+
   it('hardly ever changes the audit rate by itself once it is steady', () => {
     const rates = windows(5).flatMap((seed) => {
       const group = settled([agreement], seed);
@@ -163,6 +171,18 @@ describe('tune, for other goals', () => {
     for (const _ of windows(15)) group.play();
     expect(offloaded(group)).toBeLessThan(0.22);
     expect(offloaded(group)).toBeGreaterThan(0.16);
+  });
+
+  it('comes the closer to a ceiling, the more it has seen', () => {
+    const meanTarget = (samples: number) => {
+      const targets = windows(20).map((seed) => {
+        const group = new SimulatedGroup(table, [{ kind: 'offload', ceiling: 0.4 }], high, seed);
+        return group.play(calm, samples).decision.target;
+      });
+      return targets.reduce((sum, target) => sum + target, 0) / targets.length;
+    };
+    // Cheaper ones offload less.
+    expect(meanTarget(50)).toBeGreaterThan(meanTarget(5_000) + 1);
   });
 
   it('goes up again where a ceiling has room', () => {

@@ -94,13 +94,10 @@ export interface TuningDecision {
 
 /**
  * Chance that the goal is missed though it is held for proven: by the table, and by audits, at all times together; in all
- * 0.05. What is in force may stay with a little less than it takes to get there, lest it follow every move of the weights.
+ * less than 0.05. Audits prove alone after each drift, of which there may be many.
  */
-const tableDelta = 0.03;
-const tableDeltaToStay = 0.04;
-const auditDelta = 0.01;
-/** By audits, where the table does not count. */
-const auditOnlyDelta = 0.02;
+const tableDelta = 0.04;
+const auditDelta = 0.005;
 /** Thresholds fall by at most so much at a time. */
 const maxStepLogOdds = 3.5;
 const leastSamplesToLower = 200;
@@ -110,7 +107,8 @@ const leastSavingInTheEnd = 0.005;
 const patienceSamples = 2_000;
 /** As much more than a ceiling allows is let pass where devices are at it already, and safer thresholds must keep as much below it. */
 const ceilingSlack = 0.03;
-const settlingSamples = 1_000;
+/** So few records hardly hold the table's proof against today's traffic. */
+const settlingRecords = 40;
 const uncertainRecords = 1_000;
 /** So many samples it takes until what was seen counts as much as what was foretold. */
 const doubtSamples = 500;
@@ -135,9 +133,11 @@ export function tune(
   if (drift) state = { ...newTunerState(false), offloadLimit: state.offloadLimit };
   state = { ...state, offloadLimit: offloadLimitOf(inputs, state, evidence) };
 
-  const outcomes = tableOutcomes(inputs.table, reweight(inputs.table, observedConfidences(state, path)));
+  const { likely, certain } = reweight(inputs.table, observedConfidences(state, path));
+  const outcomes = tableOutcomes(inputs.table, likely);
+  const proofs = likely === certain ? [outcomes] : [outcomes, tableOutcomes(inputs.table, certain)];
   const position = path.positionOf(policy.thresholds);
-  if (level !== null) state = certify(state, path, outcomes, position, level);
+  if (level !== null) state = certify(state, path, proofs, level);
   const ranges = rangesOf(inputs, state, outcomes, position);
   const choice = chooseCandidate(ranges, path.candidates);
   const { next, reason } = step(inputs, state, outcomes, position, choice.candidate, drift !== null);
@@ -164,7 +164,7 @@ export function tune(
       certainty,
       drift,
       tableTrusted: state.tableTrusted,
-      facts: factsOf(inputs, state, outcomes, next),
+      facts: factsOf(inputs, state, { outcomes, proofs }, next),
     },
   };
 }
@@ -184,24 +184,20 @@ function findDrift({ watch, baseline, windows }: TunerState): Drift | null {
   return { kind: 'agreement', samples, audited, disagreed };
 }
 
+/** @param proofs by each of these the table has to prove a candidate */
 function certify(
   state: TunerState,
   path: ThresholdPath,
-  outcomes: TableOutcomes,
-  position: number,
+  proofs: readonly TableOutcomes[],
   level: number,
 ): TunerState {
-  const delta = state.tableTrusted ? auditDelta : auditOnlyDelta;
   const byAudits = Math.max(
     state.certifiedByAudits,
-    certifiedByAudits(state.tallies, path.candidates, level, delta),
+    certifiedByAudits(state.tallies, path.candidates, level, auditDelta),
   );
-  let byTable = 0;
-  if (state.tableTrusted) {
-    byTable = certifiedByTable(outcomes, level, tableDelta);
-    if (byTable < position && position <= certifiedByTable(outcomes, level, tableDeltaToStay))
-      byTable = position;
-  }
+  const byTable = state.tableTrusted
+    ? Math.min(...proofs.map((outcomes) => certifiedByTable(outcomes, level, tableDelta)))
+    : 0;
   return { ...state, certifiedByAudits: byAudits, certified: Math.max(byAudits, byTable) };
 }
 
@@ -239,13 +235,20 @@ function offloadLimitOf(
   return nextOffloadLimit(offloadLimit, workerUtilisation, offloaded / samples);
 }
 
-/** By how much more what was seen costs than what is foretold of the same thresholds; a few samples say next to nothing. */
+/** What was seen, against what is foretold of the same thresholds. */
+interface Seen {
+  /** By how much more it costs; a few samples say next to nothing. */
+  overForetold: number;
+  /** Samples that both say as much as. */
+  samples: number;
+}
+
 function seenOverForetold(
   perExit: readonly number[],
   path: ThresholdPath,
   { observed }: TunerState,
   outcomes: TableOutcomes,
-): number {
+): Seen {
   let samples = 0;
   let seen = 0;
   let foretold = 0;
@@ -257,20 +260,27 @@ function seenOverForetold(
     foretold += count * meanOf(perExit, sharesAt(outcomes, path.positionOf(policy.thresholds)));
   }
   const mean = samples === 0 ? 0 : foretold / samples;
-  return mean === 0 ? 1 : (seen + doubtSamples * mean) / (foretold + doubtSamples * mean);
+  return {
+    overForetold: mean === 0 ? 1 : (seen + doubtSamples * mean) / (foretold + doubtSamples * mean),
+    samples: samples + doubtSamples,
+  };
 }
 
-/** The safest candidate that keeps a ceiling. */
+/** The safest candidate that keeps a ceiling, with a standard error to spare: what is not known yet counts against it. */
 function firstWithin(
   { perExit, limit }: Ceiling,
   outcomes: TableOutcomes,
   position: number,
-  correction: number,
+  { overForetold, samples }: Seen,
 ): number {
+  const squares = perExit.map((each) => each * each);
   const candidates = outcomes.disagreement.length;
   for (let candidate = 0; candidate < candidates; candidate++) {
     const room = candidate === position ? ceilingSlack : candidate < position ? -ceilingSlack : 0;
-    if (meanOf(perExit, sharesAt(outcomes, candidate)) * correction <= limit * (1 + room)) return candidate;
+    const shares = sharesAt(outcomes, candidate);
+    const mean = meanOf(perExit, shares);
+    const error = Math.sqrt(Math.max(0, meanOf(squares, shares) - mean * mean) / samples);
+    if (mean * overForetold + error <= limit * (1 + room)) return candidate;
   }
   return candidates;
 }
@@ -310,23 +320,22 @@ function step(
 function certaintyOf(state: TunerState, level: number | null): Certainty {
   if (level === null) return 'steady';
   if (state.watch.doubted) return 'uncertain';
-  if (state.tableTrusted) return state.samples < settlingSamples ? 'settling' : 'steady';
   const records = state.tallies.reduce((sum, tally) => sum + tally.records, 0);
+  if (state.tableTrusted) return records < settlingRecords ? 'settling' : 'steady';
   return records < uncertainRecords ? 'uncertain' : 'steady';
 }
 
 function factsOf(
   { facts, goals }: TunerInputs,
   state: TunerState,
-  outcomes: TableOutcomes,
+  { outcomes, proofs }: { outcomes: TableOutcomes; proofs: readonly TableOutcomes[] },
   candidate: number,
 ): TuningFacts {
   const floor = goals.find((goal) => goal.kind === 'agreement')?.floor ?? 0;
-  const byTable = state.tableTrusted ? tableUpperBound(outcomes, candidate, tableDeltaToStay) : 1;
-  const byAudits =
-    candidate === 0
-      ? 0
-      : auditUpperBound(state.tallies, candidate, state.tableTrusted ? auditDelta : auditOnlyDelta);
+  const byTable = state.tableTrusted
+    ? Math.max(...proofs.map((proof) => tableUpperBound(proof, candidate, tableDelta)))
+    : 1;
+  const byAudits = candidate === 0 ? 0 : auditUpperBound(state.tallies, candidate, auditDelta);
   const exitShares = sharesAt(outcomes, candidate);
   return {
     agreement: 1 - estimatedDisagreement(state, outcomes, candidate),

@@ -4,9 +4,9 @@ import {
   checkName,
   hostName,
   type Logger,
-  letHeapGrow,
   OfframpError,
   parseListenAddress,
+  setHeapGrowth,
   systemClock,
 } from '@offramp/shared';
 import { Admission } from './admission.js';
@@ -60,7 +60,7 @@ export async function startWorker(
       hint: 'Give --bundle DIR, or --bundle-folder DIR to serve all bundles in a folder.',
     });
   }
-  letHeapGrow(heapGrowthPercent);
+  setHeapGrowth(heapGrowthPercent);
   let onLost = (_: OfframpError) => {};
   const lost = new Promise<OfframpError>((resolve) => {
     onLost = resolve;

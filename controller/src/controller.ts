@@ -9,6 +9,7 @@ import {
   openPolicyBucket,
   policyBucket,
   republishesPolicies,
+  setHeapGrowth,
   systemClock,
   type TelemetryRetention,
 } from '@offramp/shared';
@@ -46,6 +47,8 @@ export interface Controller {
 }
 
 const stopDeadlineMs = 2_000;
+/** Twice what lives is enough: what grows beyond are windows that are over. */
+const heapGrowthPercent = 100;
 /** What the dashboard shows as the present. */
 const activityWindowMs = 300_000;
 const maxActiveGroups = 1_000;
@@ -60,6 +63,7 @@ export async function startController(
   logger: Logger,
   dependencies: ControllerDependencies = {},
 ): Promise<Controller> {
+  setHeapGrowth(heapGrowthPercent);
   const clock = dependencies.clock ?? systemClock;
   const bus = await connectBus({
     url: config.nats,

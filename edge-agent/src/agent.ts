@@ -6,9 +6,9 @@ import {
   checkName,
   hostName,
   type Logger,
-  letHeapGrow,
   OfframpError,
   parseListenAddress,
+  setHeapGrowth,
   systemClock,
 } from '@offramp/shared';
 import type { agentConfig } from './config.js';
@@ -64,7 +64,7 @@ export async function startAgent(
     if (address !== undefined) parseListenAddress(address);
   }
   const selection = { ...parseShard(config.shard), limit: config.limit, loop: config.loop };
-  letHeapGrow(heapGrowthPercent);
+  setHeapGrowth(heapGrowthPercent);
   const clock = surroundings.clock ?? systemClock;
   const bundle = await Bundle.open(config.bundle);
   const deviceStages = checkDeviceStages(config.deviceStages, bundle);

@@ -5,9 +5,9 @@ import {
   Bundle,
   codecNamed,
   encodeTensor,
-  letHeapGrow,
   offloadService,
   preferredCodecs,
+  setHeapGrowth,
 } from '@offramp/shared';
 import { measured, serve } from './child.mjs';
 import { readOffloads } from './offloads.mjs';
@@ -20,7 +20,7 @@ const promptMs = 5;
 const raw = (bytes) => bytes;
 
 // As agents do: else collections of all devices' garbage in this one process would be taken for the worker's time.
-letHeapGrow(300);
+setHeapGrowth(300);
 
 let bodies = [];
 let deadline = Buffer.alloc(0);

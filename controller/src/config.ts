@@ -63,10 +63,10 @@ export const controllerConfig = defineConfig('controller', {
     .max(1_000_000)
     .default(20_000)
     .describe('Devices in the register, at most; beyond that a new one replaces one that is offline'),
-  bundle: z
-    .array(z.string())
-    .default([])
-    .describe('Bundle folders whose calibration tables all controllers get, through NATS'),
+  bundle: z.array(z.string()).default([]).meta({
+    description: 'Bundle folders whose calibration tables all controllers get, through NATS',
+    fallback: 'none',
+  }),
   instanceName: z
     .string()
     .min(1)

@@ -276,7 +276,7 @@ export class RunningAgent implements Agent {
     this.reporter?.countRefused();
     throw new OfframpError(
       'OVERLOADED',
-      `${this.slots.maxInFlight} samples are in flight, the most there can be`,
+      `as many samples are in flight as there can be: ${this.slots.maxInFlight}`,
       {
         retryAfterMs: retryAfterMs.full,
       },

@@ -32,9 +32,9 @@ describe('policies of a group', () => {
     ]);
     expect(rows.map(({ policy }) => policy.version)).toEqual([4, 3, 2, 1]);
     expect(rows.map((row, i) => courseInWords(row, i === 0))).toEqual([
-      'canary 25\u00a0% so far',
-      'canary 25\u00a0% → 50\u00a0% → all',
-      'canary 25\u00a0%, not taken up by all',
+      'canary so far',
+      'canary → more → all',
+      'canary, not taken up by all',
       '',
     ]);
     // What was changed and changed back is no change.

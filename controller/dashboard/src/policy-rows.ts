@@ -1,5 +1,4 @@
 import type { ApiPolicy } from '../../src/http/schemas/index.js';
-import { percent } from './format.js';
 
 /** All that became of one version of a group's policy. */
 export interface PolicyRow {
@@ -30,13 +29,16 @@ export function policyRows(policies: readonly ApiPolicy[]): PolicyRow[] {
   return [...rows.values()];
 }
 
-/** `canary 25 % → all`; empty: it went to all at once */
+/**
+ * `canary → more → all`; empty: it went to all at once. Without shares: where devices are few, the places that a policy
+ * names are another share than the devices that have them.
+ */
 export function courseInWords({ course }: PolicyRow, newest: boolean): string {
   const [first] = course;
   if (first === undefined || first === null) return '';
-  const steps = course.map((share) => (share === null ? 'all' : percent(share, 0))).join(' → ');
+  const steps = course.slice(1).map((share) => ` → ${share === null ? 'all' : 'more'}`);
   const ended = course.at(-1) === null ? '' : newest ? ' so far' : ', not taken up by all';
-  return `canary ${steps}${ended}`;
+  return `canary${steps.join('')}${ended}`;
 }
 
 function merged(earlier: ApiPolicy['changes'], later: ApiPolicy['changes']): ApiPolicy['changes'] {

@@ -3,7 +3,7 @@
 // `npm run build && node bench/augment-torch.mjs --models DIR --cifar10 DIR [--python PATH] [--steps N] > bench/augment-torch.md`.
 // Needs a Python with torch, onnx and numpy (Debian: python3-torch, python3-onnx). Both get the same first weights
 // and the same pictures in the same order, and take turns of a few steps. Times count from the second epoch on:
-// the first one here decodes pictures, which the reference is handed ready-made.
+// our first one decodes pictures, while the reference receives decoded ones.
 import { spawn } from 'node:child_process';
 import { createWriteStream, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
@@ -15,19 +15,19 @@ import {
   augmentBackbone,
   bodiesOf,
   distinctCutPoints,
+  loadBackbone,
   placeBranches,
-  profileBackbone,
-  readModelFile,
   trainerFor,
   trainingOptions,
 } from '@offramp/augment';
-import { openDataset, subsetOf } from '@offramp/shared';
+import { openDataset, subsetOf } from '@offramp/data';
 import { InferenceSession } from 'onnxruntime-node';
 import { z } from 'zod';
 import { TrainingStep } from '../augment/dist/autodiff/training-step.js';
-import { FittedPictures } from '../augment/dist/fitted-pictures.js';
-import { epochBatches, pictureBatches } from '../augment/dist/picture-batches.js';
-import { seededPermutation } from '../augment/dist/random.js';
+import { FittedPictures } from '../augment/dist/pictures/fitted-pictures.js';
+import { epochBatches, pictureBatches } from '../augment/dist/pictures/picture-batches.js';
+import { seededPermutation } from '../augment/dist/support/random.js';
+import { progressLines } from './support/progress-lines.mjs';
 
 const { values: flags } = parseArgs({
   options: {
@@ -63,7 +63,8 @@ const training = z.object(trainingOptions).parse({
 });
 const folder = mkdtempSync(join(tmpdir(), 'offramp-reference-'));
 const model = join(flags.models, `${flags.model}.onnx`);
-const profile = await profileBackbone(await readModelFile(model));
+const backbone = await loadBackbone(model);
+const { profile } = backbone;
 const candidates = distinctCutPoints(profile.cutPoints.filter(({ shape }) => shape.length <= 3));
 const watchedCutPoints = placeBranches(
   training.placement,
@@ -77,7 +78,7 @@ const wholeTest = await openDataset(flags.cifar10, { split: 'test', channels: 3 
 const test = subsetOf(wholeTest, [...seededPermutation(wholeTest.size, 1).subarray(0, Number(flags.test))]);
 await writePictures();
 
-// What is measured is the shipped trainer, looked at from outside.
+// The shipped trainer is measured from outside.
 let runtimeMs = 0;
 const { run } = InferenceSession.prototype;
 InferenceSession.prototype.run = async function timed(...rest) {
@@ -107,7 +108,7 @@ TrainingStep.compile = async (graph, loss, options) => {
   return trainer;
 };
 
-const { bundle } = await augmentBackbone(model, pictures, join(folder, 'bundle'), {
+const { bundle } = await augmentBackbone(backbone, pictures, join(folder, 'bundle'), {
   ...training,
   name: flags.model,
   cutPoints: watchedCutPoints,
@@ -131,7 +132,7 @@ reference.end();
 rmSync(folder, { recursive: true });
 report();
 
-/** Ends our turn of a few steps, and lets the reference take as many. */
+/** Ends our turn of a few steps, and lets the reference take the same number of steps. */
 async function takeTurns(done) {
   const counts = done > stepsPerEpoch;
   if (counts) {
@@ -228,10 +229,10 @@ function report() {
   const { torch, threads } = reference.versions;
   console.log(`# Training here and by PyTorch
 
-${cpus()[0].model}, ${availableParallelism()} cores, Node ${process.version}, PyTorch ${torch}, threads that were fastest: ${threads}; load when it ended: ${loadavg()[0].toFixed(1)}.
-\`${flags.model}\`, 4 branches (conv2, reduce pool, grid 2, reuse), ${epochs * stepsPerEpoch} steps of ${batchSize} pictures with flips and crops; the same first
+${cpus()[0].model}, ${availableParallelism()} cores, Node ${process.version}, PyTorch ${torch}, fastest number of threads: ${threads}; load at end: ${loadavg()[0].toFixed(1)}.
+\`${flags.model}\`, 4 branches (conv2, reduce pool, grid 2, reuse), ${epochs * stepsPerEpoch} steps of ${batchSize} pictures with flips and crops; the same initial
 weights, pictures, order and schedule. Agreement with the backbone on ${test.size} test pictures. Both take turns of ${turn}
-steps; times are of the last ${counted}.
+steps; times are those of the last ${counted}.
 
 | | TypeScript | PyTorch | difference |
 |---|---|---|---|
@@ -243,21 +244,6 @@ ${agreement.map((own, i) => `| agreement of branch ${i} | ${percent(own)} | ${pe
 - agreement within 0.5 points: ${verdict(gaps.every((gap) => Math.abs(gap) <= 0.5))}
 - time at most 1.5 times PyTorch's: ${verdict(ratio <= 1.5)}
 - at least 60 % of the time inside ONNX Runtime: ${verdict(share >= 0.6)}`);
-}
-
-function progressLines() {
-  let state = { title: '', total: 0, done: 0, shown: 0 };
-  return {
-    step: (title, total) => {
-      state = { title, total, done: 0, shown: performance.now() };
-    },
-    advance: (by, note = '') => {
-      state.done += by;
-      if (state.done < state.total && performance.now() - state.shown < 15_000) return;
-      state.shown = performance.now();
-      process.stderr.write(`${state.title} ${state.done} of ${state.total} ${note}\n`);
-    },
-  };
 }
 
 function percent(share) {

@@ -1,23 +1,19 @@
 #!/usr/bin/env node
 // What early exits save: `npm run build && node bench/augment.mjs --models DIR --cifar10 DIR --fashion-mnist DIR [--only NAME]
 // [--epochs N] [--splits N] [--set option=value …] [--keep DIR]`; --keep keeps trained bundles for the next run. With --only,
-// --bundle DIR reads a bundle that is there instead of training one.
+// --bundle DIR reads an existing bundle instead of training one.
 // DIRs: the backbones; CIFAR-10 as train/<class>/ and test/<class>/; Fashion-MNIST as IDX files. Prints Markdown.
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { trainingOptions } from '@offramp/augment';
-import { Bundle, exitCosts } from '@offramp/shared';
+import { Bundle, exitCosts } from '@offramp/bundle';
 import { z } from 'zod';
+import { costAt, costDifference, goals, mean, meanCurve } from './support/curves.mjs';
 import {
   backbonesOn,
-  costAt,
-  costDifference,
   curveOf,
   dataFor,
-  goals,
-  mean,
-  meanCurve,
   parse,
   percent,
   runEveryExit,
@@ -39,7 +35,7 @@ const { values: flags } = parseArgs({
   },
 });
 
-/** Agreement to reach, at most what it may cost, and what PTEENet published for ResNet-110. */
+/** Agreement to reach, the most that it may cost, and what PTEENet published for ResNet-110. */
 const wantedOn = {
   'cifar10-resnet56': [
     [0.991, 0.76, 0.92],
@@ -58,9 +54,9 @@ const backbones = backbonesOn({ cifar10: flags.cifar10, fashionMnist: flags['fas
 
 console.log(`# What early exits save
 
-${cpus()[0].model}, ${availableParallelism()} cores, Node ${process.version}; load when it began: ${loadavg()[0].toFixed(1)}.
-Cost counts the branches. Agreement is with the backbone on pictures that trained and calibrated nothing, and had no
-say in where branches go. Criteria share their class heads; confidence heads are fitted on the calibrating pictures.
+${cpus()[0].model}, ${availableParallelism()} cores, Node ${process.version}; load at start: ${loadavg()[0].toFixed(1)}.
+Cost counts the branches. Agreement is with the backbone, on pictures used for neither training, calibration nor
+placement of branches. Criteria share their class heads; confidence heads are fitted on the calibration pictures.
 `);
 for (const backbone of backbones) {
   if (!flags.only || flags.only === backbone.name) await measure(backbone);
@@ -123,11 +119,11 @@ peak memory ${peakGiB.toFixed(1)} GiB.`;
 async function shippedBundle(path) {
   const bundle = await Bundle.open(path);
   const { options, trainingSamples } = bundle.manifest.provenance;
-  const how = `\`${bundle.manifest.name}\` as it is shipped: ${options.epochs} epochs over ${trainingSamples} pictures.`;
+  const how = `\`${bundle.manifest.name}\` as shipped: ${options.epochs} epochs over ${trainingSamples} pictures.`;
   return { bundle, how, facts: options };
 }
 
-/** Both criteria on the same splits, with thresholds that the search found branch by branch, and with one for all. */
+/** Both criteria on the same splits, with thresholds searched branch by branch and with one threshold for all branches. */
 async function compareCriteria(exits, splits, costs, facts) {
   const found = [];
   for (const search of ['joint', 'shared']) {

@@ -2,7 +2,7 @@
 """The reference for `bench/augment-torch.mjs`: the same branches on the same frozen backbone, trained by PyTorch.
 
 Reads a folder with spec.json, initial.f32, train.u8 and test.u8. Then takes lines from standard input and answers
-each with a line of JSON: `steps N` trains N steps and tells the milliseconds, `test` tells each branch's agreement.
+each with a line of JSON: `steps N` trains N steps and returns the milliseconds, `test` returns each branch's agreement.
 """
 import json
 import math
@@ -18,7 +18,7 @@ from onnx import numpy_helper
 
 
 class Backbone:
-    """Runs the ONNX graph by PyTorch, what is constant in it once."""
+    """Runs the ONNX graph by PyTorch; constant nodes run once."""
 
     def __init__(self, path, watched):
         graph = onnx.load(path).graph
@@ -125,7 +125,7 @@ class Branch:
 
 
 def loss_of(exits, teacher, spec):
-    """`separateLoss` of `augment/src/branches/losses.ts`, all samples weighed alike."""
+    """`separateLoss` of `augment/src/branches/losses.ts`, all samples with equal weight."""
     share, temperature = spec['distillation'], spec['temperature']
     soft = F.softmax(teacher / temperature, 1)
     target = teacher.argmax(1)
@@ -140,7 +140,7 @@ def loss_of(exits, teacher, spec):
 
 
 def use_fastest_threads(most, run):
-    """Where others use the cores, too, more threads can be slower."""
+    """More threads can be slower when other programs use the cores."""
 
     def seconds(threads):
         torch.set_num_threads(threads)

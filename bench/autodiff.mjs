@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // What training by ONNX Runtime costs: `npm run build && node bench/autodiff.mjs [threads]`. Prints Markdown;
 // `node bench/autodiff.mjs 1 > bench/autodiff.md` records it. Variants take turns in one run and the fastest of
-// their rounds counts, so that ratios hold on a machine that others use as well; with one thread more than
-// with two, because then no thread waits for another one that does not get its turn.
+// their rounds counts, so that ratios hold on a shared machine. They hold better with one thread than with two, because
+// no thread then waits for another one that has no core.
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { Tensor } from 'onnxruntime-node';
 import { adamDefaults, adamScalars } from '../augment/dist/autodiff/adam.js';
@@ -12,6 +12,15 @@ import { GraphBuilder } from '../augment/dist/autodiff/graph-builder.js';
 import { generatorFor } from '../augment/dist/autodiff/initialise.js';
 import { openSession, startModel } from '../augment/dist/autodiff/session.js';
 import { TrainingStep } from '../augment/dist/autodiff/training-step.js';
+import {
+  addBuilders,
+  addConvTranspose,
+  addFlipped,
+  addForward,
+  addSlices,
+  addTransposed,
+  addUnfold,
+} from './support/convolution-gradients.mjs';
 
 const threads = Number(process.argv[2] ?? 2);
 const rounds = 25;
@@ -19,8 +28,8 @@ const rounds = 25;
 console.log(`# Training by ONNX Runtime
 
 ${cpus()[0].model}, ${availableParallelism()} cores, threads used: ${threads}, Node ${process.version}.
-Load when it began: ${loadavg()[0].toFixed(1)} (from others; it lowers all numbers).
-Best of ${rounds} rounds; GMAC/s of the convolution itself, whatever the variant computes beside it.
+Load at start: ${loadavg()[0].toFixed(1)} (other programs; it lowers all numbers).
+Best of ${rounds} rounds; GMAC/s count only the convolution, not what a variant computes besides.
 `);
 await convolutionGradients();
 await branchStep();
@@ -53,9 +62,9 @@ async function convolutionGradients() {
   console.log(`## Gradients of a convolution
 
 Batch 128, 3×3, padding 1. dW: *transposed*, one convolution of transposed operands with the output gradient as
-kernel; *slices*, a matrix product per picture over windows put together from slices; *unfold*, the same over
-windows that a convolution with one-hot kernels makes; *builder*, what the graph builder emits: unfold, with
-several pictures to a product where they are small. dX: *ConvTranspose*, what the graph builder emits; *flipped*, a
+kernel; *slices*, a matrix product per picture over windows composed of slices; *unfold*, the same over
+windows from a convolution with one-hot kernels; *builder*, what the graph builder emits: unfold, with
+several small pictures per product. dX: *ConvTranspose*, what the graph builder emits; *flipped*, a
 convolution with flipped kernels, for stride 1 only.
 
 | convolution | forward | dW transposed | dW slices | dW unfold | dW builder | dX ConvTranspose | dX flipped |
@@ -124,101 +133,6 @@ function expectEqual(first, ...others) {
   }
 }
 
-function ints(editor, values) {
-  return editor.addInitializer('integers', [values.length], BigInt64Array.from(values, BigInt));
-}
-
-function convAttributes(stride, pads = [1, 1, 1, 1], kernel = 3) {
-  return {
-    kernel_shape: { ints: [kernel, kernel] },
-    strides: { ints: [stride, stride] },
-    pads: { ints: pads },
-  };
-}
-
-function addForward(editor, { stride }) {
-  editor.addNode('Conv', ['a', 'b'], ['result'], convAttributes(stride));
-}
-
-function addTransposed(editor, { size, stride, grid }) {
-  const rest = (size - 1) % stride;
-  const swap = { perm: { ints: [1, 0, 2, 3] } };
-  editor.addNode('Transpose', ['a'], ['at'], swap);
-  editor.addNode('Transpose', ['b'], ['bt'], swap);
-  editor.addNode('Conv', ['at', 'bt'], ['rt'], {
-    ...convAttributes(1, [1, 1, 1 - rest, 1 - rest], grid),
-    dilations: { ints: [stride, stride] },
-  });
-  editor.addNode('Transpose', ['rt'], ['result'], swap);
-}
-
-function addSlices(editor, c) {
-  editor.addNode('Pad', ['a', ints(editor, [0, 0, 1, 1, 0, 0, 1, 1])], ['padded']);
-  const taps = Array.from({ length: 9 }, (_, tap) => {
-    const starts = [Math.floor(tap / 3), tap % 3];
-    const ends = starts.map((start) => start + (c.grid - 1) * c.stride + 1);
-    const parts = [starts, ends, [2, 3], [c.stride, c.stride]].map((values) => ints(editor, values));
-    editor.addNode('Slice', ['padded', ...parts], [`tap${tap}`]);
-    return `tap${tap}`;
-  });
-  editor.addNode('Concat', taps, ['windows'], { axis: { i: 1 } });
-  addWindowProduct(editor, c, 'summed');
-  editor.addNode('Reshape', ['summed', ints(editor, [c.filters, 3, 3, c.channels])], ['tapped']);
-  editor.addNode('Transpose', ['tapped'], ['result'], { perm: { ints: [0, 3, 1, 2] } });
-}
-
-function addUnfold(editor, c) {
-  const oneHot = new Float32Array(c.channels * 81);
-  for (let filter = 0; filter < c.channels * 9; filter++) oneHot[filter * 9 + (filter % 9)] = 1;
-  const kernels = editor.addInitializer('kernels', [c.channels * 9, 1, 3, 3], oneHot);
-  editor.addNode('Conv', ['a', kernels], ['windows'], {
-    ...convAttributes(c.stride),
-    group: { i: c.channels },
-  });
-  addWindowProduct(editor, c, 'summed');
-  editor.addNode('Reshape', ['summed', ints(editor, [c.filters, c.channels, 3, 3])], ['result']);
-}
-
-function addBuilders(editor, { batch, channels, filters, size, stride, grid }) {
-  const g = new GraphBuilder();
-  const weights = g.parameter('w', [filters, channels, 3, 3]);
-  const y = g.conv(g.input('a', [batch, channels, size, size]), weights, { stride, padding: 1 });
-  const loss = g.sum(g.mul(y, g.input('b', [batch, filters, grid, grid])));
-  const [gradient] = gradients(loss, [weights]);
-  new Emitter(editor, { inference: false, prefix: '', source: (_, name) => name }).writeAs(
-    gradient,
-    'result',
-  );
-}
-
-function addWindowProduct(editor, { batch, channels, filters, grid }, output) {
-  editor.addNode('Reshape', ['windows', ints(editor, [batch, channels * 9, grid ** 2])], ['rows']);
-  editor.addNode('Reshape', ['b', ints(editor, [batch, filters, grid ** 2])], ['dy']);
-  editor.addNode('Transpose', ['rows'], ['columns'], { perm: { ints: [0, 2, 1] } });
-  editor.addNode('MatMul', ['dy', 'columns'], ['products']);
-  editor.addNode('ReduceSum', ['products', ints(editor, [0])], [output], { keepdims: { i: 0 } });
-}
-
-function addConvTranspose(editor, { size, stride }) {
-  const rest = (size - 1) % stride;
-  editor.addNode('ConvTranspose', ['a', 'b'], ['result'], {
-    ...convAttributes(stride),
-    output_padding: { ints: [rest, rest] },
-  });
-}
-
-function addFlipped(editor) {
-  editor.addNode('Transpose', ['b'], ['bt'], { perm: { ints: [1, 0, 2, 3] } });
-  const parts = [
-    [-1, -1],
-    [-4, -4],
-    [2, 3],
-    [-1, -1],
-  ].map((values) => ints(editor, values));
-  editor.addNode('Slice', ['bt', ...parts], ['flipped']);
-  editor.addNode('Conv', ['a', 'flipped'], ['result'], convAttributes(1));
-}
-
 /** A branch with two convolutions, batch 128. @returns builder, loss, inputs, and MACs of one sample */
 function branch() {
   const batch = 128;
@@ -274,8 +188,8 @@ pooling → linear, 10. Forward pass, gradients and Adam, batch ${batch}.
 async function optimiserPlace() {
   console.log(`## Where Adam runs
 
-*Graph*: parameters and moments go in and come out of the graph, into buffers of ours. *TypeScript*: parameters go
-in, the gradient comes out, Adam is a loop over typed arrays.
+*Graph*: parameters and moments are inputs and outputs of the graph, in preallocated buffers. *TypeScript*: parameters are
+inputs, gradients are outputs, and Adam is a loop over typed arrays.
 
 | parameters | graph, ms | TypeScript, ms |
 |---|---|---|`);

@@ -1,14 +1,15 @@
 #!/usr/bin/env node
 // How often chosen thresholds miss the agreement they were chosen for:
 // `npm run build && node bench/guarantee.mjs > bench/guarantee.md`. Prints Markdown.
-// Exits of a bundle on pictures that trained nothing are recorded once; over seeded random splits, thresholds are
-// chosen on one half and the agreement is counted on the other.
+// Outcomes of a bundle's exits on pictures not used in training are recorded once. Over seeded random splits, thresholds are
+// chosen on one half and agreement is counted on the other.
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { evaluateBundle } from '@offramp/augment';
-import { Bundle, evaluateThresholds, exitCosts, openDataset } from '@offramp/shared';
+import { Bundle, evaluateThresholds, exitCosts } from '@offramp/bundle';
+import { openDataset } from '@offramp/data';
 import { chooseThresholds } from '../augment/dist/calibrate/choose-thresholds.js';
-import { seededPermutation } from '../augment/dist/random.js';
+import { seededPermutation } from '../augment/dist/support/random.js';
 
 const example = (path) => fileURLToPath(new URL(`../examples/fashion-mnist/${path}`, import.meta.url));
 const { values: flags } = parseArgs({
@@ -28,10 +29,10 @@ const pictures = await openDataset(flags.data, { split: 'test', channels });
 const recorded = await evaluateBundle(bundle, pictures, { threads: 2 });
 const costs = exitCosts(bundle.manifest);
 
-console.log(`# How often thresholds miss the agreement they were chosen for
+console.log(`# How often thresholds miss the wanted agreement
 
 ${bundle.branches} branches of \`${bundle.manifest.name}\`, ${recorded.samples} pictures, random splits into halves, δ = ${delta}. *Missed*: the agreement
-on the other half is below the wanted one. That half has noise of its own; *missed on all* counts it on both halves.
+on the other half is below the wanted one. That half has its own noise; *missed on all* is for both halves together.
 
 | search | agreement wanted | splits | missed | missed on all | mean agreement | mean cost |
 |---|---|---|---|---|---|---|`);
@@ -50,8 +51,8 @@ for (const search of ['shared', 'joint']) {
 }
 console.log(`
 *shared* is what \`offramp augment\` does: one threshold for all branches, by fixed-sequence testing. *joint* searches
-branch by branch under the same bound, and so spends δ many times over. Of 200 splits alone, 5 % may well come out as 2 % or
-8 %: hence so many.`);
+branch by branch under the same bound, and so uses δ many times. With only 200 splits, 5 % can be measured as 2 % or
+8 %, so 2,000 are used.`);
 
 function play(seed, agreement, search) {
   const order = seededPermutation(recorded.samples, seed);

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Puts the controller's web page together: one script, one style sheet, nothing from elsewhere.
+// Builds the controller's web page: one script and one style sheet, without external resources.
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -7,6 +7,10 @@ import { root } from './setup.mjs';
 
 const from = join(root, 'controller/dashboard');
 const to = join(root, 'controller/dist/dashboard');
+const licences = [
+  'Preact (preactjs.com), MIT licence, Copyright (c) 2015-present Jason Miller',
+  'eventsource-parser (github.com/rexxars/eventsource-parser), MIT licence, Copyright (c) 2026 Espen Hovlandsdal',
+];
 
 mkdirSync(to, { recursive: true });
 for (const file of ['index.html', 'icon.svg']) copyFileSync(join(from, file), join(to, file));
@@ -17,7 +21,7 @@ await build({
   minify: true,
   format: 'esm',
   target: 'es2022',
-  banner: { js: '/*! With Preact (preactjs.com), MIT licence, Copyright (c) 2015-present Jason Miller */' },
+  banner: { js: licences.map((licence) => `/*! With ${licence} */`).join('\n') },
   jsx: 'automatic',
   jsxImportSource: 'preact',
   logLevel: 'warning',

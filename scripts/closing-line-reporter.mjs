@@ -1,4 +1,4 @@
-// Closes a test run with `N passed, N failed` alone on a line.
+// Ends a test run with the line `N passed, N failed`.
 export default class ClosingLineReporter {
   onTestRunEnd(modules, unhandledErrors) {
     const count = { passed: 0, failed: 0, skipped: 0 };
@@ -10,7 +10,7 @@ export default class ClosingLineReporter {
       }
     }
     count.failed += unhandledErrors.length;
-    // After vitest's own summary, so that it is the last line.
+    // Printed after vitest's own summary, so that it is the last line.
     process.once('exit', () => {
       const skipped = count.skipped > 0 ? `, ${count.skipped} skipped` : '';
       process.stdout.write(`${count.passed} passed, ${count.failed} failed${skipped}\n`);

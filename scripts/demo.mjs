@@ -5,10 +5,10 @@ import { prepareNatsServer, prepareProject, reportSetupError } from './setup.mjs
 
 const usage = `usage: npm run demo [-- --keep]
 
-  --keep   go on after the summary until Ctrl-C, with the dashboard to look at
+  --keep   keep the fleet and its dashboard running after the summary until Ctrl-C
 `;
 
-// Before the set-up: a wrong flag should not take half a minute to be told.
+// Checked before the set-up, which takes half a minute.
 const options = { keep: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h' } };
 let flags;
 try {

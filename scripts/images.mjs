@@ -14,7 +14,7 @@ Builds the images offramp-agent, offramp-worker and offramp-controller from this
 Options:
   --base <image>  image to build on, with Node.js 20.12 or newer in its PATH and glibc (default: as in the Dockerfiles)
   --tag <tag>     tag of the images (default: latest)
-  --no-build      take what \`npm run build\` has made, without installing or building first
+  --no-build      use the existing output of \`npm run build\`, without installing or building first
   -h, --help      print help`;
 
 try {
@@ -41,7 +41,7 @@ function readOptions() {
   try {
     return parseArgs({ options }).values;
   } catch (error) {
-    throw new SetupError(error.message, 'Add --help for what there is.');
+    throw new SetupError(error.message, 'Add --help for the options.');
   }
 }
 

@@ -1,4 +1,4 @@
-// The files that a program needs to run, and no others: what container images are made of.
+// Copies only the files that a program needs to run, for container images.
 import {
   chmodSync,
   copyFileSync,
@@ -12,7 +12,7 @@ import {
 import { basename, dirname, join, relative } from 'node:path';
 import { root, SetupError } from './setup.mjs';
 
-/** Only compilers, debuggers and readers look at these. Licences stay. */
+/** Files for compilers, debuggers and readers only. Licences stay. */
 const uselessFile = /\.([cm]?ts|map|md|markdown|tsbuildinfo)$|\.test\.[cm]?js$/i;
 /** At the top of a package. */
 const uselessFolders = new Set([
@@ -26,13 +26,13 @@ const uselessFolders = new Set([
   'tests',
 ]);
 const typesOnly = /(^|\/)node_modules\/(@types\/|undici-types$)/;
-/** What `npm pack` would take of a workspace, and what Node.js needs to find it. */
+/** The files of a workspace that `npm pack` would include, and those that Node.js needs to resolve it. */
 const workspaceParts = ['package.json', 'bin', 'dist', 'generated'];
 
 /**
  * Copies the compiled workspaces, their production dependencies and the contracts, laid out as in the repository.
- * They suit the platform and architecture that npm has installed them for.
- * @param target a folder, made anew
+ * They run on the platform and architecture that npm has installed them for.
+ * @param target a folder, which is replaced
  */
 export function stageProductionTree(target) {
   if (process.platform !== 'linux') {
@@ -68,14 +68,14 @@ function stageWorkspace(workspace, link, target) {
 /** @param file relative to its package */
 function isNeeded(file, isFolder) {
   if (!isFolder) return !uselessFile.test(file);
-  // Packages inside a package have an entry of their own.
+  // Nested packages have their own entries.
   if (basename(file) === 'node_modules' || uselessFolders.has(file)) return false;
-  // onnxruntime-node brings its library for every platform.
+  // onnxruntime-node contains its library for every platform.
   const platform = /^bin\/napi-v\d+\/([^/]+)(?:\/([^/]+))?$/.exec(file);
   return !platform || (platform[1] === process.platform && (platform[2] ?? process.arch) === process.arch);
 }
 
-/** Copies what `isWanted` wants; readable by everyone, whatever the umask of whoever cloned the repository. */
+/** Copies the files that `isWanted` selects, readable for all users regardless of the umask of the checkout. */
 function copyTree(from, to, isWanted, path = '') {
   let entries;
   try {

@@ -1,12 +1,13 @@
 #!/usr/bin/env node
-// `npm run build && node scripts/screenshots.mjs [--out docs/images] [--devices 10000]`: takes the pictures of docs/dashboard.md
-// with Chromium, of the controller's real program and simulated devices that answer by the example's calibration table.
+// `npm run build && node scripts/screenshots.mjs [--out docs/images] [--devices 10000]`: takes the screenshots of docs/dashboard.md
+// with Chromium, from the real controller and simulated devices that answer by the example's calibration table.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { Bundle, connectBus, parseCalibrationTable, v1, workerSubject } from '@offramp/shared';
-import { startNatsServer } from '@offramp/shared/testing';
+import { Bundle, parseCalibrationTable } from '@offramp/bundle';
+import { connectBus, v1, workerSubject } from '@offramp/contracts';
+import { startNatsServer } from '@offramp/contracts/testing';
 import { chromium } from 'playwright-core';
 import { CloudModel } from '../bench/fleet/support/fleet/cloud-model.mjs';
 import { ControlClient } from '../bench/fleet/support/fleet/control-client.mjs';
@@ -59,7 +60,7 @@ await picture(many, 1_000 * Number(flags.seconds), async (_page, at, take) => {
 await browser.close();
 process.exit();
 
-/** Has a fleet run for a while, then looks at it. */
+/** Runs a fleet for a while, then takes its screenshots. */
 async function picture({ groups, windowMs, samplesPerSecond }, forMs, look) {
   const nats = await startNatsServer();
   const controller = await ControllerProcess.start([
@@ -75,7 +76,8 @@ async function picture({ groups, windowMs, samplesPerSecond }, forMs, look) {
     ],
   ]);
   const address = /http:\/\/127\.0\.0\.1:\d+/.exec(controller.log.join('\n'))?.[0];
-  if (!address) throw new Error(`nobody said where the dashboard is:\n${controller.log.join('\n')}`);
+  if (!address)
+    throw new Error(`the controller did not log the dashboard's address:\n${controller.log.join('\n')}`);
   const fleet = await SimulatedFleet.open({
     ...{ seed: 1, url: nats.url, bundle, windowMs, samplesPerSecond, groups },
     cloud: new CloudModel(bundle.manifest),
@@ -84,7 +86,7 @@ async function picture({ groups, windowMs, samplesPerSecond }, forMs, look) {
   });
   const bus = await connectBus({ url: nats.url, name: 'screenshots' });
   const stopWorkers = runWorkers(bus);
-  // Of many, a few have lost their worker.
+  // In a large fleet, a few devices have lost their worker.
   for (const device of fleet.devices) device.cloudDown = device.device.endsWith('777');
   fleet.start();
   for (const { name } of groups) {
@@ -115,7 +117,7 @@ async function picture({ groups, windowMs, samplesPerSecond }, forMs, look) {
   await nats.stop();
 }
 
-/** Two workers with little to do. */
+/** Two workers under light load. */
 function runWorkers(bus) {
   let sequence = 0;
   const report = () => {

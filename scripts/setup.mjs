@@ -1,4 +1,4 @@
-// What `npm run demo` and `npm test` need before they can start. Node.js and npm are all it takes for granted.
+// Prepares what `npm run demo` and `npm test` need. Requires only Node.js and npm.
 import { spawn, spawnSync } from 'node:child_process';
 import { accessSync, chmodSync, constants, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
@@ -8,7 +8,7 @@ const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
-/** A step that failed, with what a person can do about it. */
+/** A step that failed, with a hint for the user. */
 export class SetupError extends Error {
   constructor(message, hint) {
     super(message);
@@ -16,7 +16,7 @@ export class SetupError extends Error {
   }
 }
 
-/** Installs the npm packages where they are missing or older than the lock file, and builds. */
+/** Installs the npm packages if they are missing or older than the lock file, and builds. */
 export async function prepareProject() {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major < 20 || (major === 20 && minor < 12)) {
@@ -31,15 +31,15 @@ export async function prepareProject() {
       'installing npm packages',
       'npm',
       ['ci', '--no-progress', '--loglevel=error'],
-      'Is the network there, and the npm registry that npm is set up for?',
+      'Check the network and the npm registry that npm is configured for.',
     );
   }
   await step('building', 'npm', ['run', '--silent', 'build']);
 }
 
 /**
- * Finds a NATS server or gets one: in PATH, else the system's package, else a container.
- * @returns the path of something to run as `nats-server`
+ * Finds or installs a NATS server: from PATH, else the system's package, else a container.
+ * @returns the path of an executable to run as `nats-server`
  */
 export async function prepareNatsServer() {
   const found =
@@ -56,14 +56,14 @@ export async function prepareNatsServer() {
   return found;
 }
 
-/** Prints a failed set-up for people and sets the exit status. */
+/** Prints why the set-up failed and sets the exit status. */
 export function reportSetupError(error) {
   if (!(error instanceof SetupError)) throw error;
   process.stderr.write(`error: ${error.message}\n${error.hint ? `  ${error.hint}\n` : ''}`);
   process.exitCode = 1;
 }
 
-/** Runs a command to its end, quietly. Ctrl-C is passed on, and waited for: nothing goes on behind the prompt. */
+/** Runs a command quietly to its end. Forwards Ctrl-C and waits, so that nothing continues behind the prompt. */
 async function step(title, command, args, explanation = '') {
   const started = performance.now();
   if (process.stderr.isTTY) process.stderr.write(`${title} …`);
@@ -129,7 +129,7 @@ async function installNatsServer() {
   return findNatsServer();
 }
 
-/** A stand-in for the binary that runs the official image with the same arguments. */
+/** A script in place of the binary, which runs the official image with the same arguments. */
 function containerNatsServer() {
   if (!hasCommand('docker') || spawnSync('docker', ['info']).status !== 0) return undefined;
   const image = process.env.OFFRAMP_NATS_IMAGE ?? 'nats:2-alpine';

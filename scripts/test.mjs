@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// `npm test`: sets up, runs every suite, and closes with the count. Arguments go to vitest.
+// `npm test`: sets up, runs every suite, and ends with the count. Arguments go to vitest.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { prepareNatsServer, prepareProject, reportSetupError, root } from './setup.mjs';

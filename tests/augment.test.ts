@@ -3,7 +3,8 @@ import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { Bundle } from '@offramp/shared';
+import { withoutNumbers } from '@offramp/augment/testing';
+import { Bundle } from '@offramp/bundle';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { bin, CommandLine, type Ended, expectError, expectNoStack, offramp } from './support/command-line.js';
 import { backbonePath, bundlePath, picturesPath, temporaryFolder } from './support/example.js';
@@ -59,12 +60,31 @@ describe('offramp augment with its default recipe', () => {
   });
 });
 
+describe('offramp augment with few held-out pictures', () => {
+  it('says first that they prove no such agreement, how many would, and what they can prove', async () => {
+    const running = new CommandLine(
+      ...['augment', backbonePath, '--data', within('data'), '--split', 'test', '--out', within('few')],
+      ...['--hold-out', '48', '--mean', '0.286', '--std', '0.353', '--epochs', '1000'],
+    );
+    await running.output(/agreement 0.89\d at most\n/);
+    expect(running.stderr.split('\n').slice(0, 3)).toEqual([
+      'warning: 38 held-out pictures cannot prove agreement 0.98 with certainty 0.95: no sample will leave early',
+      '  200 would do, if none of those that leave early disagrees, beside 50 that judge branches: hold out 250 or more',
+      '  38 prove agreement 0.894 at most',
+    ]);
+    // Long before the end of its training.
+    expect((await running.interrupt()).status).toBe(130);
+  });
+});
+
 describe('offramp augment for a cost', () => {
   it('says so when it cannot be kept to, and refuses a cost that is no share', async () => {
     const out = within('cost');
     const ended = await offramp(...training(out, ...pooled, '--epochs', '1', '--cost', '0.01'));
     expect(ended.status, ended.stderr).toBe(0);
-    expect(ended.stderr).toMatch(/warning: no thresholds keep to a cost of 1.0 % .* leave at the first exit/);
+    expect(ended.stderr).toMatch(
+      /warning: no thresholds keep to a cost of 1.0 % .* leaves at the first exit/,
+    );
     await rm(out, { recursive: true });
     expectError(await offramp(...training(out, '--cost', '30')), 'CONFIG_INVALID', '--cost');
   });
@@ -75,7 +95,8 @@ describe('offramp augment, interrupted', () => {
     const out = within('interrupted');
     const checkpoint = `${out}.checkpoint`;
     // Often enough that there is one after the first step.
-    const args = training(out, ...convolution, '--epochs', '8', '--checkpoint-minutes', '0.0001');
+    const rest = [...convolution, '--epochs', '8', '--checkpoint-minutes'];
+    const args = training(out, ...rest, '0.0001');
     const first = new CommandLine(...args);
     await vi.waitUntil(() => existsSync(checkpoint), { timeout: 60_000, interval: 5 });
     const stopped = await first.interrupt();
@@ -83,7 +104,9 @@ describe('offramp augment, interrupted', () => {
     expect(stopped.stderr).toContain(`the training so far is in ${checkpoint}`);
     expect(stopped.stderr).toContain('--resume');
     expectNoStack(stopped);
-    expect(await readdir(folder.path)).toEqual(['data', 'interrupted.checkpoint']);
+    expect((await readdir(folder.path)).filter((name) => name.startsWith('interrupted'))).toEqual([
+      'interrupted.checkpoint',
+    ]);
 
     expectError(await offramp(...args, '--resume', '--seed', '2'), 'CONFIG_INVALID', /seed 1, now 2$/);
     await cp(checkpoint, within('cut.checkpoint'));
@@ -91,8 +114,8 @@ describe('offramp augment, interrupted', () => {
     const cut = training(within('cut'), ...convolution, '--epochs', '8', '--resume');
     expectError(await offramp(...cut), 'CHECKPOINT_INVALID', /cut.checkpoint: expected \d+ bytes of state/);
 
-    const anew = new CommandLine(...args, '--checkpoint-minutes', '0');
-    await anew.output(/interrupted.checkpoint is left of an interrupted training; --resume/);
+    const anew = new CommandLine(...training(out, ...rest, '0'));
+    await anew.output(/interrupted.checkpoint was left by an interrupted training; --resume/);
     expect((await anew.interrupt('SIGTERM')).status).toBe(143);
 
     const resumed = await offramp(...args, '--resume');
@@ -116,7 +139,7 @@ describe('offramp augment, when it cannot succeed', () => {
     // Files of at most so many blocks of 512 bytes: the last stages do not fit.
     const ended = await limited(400, ...training(out, ...pooled, '--epochs', '1'));
     expectError(ended, 'OUTPUT_FAILED', `cannot write the bundle ${out}: EFBIG`);
-    expect(ended.stderr).toContain('as it was');
+    expect(ended.stderr).toContain('An existing bundle there is unchanged');
     expect((await Bundle.open(out)).digest).toBe(digest);
     expect((await readdir(folder.path)).filter((name) => name.startsWith('full'))).toEqual(['full']);
   });
@@ -127,10 +150,15 @@ describe('offramp augment, when it cannot succeed', () => {
   });
 
   it('says so when the backbone gives no numbers', async () => {
-    const ended = await offramp(...training(within('numberless'), '--std', '1e-38'));
-    expectError(ended, 'TRAINING_FAILED', "the backbone's output holds values that are no numbers");
+    const model = within('numberless.onnx');
+    await writeFile(model, withoutNumbers(await readFile(backbonePath)));
+    const [command = '', , ...rest] = training(within('numberless'));
+    const ended = await offramp(command, model, ...rest);
+    expectError(ended, 'TRAINING_FAILED', "the backbone's output contains values that are not numbers");
     expect(ended.stderr).toContain('preprocessing');
-    expect((await readdir(folder.path)).filter((name) => name.startsWith('numberless'))).toEqual([]);
+    expect((await readdir(folder.path)).filter((name) => name.startsWith('numberless'))).toEqual([
+      'numberless.onnx',
+    ]);
   });
 });
 

@@ -1,7 +1,9 @@
+import { Bundle } from '@offramp/bundle';
+import { connectBus, leaseBucket } from '@offramp/contracts';
+import { type NatsServer, startNatsServer } from '@offramp/contracts/testing';
 import { type Controller, ControllerClient, controllerConfig, startController } from '@offramp/controller';
 import { TableFleet } from '@offramp/controller/testing';
-import { Bundle, connectBus, createLogger, leaseBucket, resolveConfig } from '@offramp/shared';
-import { type NatsServer, startNatsServer } from '@offramp/shared/testing';
+import { createLogger, resolveConfig } from '@offramp/runtime';
 import type { NatsConnection } from 'nats';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { CommandLine } from './support/command-line.js';
@@ -114,4 +116,4 @@ test('two that lead at once do no harm', async () => {
   for (let i = 0; i < 40; i++) await fleet.report(20);
   await expect.poll(samplesCounted, eventually).toBe(fleet.samples);
   await expectOneHistory();
-}, 120_000);
+});

@@ -11,7 +11,7 @@ const texts = [
 ];
 /** Of what has to be seen to be understood: criterion 1.4.11. */
 const parts = [
-  ...['ok', 'canary', 'apart', 'behind', 'degraded', 'failing', 'offline'].map((of) => `standing-${of}`),
+  ...['ok', 'canary', 'outlier', 'behind', 'degraded', 'failing', 'offline'].map((of) => `standing-${of}`),
   ...['exit-first', 'exit-last', 'exit-final', 'field'],
 ].map((part) => `${part} on surface`);
 

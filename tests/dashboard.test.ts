@@ -1,9 +1,10 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connectBus, telemetrySubject, v1 } from '@offramp/contracts';
+import { type NatsServer, startNatsServer } from '@offramp/contracts/testing';
 import { type Controller, ControllerClient, controllerConfig, startController } from '@offramp/controller';
-import { connectBus, createLogger, resolveConfig, telemetrySubject, v1 } from '@offramp/shared';
-import { type NatsServer, startNatsServer } from '@offramp/shared/testing';
+import { createLogger, resolveConfig } from '@offramp/runtime';
 import type { NatsConnection } from 'nats';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -19,7 +20,7 @@ if (isMissing) {
 const silent = createLogger('test', 'silent');
 const eventually = { timeout: 60_000, interval: 50 };
 const waitMs = 60_000;
-/** To look at afterwards. */
+/** Kept for inspection after the test. */
 const screenshots = join(tmpdir(), 'offramp-screenshots');
 
 interface Reported {
@@ -38,7 +39,7 @@ describe.skipIf(isMissing)('the dashboard', { timeout: 240_000 }, () => {
   let bus: NatsConnection;
   let client: ControllerClient;
   let cleanUps: (() => Promise<unknown>)[] = [];
-  /** What the pages' consoles said. */
+  /** Errors from the pages' consoles. */
   let problems: string[];
 
   beforeAll(async () => {
@@ -69,7 +70,7 @@ describe.skipIf(isMissing)('the dashboard', { timeout: 240_000 }, () => {
     return controller;
   }
 
-  /** As devices do; without waiting, so that many take little time. */
+  /** Publishes a report without waiting, so that many reports take little time. */
   function report({
     group,
     device,
@@ -107,7 +108,7 @@ describe.skipIf(isMissing)('the dashboard', { timeout: 240_000 }, () => {
   const isWiderThanScreen = (page: Page) =>
     page.evaluate('document.documentElement.scrollWidth > document.documentElement.clientWidth');
 
-  it('shows the fleet, and what changes as it does', async () => {
+  it('shows the fleet, and updates it live', async () => {
     const controller = await start();
     for (const device of ['cam-1', 'cam-2', 'cam-3']) report({ group: 'cameras', device });
     const page = await open(controller);
@@ -128,7 +129,7 @@ describe.skipIf(isMissing)('the dashboard', { timeout: 240_000 }, () => {
     expect(problems).toEqual([]);
   });
 
-  it('shows one device beside its group, and gives the focus back', async () => {
+  it('shows one device beside its group, and restores the focus', async () => {
     const controller = await start();
     report({ group: 'cameras', device: 'cam-1', exits: [30, 20, 10] });
     const page = await open(controller, '#/groups/cameras');
@@ -194,7 +195,7 @@ describe.skipIf(isMissing)('the dashboard', { timeout: 240_000 }, () => {
     await page.keyboard.press('Enter');
     const dialog = page.getByRole('dialog', { name: 'Freeze cameras' });
     await dialog.waitFor();
-    // The name is known already: what is asked for is why.
+    // The name is known, so the focus is on the reason.
     await expect.poll(focused, eventually).toBe('Why');
     expect(await dialog.getByLabel('Your name').inputValue()).toBe('ada');
     await page.keyboard.type('a visit');
@@ -209,7 +210,7 @@ describe.skipIf(isMissing)('the dashboard', { timeout: 240_000 }, () => {
     expect(problems).toEqual([]);
   });
 
-  it('asks rather than sets an agreement that is written as a share', async () => {
+  it('asks instead of setting an agreement that is entered as a share', async () => {
     const controller = await start();
     report({ group: 'cameras', device: 'cam-1' });
     const page = await open(controller, '#/groups/cameras');
@@ -276,7 +277,7 @@ describe.skipIf(isMissing)('the dashboard', { timeout: 240_000 }, () => {
     expect(problems).toEqual([]);
   });
 
-  it('says when it is cut off, and goes on by itself', async () => {
+  it('shows that it is cut off, and reconnects by itself', async () => {
     const controller = await start();
     report({ group: 'cameras', device: 'cam-1' });
     const page = await open(controller);
@@ -290,7 +291,7 @@ describe.skipIf(isMissing)('the dashboard', { timeout: 240_000 }, () => {
     await page.getByText('2 of 2 devices are online').waitFor();
   });
 
-  it('takes away an error of the time when NATS was gone', async () => {
+  it('removes an error from an outage of NATS', async () => {
     const controller = await start();
     report({ group: 'cameras', device: 'cam-1' });
     const page = await open(controller, '#/groups/cameras');
@@ -321,7 +322,7 @@ describe.skipIf(isMissing)('the dashboard', { timeout: 240_000 }, () => {
     const page = await open(await start({ tokenFile }));
     await page.getByLabel('Token').fill('wrong');
     await page.keyboard.press('Enter');
-    await page.getByRole('alert').getByText('That is not the token.').waitFor();
+    await page.getByRole('alert').getByText('the token is wrong').waitFor();
     await page.screenshot({ path: join(screenshots, 'token.png') });
     const focused = () => page.evaluate('document.activeElement?.labels?.[0]?.textContent');
     await expect.poll(focused, eventually).toBe('Token');
@@ -346,7 +347,7 @@ describe.skipIf(isMissing)('the dashboard', { timeout: 240_000 }, () => {
     await page.getByRole('button', { name: '200 offline' }).click();
     await page.screenshot({ path: join(screenshots, '10000-devices.png'), fullPage: true });
 
-    // The last device, where the map shows it.
+    // The map's cell of the last device.
     const canvas = page.getByRole('img', { name: /^10000 devices of cameras/ });
     await canvas.scrollIntoViewIfNeeded();
     const box = await canvas.boundingBox();

@@ -1,17 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
+import { argMax, Bundle } from '@offramp/bundle';
 import { startWorker, type Worker, workerConfig } from '@offramp/cloud-worker';
+import { type Dataset, openDataset, preprocess } from '@offramp/data';
 import { agentConfig, startAgent } from '@offramp/edge-agent';
-import {
-  argMax,
-  Bundle,
-  createLogger,
-  type Dataset,
-  openDataset,
-  preprocess,
-  resolveConfig,
-} from '@offramp/shared';
+import { createLogger, resolveConfig } from '@offramp/runtime';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readAnswerLines } from './support/answers.js';
@@ -40,7 +34,7 @@ beforeAll(async () => {
   const config = await resolveConfig(workerConfig, { bundle: [bundle.directory], listen: '127.0.0.1:0' }, {});
   worker = await startWorker(config, logger);
   expected = await runBackbone(await openDataset(picturesPath, { split: 'test' }), bundle);
-}, 120_000);
+});
 afterAll(async () => {
   await worker.stop();
   await folder.remove();

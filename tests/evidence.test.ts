@@ -1,19 +1,10 @@
+import { Bundle, InferencePool, runStage } from '@offramp/bundle';
 import { startWorker, type Worker, workerConfig } from '@offramp/cloud-worker';
+import { connectBus, neverExit, type PolicyEvidence } from '@offramp/contracts';
+import { type NatsServer, startNatsServer } from '@offramp/contracts/testing';
 import { type Controller, ControllerClient, controllerConfig, startController } from '@offramp/controller';
-import {
-  Bundle,
-  connectBus,
-  createLogger,
-  InferencePool,
-  neverExit,
-  openDataset,
-  type PolicyEvidence,
-  pictureChannels,
-  preprocess,
-  resolveConfig,
-  runStage,
-} from '@offramp/shared';
-import { type NatsServer, startNatsServer } from '@offramp/shared/testing';
+import { openDataset, pictureChannels, preprocess } from '@offramp/data';
+import { createLogger, resolveConfig } from '@offramp/runtime';
 import { Events, type NatsConnection } from 'nats';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { bundlePath, picturesPath, temporaryFolder } from './support/example.js';

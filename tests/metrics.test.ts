@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { startNatsServer } from '@offramp/shared/testing';
+import { startNatsServer } from '@offramp/contracts/testing';
 import { parser } from '@prometheus-io/lezer-promql';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { agentArguments, CommandLine, startedWorker } from './support/command-line.js';

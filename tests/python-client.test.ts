@@ -2,17 +2,9 @@ import { execFile, spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import {
-  Bundle,
-  type ExitOutcome,
-  elementsOf,
-  InferencePool,
-  leaves,
-  offloadServiceName,
-  openDataset,
-  preprocess,
-  runStage,
-} from '@offramp/shared';
+import { Bundle, elementsOf, InferencePool, runStage } from '@offramp/bundle';
+import { type ExitOutcome, leaves, offloadServiceName } from '@offramp/contracts';
+import { openDataset, preprocess } from '@offramp/data';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startedWorker } from './support/command-line.js';
 import { bundlePath, picturesPath, temporaryFolder } from './support/example.js';

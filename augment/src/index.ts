@@ -1,24 +1,35 @@
-export * from './augment-backbone.js';
-export * from './augmentation.js';
-export * from './branches/branch-trainer.js';
-export * from './branches/placement.js';
-export * from './branches/train-graph-branches.js';
-export * from './branches/train-pool-branches.js';
-export { type ChooseCodecsOptions, chooseCodecs, defaultAllowedLoss } from './calibrate/choose-codecs.js';
-export * from './calibrate-bundle.js';
-export { type CheckpointOptions, checkpointPathOf } from './checkpoint/training-checkpoint.js';
-export * from './design-branches.js';
-export * from './evaluate.js';
-export * from './hold-out.js';
-export * from './inspect-config.js';
-export { findCutPoints } from './onnx/cut-points.js';
-export * from './onnx/extract-segment.js';
-export * from './onnx/graph-editor.js';
-export * from './onnx/model.js';
-export * from './onnx/profile.js';
-export * from './onnx/read-model.js';
-export * from './onnx/write-model.js';
-export * from './plan/index.js';
-export * from './refit-confidence.js';
-export * from './report/index.js';
-export * from './training-config.js';
+export type { ProgressListener } from './branches/branch-trainer.js';
+export { placeBranches } from './branches/placement.js';
+export {
+  bodiesOf,
+  trainerFacts,
+  trainerFor,
+  trainingOptions,
+  trialTrainerFor,
+} from './branches/training-config.js';
+export { calibrateBundle } from './calibrate/calibrate-bundle.js';
+export { defaultAllowedLoss } from './calibrate/choose-codecs.js';
+export { evaluateBundle } from './calibrate/evaluate-bundle.js';
+export type { HeldOutProof } from './calibrate/held-out-proof.js';
+export { refitConfidence } from './calibrate/refit-confidence.js';
+export { checkpointPathOf } from './checkpoint/training-checkpoint.js';
+export { inspectConfig, outputSchema } from './inspect/inspect-config.js';
+export { type Backbone, loadBackbone } from './inspect/load-backbone.js';
+export { GraphEditor } from './onnx/graph-editor.js';
+export type { BackboneProfile } from './onnx/profile.js';
+export { writeModel } from './onnx/write-model.js';
+export { augmentBackbone } from './pipeline/augment-backbone.js';
+export type { AugmentOptions, AugmentResult } from './pipeline/augment-options.js';
+export { distinctCutPoints } from './pipeline/design-branches.js';
+export { splitHoldOut } from './pipeline/hold-out.js';
+export { type PlanInput, planBundle, planSplits, recommendSplit, type SplitPlan } from './plan/index.js';
+export {
+  buildReport,
+  type FindingGrade,
+  measureExitTimes,
+  type PolicyOutcome,
+  prepareReportFolder,
+  type Report,
+  thisMachine,
+  writeReport,
+} from './report/index.js';

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Bytes per offloaded sample by stage and codec, with the agreement that each keeps:
 // `npm run build && node bench/data-plane/bytes.mjs --calibration DIR --hold-out 4000 > bench/data-plane/bytes.md`,
-// where DIR holds the pictures that the bundle was made of. Without --calibration, the bundle's own codecs count.
+// where DIR holds the pictures that the bundle was made from. Without --calibration, the bundle's own codecs are measured.
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,20 +15,15 @@ import {
   codecs,
   elementsOf,
   encodeTensor,
-  fitPicture,
   formatShape,
   InferencePool,
-  leaves,
-  neverExit,
-  openDataset,
-  pictureChannels,
   preferredCodecs,
-  preprocess,
   runStage,
-  subsetOf,
   uint8,
   uint8Deflated,
-} from '@offramp/shared';
+} from '@offramp/bundle';
+import { leaves, neverExit } from '@offramp/contracts';
+import { fitPicture, openDataset, pictureChannels, preprocess, subsetOf } from '@offramp/data';
 import sharp from 'sharp';
 
 const example = (path) => fileURLToPath(new URL(`../../examples/fashion-mnist/${path}`, import.meta.url));
@@ -58,18 +53,18 @@ const labelOf = (sample) => outcomes[sample][branches].label;
 const cascadeAgreement =
   outcomes.filter((exits, sample) => exits[exitOf(exits, 0)].label === labelOf(sample)).length / samples;
 
-console.log(`# Bytes per offloaded sample, and the agreement that they keep
+console.log(`# Bytes per offloaded sample, and agreement
 
-\`${manifest.name}\`, ${samples} test pictures, the bundle's thresholds; without loss on the way the cascade's agreement is
-${percent(cascadeAgreement, 2)}. *Agreement* is that of all pictures when those that are offloaded there are sent so; *points* is
-what it differs by. Times are medians per sample, encoding and decoding, in one run.
+\`${manifest.name}\`, ${samples} test pictures, the bundle's thresholds; without loss in transfer the cascade's agreement is
+${percent(cascadeAgreement, 2)}. *Agreement* is that of all pictures when the offloaded ones are sent in this codec; *points* is
+the difference. Times are medians per sample, encoding + decoding, in one run.
 `);
 await inputTable();
 for (let stage = 1; stage <= branches; stage++) await boundaryTable(stage);
-console.log(`**Chosen** is what calibration found on ${
+console.log(`**Chosen** is the result of calibration on ${
   flags.calibration === undefined ? 'the held-out pictures' : `${flags['hold-out']} held-out pictures`
-}: the fewest bytes that lose at most 0.1 point there. *int4* and *int8* spread each channel's
-range over all codes; the chosen ones use one step for all channels, in root mean squares of the sample. Wanted: at most 12.5 % of
+}: the fewest bytes with a loss of at most 0.1 point there. *int4* and *int8* map each channel's
+range to all codes. The chosen ones use one step for all channels, in units of the sample's root mean square. Wanted: at most 12.5 % of
 float32 at a loss of at most 0.1 point.`);
 await pool.close();
 for (const folder of temporary) await rm(folder, { recursive: true });
@@ -88,7 +83,7 @@ async function openBundle() {
   return calibrated;
 }
 
-/** What every exit says of every picture, and the activations of those that are offloaded, by stage. */
+/** Outcomes of all exits on all pictures, and the activations of offloaded pictures, by stage. */
 async function runAll() {
   const found = { outcomes: [], offloaded: stages.map(() => []), inputs: [] };
   for (let start = 0; start < samples; start += batchSize) {
@@ -145,7 +140,7 @@ async function inputTable() {
 |---|---|---|
 ${rows.map(([name, bytes, time]) => `| ${name} | ${integer(bytes)} | ${time === null ? '' : `${time.encode} + ${time.decode}`} |`).join('\n')}
 
-All of them are exact.
+All are exact.
 `);
 }
 
@@ -224,7 +219,7 @@ function times(codec, quantiser, rows, shape, made) {
   return { encode: median(encode), decode: median(decode) };
 }
 
-/** The exit at which a sample leaves that enters at a stage. */
+/** The exit of a sample that enters at a stage. */
 function exitOf(exits, stage) {
   let exit = stage;
   while (exit < branches && !leaves(exits[exit].confidence, thresholds[exit])) exit++;

@@ -10,7 +10,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { thisMachine } from '@offramp/augment';
-import { Bundle, codecs, createLogger, offloadService, systemClock } from '@offramp/shared';
+import { Bundle, codecs } from '@offramp/bundle';
+import { offloadService } from '@offramp/contracts';
+import { createLogger, systemClock } from '@offramp/runtime';
 import { GrpcTransport } from '../../edge-agent/dist/offload/grpc-transport.js';
 import { OffloadLink } from '../../edge-agent/dist/offload/offload-link.js';
 import { SampleWriter } from '../../edge-agent/dist/offload/sample-writer.js';
@@ -37,7 +39,7 @@ const stages = bundle.manifest.stages.length;
 const thresholds = bundle.manifest.policy.thresholds.map(Math.fround);
 const { cpu, cores, onnxruntimeVersion, nodeVersion } = thisMachine();
 
-console.log(`# What the agent costs on a device
+console.log(`# Cost of the agent on a device
 
 \`${bundle.manifest.name}\`, ${stages} stages, all on the device; ${samples} samples a turn, ${rounds} rounds.
 ${cpu}, ${cores} cores, shared (load ${loadavg()[0].toFixed(1)}); Node.js ${nodeVersion}, ONNX Runtime ${onnxruntimeVersion}.
@@ -68,7 +70,7 @@ async function answeredLocally() {
   for (const child of Object.values(children)) await child.end();
   console.log(`## Samples answered locally
 
-Each in a process of its own, in turns. Ratios are to a bare loop over the same stages, of single samples and of eights.
+Each variant has its own process; they take turns. Ratios are to a bare loop over the same stages, with single samples and with eight at a time.
 
 | variant | time per sample | CPU per sample | time / singles | CPU / singles | time / eights | CPU / eights |
 |---|---|---|---|---|---|---|`);
@@ -80,8 +82,8 @@ Each in a process of its own, in turns. Ratios are to a bare loop over the same 
     console.log(`| ${[name, each('seconds'), each('cpuSeconds'), ...ratios].join(' | ')} |`);
   }
   console.log(`
-The bare loops have their inputs ready; the agent reads and preprocesses pictures, counts, and writes answers as JSON, as the plain program
-of the third line does. *A sample at a time*: the next is read when the last is answered.
+The bare loops have their inputs ready. The agent reads and preprocesses pictures, counts, and writes answers as JSON; the program in the
+third line does the same. *A sample at a time*: the next is read when the previous one is answered.
 `);
 }
 
@@ -107,7 +109,7 @@ async function offloaded() {
     'messages written and read, no transport': linkOver({
       open: (events) => memoryStream(events, cannedAnswer),
     }),
-    'gRPC, Unix socket, a process that answers at once': linkOver(
+    'gRPC over a Unix socket, to a process that answers at once': linkOver(
       new GrpcTransport({ address: socket, connectTimeoutMs: 5_000, greetingTimeoutMs: 1_000 }, systemClock),
     ),
   };
@@ -151,11 +153,11 @@ async function offloaded() {
   }
   for (const run of Object.values(variants)) await run();
   const turns = await takeTurns(variants);
-  console.log(`## Samples offloaded, network and worker left out
+  console.log(`## Samples offloaded, without network and worker
 
 The activation after stage ${stage - 1}, ${width} elements as ${bundle.manifest.stages[stage - 1].codec?.encoding ?? 'float32'}.
 
-| what is there | time per sample | CPU per sample, on the device |
+| variant | time per sample | CPU per sample, on the device |
 |---|---|---|`);
   for (const [name, measured] of Object.entries(turns)) {
     const each = (of) => `${((median(measured.map((turn) => turn[of])) / samples) * 1000).toFixed(0)} µs`;
@@ -227,7 +229,7 @@ async function startUp() {
   const turns = await takeTurns(variants, Math.min(rounds, 5));
   console.log(`## From start to first answer
 
-| what starts | time | ratio |
+| started | time | ratio |
 |---|---|---|`);
   const base = Object.keys(variants)[0];
   for (const [name, measured] of Object.entries(turns)) {

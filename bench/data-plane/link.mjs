@@ -1,8 +1,9 @@
 #!/usr/bin/env node
-// Where a model is best run, over links of any kind: `npm run build && node bench/data-plane/link.mjs [--full]
+// Where a model runs best, over different links: `npm run build && node bench/data-plane/link.mjs [--full]
 // [--keep-inputs] [--device-slowdown X] [--bandwidths 1,8,50] [--rtts 5,30,100] [--plot FILE] > bench/data-plane/link.md`. Prints Markdown.
-// A real worker, real agents in a process whose inference is slowed down by a factor, and a proxy with delay and
-// bandwidth between them. Since one alternative sends every input, Offramp may send inputs, too, unless --keep-inputs. Variants take turns in each cell.
+// A real worker, real agents in a process whose inference is slowed down by a factor, and between them a proxy that limits
+// bandwidth and adds delay. One alternative sends every input, so Offramp may send inputs too, unless --keep-inputs is given.
+// Variants take turns in each cell.
 import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,7 +13,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { planBundle, planSplits, recommendSplit, thisMachine } from '@offramp/augment';
-import { Bundle } from '@offramp/shared';
+import { Bundle } from '@offramp/bundle';
 import { ShapedProxy } from '../../tests/dist/support/shaped-link/shaped-proxy.js';
 import { linkPlot } from './support/link-plot.mjs';
 import { mean, quantile } from './support/statistics.mjs';
@@ -141,7 +142,7 @@ async function measureCell(mbit, rttMs) {
   return cell;
 }
 
-/** Runs a job on the device with a link of its own, so that nothing of the one before is still on the way. */
+/** Runs a job on the device over a new link, so that nothing of the previous job is still in transit. */
 async function overLink({ bytesPerSecond, rttMs }, jobOf) {
   const shape = { delayMs: rttMs / 2, bytesPerSecond };
   const proxy = await ShapedProxy.start({ target: { host: '127.0.0.1', port }, up: shape, down: shape });
@@ -160,7 +161,7 @@ function report() {
   const ms = (value) => `${Number(value.toPrecision(3))}`;
   console.log(`# End to end over a shaped link
 
-\`${bundle.manifest.name}\`, ${stages.length} stages; ${times.exitShares.map((share) => `${(share * 100).toFixed(1)} %`).join(', ')} of the samples leave at the exits.
+\`${bundle.manifest.name}\`, ${stages.length} stages; ${times.exitShares.map((share) => `${(share * 100).toFixed(1)} %`).join(', ')} of the samples end at each exit.
 A stage takes ${deviceSlowdown} times as long on the device as on this machine: ${times.deviceStageMs.map(ms).join(' + ')} ms. Activations travel in the
 bundle's codec, inputs as deflated 8-bit samples${sendInput ? '' : '; Offramp sends none'}. Milliseconds from arrival to answer with one sample at a time; samples per second with up to 64 in flight.
 ${cpu}, ${cores} cores, shared; Node.js ${nodeVersion}, ONNX Runtime ${onnxruntimeVersion}; ${((performance.now() - started) / 1000).toFixed(0)} s.
@@ -194,6 +195,6 @@ ${cpu}, ${cores} cores, shared; Node.js ${nodeVersion}, ONNX Runtime ${onnxrunti
     ),
   );
   console.log(`
-Offramp's p50 over the best alternative's, in the cell where it is largest: ${worst.toFixed(2)}.`);
+Largest ratio of Offramp's p50 to that of the best alternative, over all cells: ${worst.toFixed(2)}.`);
   if (flags.plot !== undefined) writeFileSync(flags.plot, linkPlot({ cells, names, deviceSlowdown }));
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// What a worker gets out of the machine: `npm run build && node bench/data-plane/worker.mjs > bench/data-plane/worker.md`.
+// How much of the machine's capacity a worker uses: `npm run build && node bench/data-plane/worker.mjs > bench/data-plane/worker.md`.
 // Prints Markdown. `--minutes 10` adds memory over that time at full load. Samples come in the bundle's codec, as agents send
 // them, or in `--codec`.
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -7,7 +7,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { Bundle } from '@offramp/shared';
+import { Bundle } from '@offramp/bundle';
 import { Child } from './support/child.mjs';
 import { writeOffloads } from './support/offloads.mjs';
 
@@ -59,14 +59,14 @@ const { address } = await worker.ask('start', { options });
 const load = { directory, folder, stage: firstStage, codecName: flags.codec };
 const { codec, bytes } = await devices.ask('start', load);
 
-console.log(`# What a worker gets out of the machine
+console.log(`# Throughput, latency and memory of a worker
 
 \`${bundle.manifest.name}\`, samples resumed at stage ${firstStage} of ${bundle.manifest.stages.length} (${samples
   .slice(firstStage)
   .join(
     ', ',
-  )} of ${samples[firstStage]} samples reach the stages from there on), ${codec}, ${bytes} bytes a sample,
-batches of ${batch} at most, ${threads} inference ${threads === 1 ? 'thread' : 'threads'}, ${availableParallelism()} cores shared by worker, bare loop and devices (and whatever else ran).
+  )} of ${samples[firstStage]} samples reach the stages from there), ${codec}, ${bytes} bytes a sample,
+batches of ${batch} at most, ${threads} inference ${threads === 1 ? 'thread' : 'threads'}, ${availableParallelism()} cores shared by worker, bare loop, devices and other programs.
 `);
 
 let best = 0;
@@ -83,8 +83,8 @@ async function throughput() {
   console.log(`## Throughput
 
 Against a bare loop of \`session.run\` over the same stages, samples, batch size and number of threads: medians of
-${rounds} rounds of ${seconds} s, in turns. *Time*: samples a second. *CPU*: processor time a sample of the worker's whole process
-(network included) against the bare loop's; the devices' is their own process's and in neither.
+${rounds} rounds of ${seconds} s, in turns. *Time*: samples a second. *CPU*: processor time per sample of the worker's process,
+network included, against the bare loop's. Devices run in a separate process, which is in neither.
 
 | devices | in flight each | bare loop, samples/s | worker, samples/s | worker / bare, time | bare, CPU µs | worker, CPU µs | bare / worker, CPU | mean batch | devices, CPU µs |
 |---|---|---|---|---|---|---|---|---|---|`);
@@ -148,7 +148,7 @@ async function latency() {
   console.log(`
 ## Latency at 80 % of the best throughput
 
-Samples come at random (Poisson), ${rate.toFixed(0)} a second over all devices, each with a deadline of ${deadlineMs} ms. Times as the devices see them.
+Samples arrive at random (Poisson), ${rate.toFixed(0)} per second over all devices, each with a deadline of ${deadlineMs} ms. Times are measured by the devices.
 
 | devices | answered/s | p50, ms | p99, ms | most, ms | refused | expired | without response |
 |---|---|---|---|---|---|---|---|`);
@@ -172,10 +172,10 @@ async function overload() {
   console.log(`
 ## Overload
 
-Samples come at ${rate.toFixed(0)} a second, 3 × the best throughput above, with a deadline of ${deadlineMs} ms. A device that is refused asks no more until the time that
-the worker named, and has at most 32 samples under way, as the agent does; *kept back* are the samples
-that it answers itself meanwhile, *expired* those whose deadline passed while they waited. *Of the best*: against
-as many devices that keep the worker busy without overloading it, measured just before and after.
+Samples arrive at ${rate.toFixed(0)} per second, 3 × the best throughput above, with a deadline of ${deadlineMs} ms. Like the agent, a refused device sends nothing until the
+time that the worker named, and has at most 32 samples in flight. *Kept back*: samples that it
+answers itself in that time. *Expired*: samples whose deadline passed while they waited. *Of the best*: against
+the same number of devices that keep the worker busy without overload, measured immediately before and after.
 
 | devices | asked/s | answered/s | of the best | answer p50, ms | answer p99, ms | refused/s | refusal p50, ms | refusal p99, ms | within 5 ms | expired/s | kept back/s | without response |
 |---|---|---|---|---|---|---|---|---|---|---|---|---|`);
@@ -211,7 +211,7 @@ async function memory() {
   console.log(`
 ## Memory over ${minutes} minutes at full load
 
-16 devices, 16 samples in flight each. MiB, the most within each half minute.
+16 devices, 16 samples in flight each. MiB, the maximum in each half minute.
 
 | minutes | resident | heap | outside the heap | samples so far |
 |---|---|---|---|---|`);

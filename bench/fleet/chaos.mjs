@@ -1,24 +1,17 @@
 #!/usr/bin/env node
-// Controllers die, NATS dies, devices are cut off and die, clocks are wrong; afterwards everything must add up:
+// Kills controllers, NATS and devices, cuts devices off and sets clocks wrong. Afterwards all counts must agree:
 // `npm run build && node bench/fleet/chaos.mjs [--kills 100] [--restarts 20] [--seed 1] > bench/fleet/chaos.md`. Prints Markdown;
-// ends with 1 where something does not add up. Three real controllers, whose clocks are an hour apart, a real NATS server that is
-// killed like them, and simulated devices whose world changes again and again, so that there is always something to decide.
+// exits with 1 on a discrepancy. Three real controllers, whose clocks are an hour apart, a real NATS server that is
+// killed like them, and simulated devices whose input distribution changes repeatedly, so that decisions never stop.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { Bundle, parseCalibrationTable } from '@offramp/bundle';
+import { connectBus, leaseBucket, policyBucket, telemetryStream, v1 } from '@offramp/contracts';
+import { startNatsServer } from '@offramp/contracts/testing';
 import { ControllerClient } from '@offramp/controller';
-import {
-  Bundle,
-  connectBus,
-  leaseBucket,
-  parseCalibrationTable,
-  policyBucket,
-  telemetryStream,
-  v1,
-} from '@offramp/shared';
-import { startNatsServer } from '@offramp/shared/testing';
 import { rowsOf } from './support/exit-tables.mjs';
 import { CloudModel } from './support/fleet/cloud-model.mjs';
 import { ControlClient, readStream } from './support/fleet/control-client.mjs';
@@ -52,7 +45,7 @@ const controllers = 3;
 const leaseTtlMs = 2_000;
 const tuneEveryMs = 250;
 const longestLifeMs = 3_000;
-const worldSamples = 1_500;
+const phaseSamples = 1_500;
 const longestPartitionMs = 8_000;
 const settleMs = 120_000;
 const collectEveryMs = 500;
@@ -63,7 +56,7 @@ const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const groups = Array.from({ length: Number(flags.groups) }, (_, i) => `chaos-${i}`);
 
 const bundle = await Bundle.open(flags.bundle);
-const worlds = easyAndHard();
+const phases = easyAndHard();
 
 const storeDir = mkdtempSync(join(tmpdir(), 'offramp-chaos-'));
 process.once('exit', () => rmSync(storeDir, { recursive: true, force: true }));
@@ -82,7 +75,7 @@ const fleet = await SimulatedFleet.open({
     samplesPerSecond: 20,
   },
   groups: groups.map((name) => ({ name, devices: Number(flags.devices) })),
-  trafficAt: (_, samples) => worlds[Math.floor(samples / worldSamples) % worlds.length],
+  trafficAt: (_, samples) => phases[Math.floor(samples / phaseSamples) % phases.length],
 });
 fleet.devices.forEach((device, i) => {
   device.clockRate = 1 + (i % 5) / 50;
@@ -114,20 +107,20 @@ const decided = [...policies.values()].map((history) =>
   Math.max(0, ...history.map(({ version }) => version)),
 );
 const answered = [...fleet.samples.values()].reduce((sum, count) => sum + count, 0);
-console.log(`# What is left of it after everything has died
+console.log(`# Reconciliation after failures
 
-${controllers} controllers, clocks an hour apart; ${groups.length} groups of ${flags.devices} devices, seed ${seed}; the world changes every ${worldSamples} samples of a group.
+${controllers} controllers, clocks an hour apart; ${groups.length} groups of ${flags.devices} devices, seed ${seed}; the input distribution changes every ${phaseSamples} samples of a group.
 
-| what | how often |
+| what | number |
 |---|---|
 | leader killed (SIGKILL) | ${done.kills} |
 | NATS server killed and started again | ${done.restarts} |
 | devices cut off for up to ${longestPartitionMs / 1_000} s | ${done.partitions} |
-| devices lost their power | ${done.crashes} |
-| reports published once more, without what NATS knows repeats by | ${done.repeats} |
+| devices killed | ${done.crashes} |
+| reports published again without a message id | ${done.repeats} |
 | samples answered | ${answered} |
 | policies | ${decided.join(' + ')} |
-| **what does not add up** | **${problems.length}** |
+| **discrepancies** | **${problems.length}** |
 `);
 for (const problem of problems) console.log(`- ${problem}`);
 await fleet.close();
@@ -136,7 +129,7 @@ for (const controller of instances.values()) await controller.stop('atOnce');
 await nats.stop();
 process.exit(problems.length === 0 ? 0 : 1);
 
-/** The calibration table as it is, and one in which nine of ten samples are of the half that the first branch is less sure of. */
+/** The calibration table, and one that takes nine of ten samples from the half with the lower confidences at the first branch. */
 function easyAndHard() {
   const table = parseCalibrationTable(
     readFileSync(join(flags.bundle, bundle.manifest.calibration.table.path), 'utf8'),
@@ -188,7 +181,7 @@ async function restartNats() {
   await sleep(1_000 * random.uniform());
   nats = await startNatsServer({ storeDir, port: nats.port });
   done.restarts++;
-  say('NATS is there again');
+  say('NATS is back');
 }
 
 function disturbDevices() {
@@ -212,7 +205,7 @@ function disturbDevices() {
   }
 }
 
-/** Every policy that the bucket ever held, in its order; the bucket itself forgets. */
+/** Every policy that the bucket has held, in order. The bucket itself keeps only the newest. */
 async function collectPolicies() {
   const last = new Map();
   const bucket = await bus.jetstream().views.kv(policyBucket, { bindOnly: true });
@@ -228,7 +221,7 @@ async function collectPolicies() {
   }
 }
 
-/** Nothing where NATS goes away meanwhile: the next time will tell. */
+/** Empty if NATS goes away meanwhile; the next call reads it. */
 async function historyOf(bucket, key) {
   const entries = [];
   try {
@@ -242,15 +235,14 @@ async function historyOf(bucket, key) {
   }
 }
 
-/** Waits until controllers have counted what is in the stream, then compares. */
+/** Waits until controllers have counted all reports in the stream, then compares. */
 async function reconcile() {
   const manager = await bus.jetstreamManager();
   const { state } = await manager.streams.info(telemetryStream);
   const until = performance.now() + settleMs;
-  const stored = await readStream(bus, telemetryStream, state, ({ data, info }) => ({
-    ...v1.TelemetryReport.decode(data),
-    place: info.streamSequence,
-  }));
+  const stored = await readStream(bus, telemetryStream, state, ({ data, info }) =>
+    Object.assign(v1.TelemetryReport.decode(data), { place: info.streamSequence }),
+  );
   for (const group of groups) {
     const last = stored.findLast((report) => report.group === group).place;
     while ((await control.stateOf(group)).upTo < last && performance.now() < until) await sleep(200);

@@ -1,36 +1,34 @@
 #!/usr/bin/env node
-// What a controller's look at many groups costs, step by step:
+// What deciding for many groups costs a controller, step by step:
 // `npm run build && node bench/fleet/groups.mjs [--groups 200] [--concurrency 1,8] [--away 0,5] > bench/fleet/groups.md`. Prints Markdown.
 // The controller's own driver over a real NATS server in this process; devices are fed into its registers without NATS.
 import { readFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { Bundle, parseCalibrationTable } from '@offramp/bundle';
 import {
-  Bundle,
   binOf,
   connectBus,
-  createLogger,
   EvidenceCounts,
   Lifecycle,
   leaves,
   openControlBucket,
   openPolicyBucket,
-  parseCalibrationTable,
-  systemClock,
   v1,
-} from '@offramp/shared';
-import { startNatsServer } from '@offramp/shared/testing';
-import { BundleTables } from '../../controller/dist/control/bundle-tables.js';
-import { ControlStore } from '../../controller/dist/control/control-store.js';
-import { EventLog } from '../../controller/dist/control/event-log.js';
-import { GroupDriver } from '../../controller/dist/control/group-driver.js';
-import { EvidenceRegister } from '../../controller/dist/evidence/evidence-register.js';
-import { PolicyStore } from '../../controller/dist/policy/policy-store.js';
-import { FleetRegister } from '../../controller/dist/register/fleet-register.js';
-import { readReport } from '../../controller/dist/register/report.js';
-import { WorkerRegister } from '../../controller/dist/register/worker-register.js';
-import { seededRandom } from '../../controller/dist/tuner/testing/seeded-random.js';
+} from '@offramp/contracts';
+import { startNatsServer } from '@offramp/contracts/testing';
+import { createLogger, systemClock } from '@offramp/runtime';
+import { seededRandom } from '../../controller/dist/decide/testing/seeded-random.js';
+import { EvidenceRegister } from '../../controller/dist/ingest/evidence/evidence-register.js';
+import { FleetRegister } from '../../controller/dist/ingest/register/fleet-register.js';
+import { WorkerRegister } from '../../controller/dist/ingest/register/worker-register.js';
+import { readReport } from '../../controller/dist/ingest/report.js';
+import { GroupDriver } from '../../controller/dist/lead/group-driver.js';
+import { BundleTables } from '../../controller/dist/store/bundle-tables.js';
+import { ControlStore } from '../../controller/dist/store/control-store.js';
+import { EventLog } from '../../controller/dist/store/event-log.js';
+import { PolicyStore } from '../../controller/dist/store/policy-store.js';
 
 const { values: flags } = parseArgs({
   options: {
@@ -41,7 +39,7 @@ const { values: flags } = parseArgs({
     groups: { type: 'string', default: '200' },
     rounds: { type: 'string', default: '12' },
     concurrency: { type: 'string', default: '1,8' },
-    /** Milliseconds that NATS is away, there and back. */
+    /** Round-trip time to NATS, in milliseconds. */
     away: { type: 'string', default: '0,5' },
   },
 });
@@ -66,10 +64,10 @@ const quantile = (values, q) =>
   [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(q * values.length))] ?? Number.NaN;
 console.log(`# Many groups
 
-${names.length} groups of ${devicesEach} devices with the goal of 98 % agreement; ${bundle.branches} branches of \`${bundle.manifest.name}\`. In every of ${flags.rounds} rounds each device
-reports ${samplesEach} samples, and every group is taken a step further; then once more, with nothing new.
+${names.length} groups of ${devicesEach} devices with the goal of 98 % agreement; ${bundle.branches} branches of \`${bundle.manifest.name}\`. In each of ${flags.rounds} rounds, each device
+reports ${samplesEach} samples, and every group makes a step; then another step without new evidence.
 
-| NATS away | groups at a time | step | steps | median | 95 % | all groups, per group | processor, per group |
+| delay of NATS | groups at a time | step | steps | median | 95 % | all groups, per group | processor, per group |
 |---|---|---|---|---|---|---|---|`);
 for (const { concurrency, awayMs, steps } of rows) {
   const where = `| ${awayMs} ms | ${concurrency}`;
@@ -82,7 +80,7 @@ for (const { concurrency, awayMs, steps } of rows) {
     );
   }
   const { wallMs, cpuMs, count } = steps.news;
-  console.log(`${where} | all with news | ${count} | | | ${ms(wallMs / count)} | ${ms(cpuMs / count)} |`);
+  console.log(`${where} | all with evidence | ${count} | | | ${ms(wallMs / count)} | ${ms(cpuMs / count)} |`);
 }
 process.exit();
 
@@ -152,7 +150,7 @@ async function measure(concurrency, awayMs) {
   return { concurrency, awayMs, steps };
 }
 
-/** A server of its own that hands on what comes, either way, only after a while. */
+/** A proxy that forwards data in both directions after a delay. */
 async function delayedLink(url, delayMs) {
   const { hostname: host, port } = new URL(url);
   const server = createServer((near) => {

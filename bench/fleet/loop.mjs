@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 // Whether goals are met, and drift is found, through the whole loop: simulated devices, real NATS, a real controller.
 // `npm run build && node bench/fleet/loop.mjs [--only goals,drift,limits] > bench/fleet/loop.md`. Prints Markdown.
-// A run with a seed is a group of its own; groups run side by side. Samples are drawn, with replacement, from what every exit of the
-// bundle says of pictures that trained nothing, as they are, noisy, blurred, dark, with another mix of classes.
+// Each seed is a separate group; groups run in parallel. Samples are drawn, with replacement, from the outcomes of all exits of the
+// bundle on pictures not used in training: unchanged, noisy, blurred, dark, and with another mix of classes.
 import { parseArgs } from 'node:util';
-import { binStarts } from '@offramp/shared';
+import { binStarts } from '@offramp/contracts';
 import { CloudModel } from './support/fleet/cloud-model.mjs';
 import { runScenario } from './support/fleet/scenario.mjs';
 import { agreement, fleetOptions, mean, openFleetBench, percent, range } from './support/fleet-bench.mjs';
@@ -33,9 +33,9 @@ const quietSamples = 20_000;
 const settledSamples = 1_000;
 const limitMs = 60_000;
 
-const { bundle, tables, costs, path, worlds } = await openFleetBench(flags);
+const { bundle, tables, costs, path, inputDistributions } = await openFleetBench(flags);
 const { manifest, branches } = bundle;
-const { clean } = worlds;
+const { clean } = inputDistributions;
 
 const verdicts = [];
 const judge = (what, wanted, found, met) => verdicts.push({ what, wanted, found, met });
@@ -47,10 +47,10 @@ const scenario = (groups, more) =>
   });
 const allHad = (samples, wanted) => [...samples].every(([group, had]) => had >= wanted(group));
 
-console.log(`# What the loop keeps of its promises
+console.log(`# Goals, drift and limits in the whole loop
 
-${branches} branches of \`${manifest.name}\`, ${manifest.deviceStages} stages on devices, ${tables.clean.samples} pictures. ${devicesPerGroup} devices a group, ${flags.rate} samples per second of a group, a report each ${windowMs / 1_000} s and with each
-policy. *Met*: the thresholds that devices have then agree on at least the wanted share of **all** recorded pictures.
+${branches} branches of \`${manifest.name}\`, ${manifest.deviceStages} stages on devices, ${tables.clean.samples} pictures. ${devicesPerGroup} devices a group, ${flags.rate} samples per second and group, a report every ${windowMs / 1_000} s and with each
+policy. *Met*: the devices' thresholds at that time agree on at least the wanted share of **all** recorded pictures.
 `);
 if (only.includes('goals')) await goals();
 if (only.includes('drift')) await drifts();
@@ -64,7 +64,7 @@ process.exit();
 async function goals() {
   const starts = {
     'too low (0.5)': range(branches).map(() => 0.5),
-    'too high (nobody leaves)': range(branches).map(() => 2),
+    'too high (no early exits)': range(branches).map(() => 2),
   };
   const groups = Object.entries(starts).flatMap(([start, thresholds], i) =>
     range(runs).map((run) => ({
@@ -78,7 +78,7 @@ async function goals() {
   });
   const bestPath = bestOnPath(clean, path, costs, floor);
   const best = bestOfAll(clean, path, binStarts, costs, floor);
-  console.log(`## Goal: agreement ≥ ${percent(floor, 0)}, thresholds started wrong, ${goalSamples} samples
+  console.log(`## Goal: agreement ≥ ${percent(floor, 0)}, wrong initial thresholds, ${goalSamples} samples
 
 | start | runs | met after ${goalSamples} | last sample below | agreement, worst and mean | cost | over best on the path, worst and mean | audits once steady |
 |---|---|---|---|---|---|---|---|`);
@@ -105,7 +105,7 @@ Best on the path: ${percent(bestPath.cost)}; best of all: ${percent(best.cost)}.
   const over = mean(found.map(({ cost }) => cost)) / bestPath.cost - 1;
   const worst = Math.max(...found.map(({ cost }) => cost)) / bestPath.cost - 1;
   judge(
-    'goal met, started wrong in both directions',
+    'goal met from wrong thresholds in both directions',
     `every run, ${goalSamples} samples`,
     `${met} of ${found.length}`,
     met === found.length,
@@ -126,7 +126,7 @@ async function drifts() {
     range(driftRuns).map((run) => ({
       ...startedRight,
       ...{ name: `${kind}-${run}`, kind, last: driftSamples },
-      trafficAt: (samples) => (samples < driftAt ? clean : worlds[kind]),
+      trafficAt: (samples) => (samples < driftAt ? clean : inputDistributions[kind]),
     })),
   );
   const quiet = range(driftRuns).map((run) => ({
@@ -148,7 +148,7 @@ async function drifts() {
 |---|---|---|---|---|---|---|`);
   const missed = [];
   for (const [kind, words] of Object.entries(kinds)) {
-    const best = bestOnPath(worlds[kind], path, costs, floor);
+    const best = bestOnPath(inputDistributions[kind], path, costs, floor);
     const found = moving
       .filter((group) => group.kind === kind)
       .map(({ name }) => {
@@ -177,7 +177,7 @@ async function drifts() {
     quiet.map(({ name }) => shareOf(tracks.get(name), settledSamples, (outcome) => outcome.audited)),
   );
   console.log(`
-${quiet.length} runs of ${quietSamples} samples without drift, and ${moving.length} of ${driftAt} before it: ${falseAlarms.length} alarms; ${percent(audits, 2)} of samples audited; ${failures.length} errors in the controller's log.
+${quiet.length} runs of ${quietSamples} samples without drift, and ${moving.length} of ${driftAt} samples up to the drift: ${falseAlarms.length} alarms; ${percent(audits, 2)} of samples audited; ${failures.length} errors in the controller's log.
 `);
   judge(
     'agreement back above the floor after a drift',
@@ -213,7 +213,7 @@ async function limits() {
   );
   const until = (_, ms) => ms >= 2 * limitMs;
   const { tracks } = await scenario(groups, { seed: 3, until });
-  console.log('## Other goals, from the first minute on, over a minute\n');
+  console.log('## Other goals, during the second minute\n');
   console.log('| goal | runs | limit | mean | worst run | agreement |\n|---|---|---|---|---|---|');
   const line = ({ words, limit }, shares, agreements) => {
     const worst = Math.max(...shares);
@@ -237,7 +237,7 @@ async function limits() {
     );
   }
 
-  // Everybody's workers can do a tenth of what would come, were nobody to leave early.
+  // Each group's workers have capacity for a tenth of the load without early exits.
   const busy = range(5).map((run) => ({
     ...shared,
     ...{ name: `busy-${run}`, goals: [{ kind: 'agreement', floor: 0.995 }] },
@@ -249,7 +249,7 @@ async function limits() {
     .filter(({ at }) => at - saturated.startedAt > limitMs)
     .map(({ utilisation }) => utilisation);
   line(
-    { words: 'saturated workers: work that comes over work that can be done, kept below', limit: 0.85 },
+    { words: 'saturated workers: limit on offered work over capacity', limit: 0.85 },
     [mean(utilisations)],
     busy.map(({ name }) => mean(minute(saturated.tracks.get(name)).map((point) => point.agreement))),
   );
@@ -261,7 +261,7 @@ async function limits() {
   );
 }
 
-/** Of the samples after so many, over a track. */
+/** Share of a track's samples for which `is` holds, after the first `after` samples. */
 function shareOf(track, after, is) {
   const outcomes = track.filter(({ samples }) => samples > after).flatMap((point) => point.outcomes);
   return outcomes.filter(is).length / outcomes.length;

@@ -1,14 +1,16 @@
 #!/usr/bin/env node
 // What a controller costs as the fleet grows, and how fast a policy reaches it:
 // `npm run build && node bench/fleet/scale.mjs [--devices 1000,3000] [--plot FILE] > bench/fleet/scale.md`. Prints Markdown.
-// Each device reports once in ten seconds, by the agent's own code, and has an agent's `PolicyWatcher` of its own, which
-// subscribes to its group's policies and reads the bucket every 30 seconds. Processor time is counted in seconds had, so that other programs on the machine do not count.
+// Each device reports once in ten seconds, with the agent's own code, and has its own `PolicyWatcher`, which
+// subscribes to its group's policies and reads the bucket every 30 seconds. Processor time is measured per process, so other
+// programs on the machine do not count.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { Bundle, parseCalibrationTable } from '@offramp/bundle';
+import { controllerService } from '@offramp/contracts';
+import { startNatsServer } from '@offramp/contracts/testing';
 import { ControllerClient } from '@offramp/controller';
-import { Bundle, controllerService, parseCalibrationTable } from '@offramp/shared';
-import { startNatsServer } from '@offramp/shared/testing';
 import { CloudModel } from './support/fleet/cloud-model.mjs';
 import { ControlClient } from './support/fleet/control-client.mjs';
 import { ControllerProcess, processUsage } from './support/fleet/controller-process.mjs';
@@ -56,13 +58,13 @@ const mebibytes = (bytes) => `${Math.round(bytes / 2 ** 20)} MiB`;
 const ms = (value) => `${Math.round(value)} ms`;
 const worst = (values) => Math.max(...values);
 const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
-console.log(`# One controller, and more and more devices
+console.log(`# One controller and 1,000 to 30,000 devices
 
-One report in ${windowMs / 1_000} s from each device, of ${(samplesPerSecond * windowMs) / 1_000} samples; ${bundle.branches} branches of \`${bundle.manifest.name}\`; all devices in one group, whose goal is an agreement of 98 %.
+One report in ${windowMs / 1_000} s from each device, of ${(samplesPerSecond * windowMs) / 1_000} samples; ${bundle.branches} branches of \`${bundle.manifest.name}\`; all devices in one group with a goal of 98 % agreement.
 Measured for ${flags.seconds} s, after every device has
 reported. CPU: share of one core.
 
-| devices | controller: CPU | memory | per report | NATS: CPU | memory | bytes a report | start again: time | CPU |
+| devices | controller: CPU | memory | per report | NATS: CPU | memory | bytes a report | restart: time | CPU |
 |---|---|---|---|---|---|---|---|---|`);
 for (const row of rows) {
   console.log(
@@ -70,12 +72,12 @@ for (const row of rows) {
   );
 }
 console.log(`
-*Start again*: a second controller, on what the stream holds by then (${rows.map((row) => row.stored).join(', ')} reports).
+*Restart*: a second controller reads what the stream holds (${rows.map((row) => row.stored).join(', ')} reports).
 
-## A policy on its way
+## Distribution of a policy
 
-Every device has its own subscription. ${flags.policies} policies, one after the other; from the call that sets it until devices have taken it up, all
-of which report at once then.
+Every device has its own subscription. ${flags.policies} policies, one after the other; time from the call that sets one until devices have applied it. All
+of them then report at once.
 
 | devices | 99 %: median | worst | all: median | worst | until the controller has counted their reports | its CPU for it | all devices' first read |
 |---|---|---|---|---|---|---|---|`);

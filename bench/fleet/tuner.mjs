@@ -1,14 +1,15 @@
 #!/usr/bin/env node
-// Whether the tuner keeps what it promises, in simulated groups:
+// Whether the tuner keeps its guarantees, in simulated groups:
 // `npm run build && node bench/fleet/tuner.mjs > bench/fleet/tuner.md`. Prints Markdown.
-// Every exit of a bundle is run once on pictures that trained nothing, as they are, noisy, blurred, dark, with another mix of
-// classes. Samples of a simulated group are drawn from these outcomes, with replacement; the tuner sees what devices would
-// report, and nothing else.
+// Every exit of a bundle runs once on pictures not used in training: unchanged, noisy, blurred, dark, and with another mix of
+// classes. Samples of a simulated group are drawn from these outcomes, with replacement; the tuner sees only what devices would
+// report.
 import { parseArgs } from 'node:util';
-import { binStarts } from '@offramp/shared';
-import { explain } from '../../controller/dist/tuner/index.js';
+import { binStarts } from '@offramp/contracts';
+import { explain } from '../../controller/dist/decide/tuner/index.js';
 import { rowsOf } from './support/exit-tables.mjs';
 import { agreement, fleetOptions, mean, openFleetBench, percent, range } from './support/fleet-bench.mjs';
+import { goalCases } from './support/goal-cases.mjs';
 import { bestOfAll, bestOnPath } from './support/hindsight.mjs';
 import { randomFrom } from './support/random.mjs';
 import { simulateDevices } from './support/simulate-devices.mjs';
@@ -18,60 +19,61 @@ const { values: flags } = parseArgs({ options: fleetOptions });
 const runs = Number(flags.runs);
 const fewerRuns = Math.min(20, runs);
 const { floor } = agreement;
-const { bundle, calibration, tables, costs, facts, inputs, path, worlds } = await openFleetBench(flags);
+const { bundle, calibration, tables, costs, facts, inputs, path, inputDistributions } =
+  await openFleetBench(flags);
 const { manifest, branches } = bundle;
-const { clean } = worlds;
+const { clean } = inputDistributions;
 const starts = {
   'too low (0.5)': { thresholds: range(branches).map(() => 0.5), auditRate: 0.02 },
-  'too high (nobody leaves)': { thresholds: range(branches).map(() => 2), auditRate: 0.02 },
+  'too high (no early exits)': { thresholds: range(branches).map(() => 2), auditRate: 0.02 },
 };
 
-console.log(`# What the tuner keeps of its promises
+console.log(`# Goals, drift and limits of the tuner
 
-${branches} branches of \`${manifest.name}\`, ${manifest.deviceStages} stages on devices, ${tables.clean.samples} pictures, calibration table of ${calibration.samples} other ones. A window is 100
-samples; a policy takes effect in the next one. *Met*: thresholds in force agree on at least the wanted share of **all** recorded pictures.
+${branches} branches of \`${manifest.name}\`, ${manifest.deviceStages} stages on devices, ${tables.clean.samples} pictures, calibration table of ${calibration.samples} others. A window is 100
+samples; a policy takes effect in the next window. *Met*: current thresholds agree on at least the wanted share of **all** recorded pictures.
 
-## Goal: agreement ≥ ${percent(floor, 0)}, thresholds started wrong, 5,000 samples
+## Goal: agreement ≥ ${percent(floor, 0)}, wrong initial thresholds, 5,000 samples
 `);
 goalTable();
 console.log(`
-*Best on the path* is the cheapest of the tuner's own candidates in hindsight, *best of all* the cheapest vector of bin edges that
-moving one or two thresholds leads to; both know all recorded pictures. *Audits once steady*: extra runs to the final exit as a
+*Best on the path* is the cheapest of the tuner's own candidates in hindsight, *best of all* the cheapest vector of bin edges from a
+search over one or two thresholds at a time. Both know all recorded pictures. *Audits once steady*: extra runs to the final exit as a
 share of samples, in windows after the first 1,000 samples.
 
-## The same, with other calibration tables
+## With other calibration tables
 `);
 splitTable();
 console.log(`
-The table is one random half of the recorded pictures, traffic the other half; the promise is one of tables as much as of
-traffic, and the bundle has only one.
+The table is one random half of the recorded pictures, traffic the other half. The guarantee covers the choice of the table as well as
+traffic, and the bundle has only one table.
 
 ## No drift
 `);
 quietTable();
 console.log(`
-*In step*: what one device sees, nine others see at the same time, so that ten samples say as much as one.
+*In step*: ten devices see the same picture at the same time, so ten samples are worth one.
 
 ## Drift, from one sample to the next
 `);
 driftTable();
 console.log(`
-After sample 3,000 the pictures are other ones; runs end 7,000 samples later. *Below the floor*: samples from there until thresholds meet the goal
-for good; *cost*: at the end, against the best candidate in hindsight for these pictures. *wrong at 5 %*: confidences stay
-as they are and one in twenty answers turns wrong, which only audits can tell.
+The distribution changes after sample 3,000; runs end 7,000 samples later. *Below the floor*: samples from there until thresholds meet the goal
+to the end of the run. *Cost*: at the end, against the best candidate in hindsight for these pictures. *Wrong at 5 %*: confidences stay
+the same and one in twenty answers becomes wrong, which only audits detect.
 
 ## Other goals
 `);
 otherGoals();
 console.log(`
-From the first minute on, which is 3,000 samples here, over the 3,000 samples after it: what the thresholds in force do to all recorded pictures, in
-the mean and under the worst of them. Exits in the cloud take longer and cost workers' time, in a made-up proportion to their cost.
+Samples 3,000 to 6,000 (the second minute): the effect of current thresholds on all recorded pictures, for
+the mean and the worst of the thresholds. Exits in the cloud take longer and cost workers' time, in an assumed proportion to their cost.
 
 ## One blind camera among ten
 `);
 blindCamera();
 console.log(`
-## What \`explain\` says after 5,000 samples
+## Output of \`explain\` after 5,000 samples
 
 ${explain(
   [agreement],
@@ -188,10 +190,10 @@ function driftTable() {
     branches: flipped(tables.clean, () => lying.uniform() < 0.05),
   });
   const cases = {
-    noise: worlds.noise,
-    blur: worlds.blur,
-    dark: worlds.dark,
-    'classes 3 : 1': worlds.mix,
+    noise: inputDistributions.noise,
+    blur: inputDistributions.blur,
+    dark: inputDistributions.dark,
+    'classes 3 : 1': inputDistributions.mix,
     'wrong at 5 %': wrong,
   };
   const before = path.thresholdsAt(path.positionOf(bestOnPath(clean, path, costs, 0.982).thresholds));
@@ -226,14 +228,14 @@ function driftTable() {
         ? 'never'
         : `${Math.round(mean(known))}, ${known.length < found.length ? 'never' : Math.max(...known)}`;
     };
-    const worlds = [clean, traffic].map((each) => percent(truthOf(each, before, costs).agreement));
+    const agreements = [clean, traffic].map((each) => percent(truthOf(each, before, costs).agreement));
     console.log(
-      `| ${name} | ${worlds.join(', ')} | ${fewerRuns} | ${list((run) => run.found)} | ${kinds.join(', ')} | ${list((run) => run.below)} | ${found.filter(({ end }) => end.agreement >= floor).length} | ${percent(mean(found.map(({ end }) => end.cost)))}, best ${percent(best.cost)} | ${percent(mean(found.map(({ audits }) => audits)))} |`,
+      `| ${name} | ${agreements.join(', ')} | ${fewerRuns} | ${list((run) => run.found)} | ${kinds.join(', ')} | ${list((run) => run.below)} | ${found.filter(({ end }) => end.agreement >= floor).length} | ${percent(mean(found.map(({ end }) => end.cost)))}, best ${percent(best.cost)} | ${percent(mean(found.map(({ audits }) => audits)))} |`,
     );
   }
 }
 
-/** The branches of a table, with some agreements turned into disagreements at all exits alike. */
+/** The branches of a table, with some agreements turned into disagreements at all exits of a sample. */
 function flipped({ samples, branches: old }, turns) {
   const turned = range(samples).map(turns);
   return old.map(({ confidence, agrees }) => ({
@@ -243,56 +245,14 @@ function flipped({ samples, branches: old }, turns) {
 }
 
 function otherGoals() {
-  const capacity = 0.1;
-  const offloaded = (exitShares) =>
-    exitShares.reduce((sum, share, exit) => sum + share * facts.inCloud[exit], 0);
-  const utilisationOf = (share) => share / capacity;
-  const cases = [
-    {
-      name: 'offload ≤ 20 %',
-      goals: [{ kind: 'offload', ceiling: 0.2 }],
-      of: offloaded,
-      limit: 0.2,
-    },
-    {
-      name: 'offload ≤ 8 %, then agreement',
-      goals: [{ kind: 'offload', ceiling: 0.08 }, agreement],
-      of: offloaded,
-      limit: 0.08,
-    },
-    {
-      name: 'p95 ≤ 25 ms',
-      goals: [{ kind: 'latency', targetMs: 25, quantile: 0.95 }],
-      of: (exitShares) =>
-        exitShares.reduce((sum, share, exit) => sum + share * facts.lateShares(25)[exit], 0),
-      limit: 0.05,
-    },
-    {
-      name: "0.05 s of workers' time per second",
-      goals: [{ kind: 'cloudSeconds', perSecond: 0.05 }],
-      of: (exitShares) =>
-        exitShares.reduce(
-          (sum, share, exit) => sum + share * facts.cloudSeconds[exit] * facts.samplesPerSecond,
-          0,
-        ),
-      limit: 0.05,
-    },
-    {
-      name: 'agreement, workers bear 10 % of samples',
-      goals: [{ kind: 'agreement', floor: 0.995 }],
-      of: offloaded,
-      limit: capacity,
-      utilisationOf,
-    },
-  ];
   console.log('| goal | runs | limit | mean | worst | agreement |\n|---|---|---|---|---|---|');
-  for (const { name, goals, of, limit, utilisationOf: load } of cases) {
+  for (const { name, goals, of, limit, utilisationOf: load } of goalCases(facts)) {
     const found = range(10).map((seed) => {
       const { windows } = simulateGroup(
         { ...inputs, goals },
         {
           seed,
-          start: starts['too high (nobody leaves)'],
+          start: starts['too high (no early exits)'],
           samples: 6_000,
           trafficAt: () => clean,
           utilisationOf: load,
@@ -320,7 +280,7 @@ function blindCamera() {
       perDevice: 10,
       start: { thresholds: bestOnPath(clean, path, costs, 0.982).thresholds, auditRate: 0.015 },
       samples: 10_000,
-      trafficOf: (device, done) => (device === 3 && done >= 3_000 ? worlds.blind : clean),
+      trafficOf: (device, done) => (device === 3 && done >= 3_000 ? inputDistributions.blind : clean),
     }),
   );
   const firsts = found.map(
@@ -330,9 +290,9 @@ function blindCamera() {
   const groupAlarms = found.flat().filter(({ decision }) => decision.drift).length;
   const late = found.map((windows) => windows.at(-1));
   console.log(
-    '| runs | set apart after, of its own samples, mean and worst | others set apart | alarms of the group | agreement of the others at the end, worst | its own agreement, as the group is tuned, and tuned apart |\n|---|---|---|---|---|---|',
+    '| runs | separated after, of its own samples, mean and worst | others separated | alarms of the group | agreement of the others at the end, worst | its own agreement, with shared thresholds and with its own |\n|---|---|---|---|---|---|',
   );
   console.log(
-    `| ${fewerRuns} | ${Math.round(mean(firsts.map((samples) => (samples - 3_000) / 10)))}, ${(Math.max(...firsts) - 3_000) / 10} | ${wronged} | ${groupAlarms} | ${percent(Math.min(...late.map(({ truths }) => truths[0].agreement)), 2)} | ${percent(mean(late.map(({ decision }) => truthOf(worlds.blind, decision.thresholds, costs).agreement)))}, ${percent(mean(late.map(({ truths }) => truths[3].agreement)))} |`,
+    `| ${fewerRuns} | ${Math.round(mean(firsts.map((samples) => (samples - 3_000) / 10)))}, ${(Math.max(...firsts) - 3_000) / 10} | ${wronged} | ${groupAlarms} | ${percent(Math.min(...late.map(({ truths }) => truths[0].agreement)), 2)} | ${percent(mean(late.map(({ decision }) => truthOf(inputDistributions.blind, decision.thresholds, costs).agreement)))}, ${percent(mean(late.map(({ truths }) => truths[3].agreement)))} |`,
   );
 }

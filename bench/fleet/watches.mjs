@@ -1,10 +1,10 @@
 #!/usr/bin/env node
-// What it costs NATS to tell so many devices of a policy: a watch each, which is a consumer each; or, as agents have, a plain
-// subscription each, to what the bucket's stream publishes again once it has stored it (`republish`).
+// What delivering a policy to many devices costs NATS: with a watch per device, which is a consumer each; or, as in agents, a plain
+// subscription each to what the bucket's stream republishes after storing it (`republish`).
 // `npm run build && node bench/fleet/watches.mjs [--devices 1000,10000] > bench/fleet/watches.md`. Prints Markdown.
 import { parseArgs } from 'node:util';
-import { connectBus } from '@offramp/shared';
-import { startNatsServer } from '@offramp/shared/testing';
+import { connectBus } from '@offramp/contracts';
+import { startNatsServer } from '@offramp/contracts/testing';
 import { processUsage } from './support/fleet/controller-process.mjs';
 
 const { values: flags } = parseArgs({
@@ -20,24 +20,24 @@ const policyBytes = 120;
 const group = 'fleet';
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Each: (connection, bucket, what to call when a policy has come) → when that is set up. */
+/** Each: (connection, bucket, callback for an arrived policy) → a promise that settles when it is set up. */
 const ways = {
-  'a watch each': async (_, bucket, onPolicy) => {
+  'a watch per device': async (_, bucket, onPolicy) => {
     const watch = await bucket.watch({ key: group });
     (async () => {
       for await (const entry of watch) if (entry.operation === 'PUT') onPolicy();
     })();
   },
-  'a subscription each': async (bus, _, onPolicy) => {
+  'a subscription per device': async (bus, _, onPolicy) => {
     bus.subscribe(`policies.${group}`, { callback: onPolicy });
   },
 };
 
-console.log(`# Telling devices of a policy
+console.log(`# Delivering a policy to devices
 
-One key; ${puts} puts of ${policyBytes} bytes, one after the other. Everything runs on one machine, the devices in one process, on a connection for each ${devicesPerConnection}.
+One key; ${puts} puts of ${policyBytes} bytes, one after the other. Everything runs on one machine, the devices in one process, with a connection per ${devicesPerConnection}.
 
-| devices | way | NATS: memory | CPU at rest | CPU of a put | time until all know: median | worst |
+| devices | method | NATS: memory | CPU at rest | CPU of a put | time until all have it: median | worst |
 |---|---|---|---|---|---|---|`);
 for (const devices of flags.devices.split(',').map(Number)) {
   for (const [way, follow] of Object.entries(ways)) await measure(devices, way, follow);

@@ -1,27 +1,34 @@
-// Shared by the benchmarks of augmentation: data, training, and what exits save on pictures nobody learned from.
+// Shared by the benchmarks of augmentation: data, training, and what exits save on pictures not used in training.
 //
 // CIFAR-10: branches learn on the first 4,500 training pictures of each class. The backbones have seen all
 // training pictures, so confidence heads and thresholds come from one random half of the test pictures and are read on
 // the other, over several seeded splits. Fashion-MNIST: branches learn on training pictures 0–54,999,
 // confidence heads and thresholds come from 55,000–59,999, and all is read on the 10,000 test pictures. To compare
-// criteria, `redrawn` splits these 15,000 anew, over and over.
+// criteria, `redrawn` splits these 15,000 again many times.
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { augmentBackbone, bodiesOf, trainerFacts, trainerFor, trialTrainerFor } from '@offramp/augment';
-import { argMax, Bundle, evaluateThresholds, InferencePool, openDataset, subsetOf } from '@offramp/shared';
+import {
+  augmentBackbone,
+  bodiesOf,
+  loadBackbone,
+  trainerFacts,
+  trainerFor,
+  trialTrainerFor,
+} from '@offramp/augment';
+import { argMax, Bundle, evaluateThresholds, InferencePool } from '@offramp/bundle';
+import { openDataset, subsetOf } from '@offramp/data';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { splitForTrial } from '../../augment/dist/branches/choose-by-trial.js';
 import { confidenceFeatures } from '../../augment/dist/branches/confidence-features.js';
 import { fitConfidence } from '../../augment/dist/branches/fit-confidence.js';
 import { chooseThresholds } from '../../augment/dist/calibrate/choose-thresholds.js';
-import { pictureBatches } from '../../augment/dist/picture-batches.js';
-import { seededPermutation } from '../../augment/dist/random.js';
+import { pictureBatches } from '../../augment/dist/pictures/picture-batches.js';
+import { seededPermutation } from '../../augment/dist/support/random.js';
 import { matrixOf, rowOf, selectRows } from '../../augment/dist/training/matrix.js';
+import { goals } from './curves.mjs';
+import { progressLines } from './progress-lines.mjs';
 
-export const goals = [
-  0.999, 0.997, 0.995, 0.991, 0.985, 0.98, 0.972, 0.96, 0.95, 0.936, 0.92, 0.9, 0.88, 0.86,
-];
 const range = (length, from = 0) => Array.from({ length }, (_, i) => from + i);
 
 /** The backbones to measure on, with what each was trained on. @param folders of the data, by name */
@@ -44,16 +51,7 @@ export function backbonesOn({ cifar10, fashionMnist }) {
   ].filter(({ data }) => data);
 }
 
-/** Mean agreement and cost over the splits, for each of `goals`. */
-export function meanCurve(curves) {
-  return goals.map((goal, i) => ({
-    goal,
-    agreement: mean(curves.map((points) => points[i].agreement)),
-    cost: mean(curves.map((points) => points[i].cost)),
-  }));
-}
-
-/** Trains, unless `--keep` has what these options trained before. */
+/** Trains, unless `--keep` has a bundle trained with these options. */
 export async function trainedBundle(
   { models, keep, name, preprocessing },
   { pictures, calibration },
@@ -69,7 +67,7 @@ export async function trainedBundle(
     if (kept.options === options) return { ...kept, bundle: await Bundle.open(path) };
   }
   const started = performance.now();
-  const { bundle } = await augmentBackbone(join(models, `${name}.onnx`), pictures, path, {
+  const { bundle } = await augmentBackbone(await loadBackbone(join(models, `${name}.onnx`)), pictures, path, {
     ...training,
     name,
     cutPoints: training.cutPoints ?? null,
@@ -92,7 +90,7 @@ export async function trainedBundle(
   return { bundle, minutes, peakGiB };
 }
 
-/** What to train, calibrate and read on. @param splitCount how often test pictures are split anew, for CIFAR-10 */
+/** The data to train, calibrate and evaluate on. @param splitCount how often test pictures are split, for CIFAR-10 */
 export async function dataFor({ name, data: path, channels }, splitCount) {
   const train = await openDataset(path, { split: 'train', channels });
   const test = await openDataset(path, { split: 'test', channels });
@@ -113,7 +111,7 @@ export async function dataFor({ name, data: path, channels }, splitCount) {
     };
   }
   const perClass = train.size / 10;
-  // Half of the test pictures calibrate. Those among them that had a say in where the branches go are never read.
+  // Half of the test pictures calibrate. Those that influenced the placement of branches are never evaluated on.
   const half = test.size / 2;
   const calibrating = [...seededPermutation(test.size, 0)].slice(0, half);
   const judged = splitForTrial(half).judged.map((i) => calibrating[i]);
@@ -130,7 +128,7 @@ export async function dataFor({ name, data: path, channels }, splitCount) {
   };
 }
 
-/** Random splits of `size` pictures into `read` to read on, never one that judged, and the rest to fit on. */
+/** Random splits of `size` pictures into `read` to evaluate on, none of them in `judged`, and the rest to fit on. */
 function redraw(size, judged, read, count) {
   const neverRead = new Set(judged);
   const others = range(size).filter((i) => !neverRead.has(i));
@@ -141,7 +139,7 @@ function redraw(size, judged, read, count) {
 }
 
 /**
- * CPU time of a sample that leaves at each exit, as a share of the uncut backbone's: medians of runs that take turns,
+ * CPU time of a sample at each exit, as a share of the uncut backbone's: medians of runs that take turns,
  * by batch size.
  */
 export async function timesOf(bundle, modelPath, dataset) {
@@ -226,7 +224,7 @@ export async function runEveryExit(bundle, dataset) {
 
 /**
  * For each of `goals`: confidence heads and thresholds from `fit`, agreement and cost on `read`. Heads that were trained
- * jointly are taken as they are.
+ * jointly are used unchanged.
  */
 export async function curveOf(
   { branches },
@@ -285,66 +283,11 @@ function applyHead(head, probabilities, previous) {
   });
 }
 
-/** Where the straight lines between measured points reach an agreement. */
-export function costAt(curve, agreement) {
-  const points = [...curve].sort((a, b) => a.agreement - b.agreement);
-  const after = points.findIndex((point) => point.agreement >= agreement);
-  if (after < 0) return Number.POSITIVE_INFINITY;
-  if (after === 0) return points[0].cost;
-  const [low, high] = [points[after - 1], points[after]];
-  const share = (agreement - low.agreement) / (high.agreement - low.agreement);
-  return low.cost + share * (high.cost - low.cost);
-}
-
-/**
- * What `curves` cost less what `others` cost at an agreement, and the standard error over the splits. Costs are brought to
- * that agreement along the slope of the mean curve, at the three goals about it, since splits differ in agreement, too.
- */
-export function costDifference(curves, others, agreement) {
-  const distances = goals.slice(1, -1).map((goal) => Math.abs(goal - agreement));
-  const middle = 1 + distances.indexOf(Math.min(...distances));
-  const about = [middle - 1, middle, middle + 1];
-  const atAgreement = (all) => {
-    const means = meanCurve(all);
-    const [above, , below] = about.map((i) => means[i]);
-    const run = above.agreement - below.agreement;
-    const slope = run > 0 ? (above.cost - below.cost) / run : 0;
-    return all.map((points) =>
-      mean(about.map((i) => points[i].cost + slope * (agreement - points[i].agreement))),
-    );
-  };
-  const [costs, otherCosts] = [atAgreement(curves), atAgreement(others)];
-  const differences = costs.map((cost, i) => cost - otherCosts[i]);
-  const difference = mean(differences);
-  const variance =
-    differences.reduce((sum, value) => sum + (value - difference) ** 2, 0) / (differences.length - 1);
-  return { difference, error: Math.sqrt(variance / differences.length) };
-}
-
-function progressLines(name) {
-  let state = { title: '', total: 0, done: 0, shown: 0 };
-  return {
-    step: (title, total) => {
-      state = { title, total, done: 0, shown: performance.now() };
-    },
-    advance: (by, note = '') => {
-      state.done += by;
-      if (state.done < state.total && performance.now() - state.shown < 15_000) return;
-      state.shown = performance.now();
-      process.stderr.write(`${name}: ${state.title} ${state.done} of ${state.total} ${note}\n`);
-    },
-  };
-}
-
 /** An option's value from the command line. */
 export function parse(key, value) {
   if (key === 'cutPoints') return value.split(',');
   if (value === 'true' || value === 'false') return value === 'true';
   return Number.isNaN(Number(value)) ? value : Number(value);
-}
-
-export function mean(values) {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 export function percent(share, digits = 1) {

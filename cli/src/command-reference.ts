@@ -7,7 +7,8 @@ Made from the programs' own \`--help\` by \`npm run docs\`; a test compares.
 
 Every option can be given as a flag, as an environment variable (\`env\`), or in the file that \`--config\` names,
 there as \`max-queue\` or \`maxQueue\`. Flags win over the environment, the environment over the file, the file
-over defaults. Options with commas in their value may also be given several times.
+over defaults. Options with commas in their value may also be given several times. Any other option that takes
+a value is refused when it is given twice.
 
 The exit status is 0 for success, 2 for wrong usage or configuration, and 1 for any other failure. Errors
 go to standard error as \`error [CODE]: message\`; a code never changes its meaning.

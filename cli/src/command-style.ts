@@ -1,3 +1,4 @@
+import { redactUrls } from '@offramp/runtime';
 import type { Command } from 'commander';
 
 /** Columns to which help is wrapped; the same everywhere, so that the reference does not depend on a terminal. */
@@ -8,10 +9,10 @@ export function styleCommands(command: Command): Command {
   command
     .helpOption('-h, --help', 'Print help')
     .helpCommand(false)
-    .showHelpAfterError('  Add --help to see what there is.')
+    .showHelpAfterError('  Add --help to see the options.')
     .configureHelp({ helpWidth })
     .configureOutput({
-      outputError: (text, write) => write(text.replace(/^error: /, 'error [USAGE]: ')),
+      outputError: (text, write) => write(redactUrls(text.replace(/^error: /, 'error [USAGE]: '))),
     })
     .exitOverride();
   for (const child of command.commands) styleCommands(child);

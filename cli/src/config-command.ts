@@ -1,13 +1,13 @@
-import { addConfigOptions, type ConfigDefinition, type ConfigOf, resolveConfig } from '@offramp/shared';
+import { addConfigOptions, type ConfigDefinition, type ConfigOf, resolveConfig } from '@offramp/runtime';
 import { Command } from 'commander';
 import type { z } from 'zod';
 
-const argumentDescriptions: Readonly<Record<string, string>> = {
-  '<model>': 'ONNX file of a classifier',
-  '<bundle>': 'Bundle folder',
-  '<group>': 'Group of devices',
-  '[group]': 'Group of devices; all where none is given',
-};
+const argumentDescriptions: ReadonlyMap<string, string> = new Map([
+  ['<model>', 'ONNX file of a classifier'],
+  ['<bundle>', 'Bundle folder'],
+  ['<group>', 'Group of devices'],
+  ['[group]', 'Group of devices, or `fleet` for what concerns no single group; default: everything'],
+]);
 
 /**
  * A command whose options are a configuration: flags, environment and file land in one checked object.
@@ -22,10 +22,13 @@ export function configCommand<Shape extends z.ZodRawShape>(
 ): Command {
   const command = new Command(usage.split(' ')[0]).description(description);
   const positional = usage.split(' ').slice(1);
-  for (const argument of positional) command.argument(argument, argumentDescriptions[argument]);
+  for (const argument of positional) command.argument(argument, argumentDescriptions.get(argument));
   addConfigOptions(command, definition);
   return command.action(async (...args: unknown[]) => {
-    const config = await resolveConfig(definition, args[positional.length] as Record<string, unknown>);
+    const config = await resolveConfig(
+      definition,
+      args[positional.length] as Readonly<Record<string, unknown>>,
+    );
     await run(config as ConfigOf<ConfigDefinition<Shape>>, ...(args.slice(0, positional.length) as string[]));
   });
 }

@@ -1,4 +1,4 @@
-import { type Dataset, openDataset, type Split, withoutLabels } from '@offramp/shared';
+import { type Dataset, openDataset, type Split, withoutLabels } from '@offramp/data';
 import { z } from 'zod';
 
 /** Which pictures a command works on. */

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { defineConfig, resolveConfig } from '@offramp/shared';
+import { defineConfig, resolveConfig } from '@offramp/runtime';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { preprocessingOptions, resolvePreprocessing } from './preprocessing-options.js';
 
@@ -47,7 +47,7 @@ describe('preprocessing options', () => {
 
   it.each([
     ['mean: [1]', /--std: expected a value; found nothing/],
-    ['mean: [1]\nstd: [0]', /std in .*imagenet\.yaml: .*>0; found \[0\]/],
+    ['mean: [1]\nstd: [0]', /std in .*imagenet\.yaml: .*>=0.000001; found \[0\]/],
     [
       'mean: [1]\nstd: [1]\nresize-mode: pad',
       /resize-mode in .*imagenet\.yaml: expected one of .*; found "pad"/,

@@ -1,24 +1,24 @@
 import {
   channelOrders,
-  defineConfig,
   maxResize,
-  OfframpError,
+  meanSchema,
   type Preprocessing,
   pixelScales,
   resizeModes,
-  resolveConfig,
-} from '@offramp/shared';
+  stdSchema,
+} from '@offramp/bundle';
+import { defineConfig, OfframpError, resolveConfig } from '@offramp/runtime';
 import { z } from 'zod';
 
 /** What a file that `--preprocessing` names may say; mean and std have to be said somewhere. */
 const definition = defineConfig('augment', {
   mean: z
-    .array(z.number())
+    .array(meanSchema)
     .describe(
       "Per channel, in the model's order: the means that the model was trained with, of pixel / 255; needed here or in the file",
     ),
   std: z
-    .array(z.number().positive())
+    .array(stdSchema)
     .describe(
       "Per channel, in the model's order: the deviations that the model was trained with, of pixel / 255; needed here or in the file",
     ),

@@ -23,6 +23,7 @@ describe('parseBandwidth', () => {
     '',
     '0mbit',
     'Infinitymbit',
+    '1000001gbit',
     '1e3constructor',
   ])('refuses %j', (text) => {
     expect(() => parseBandwidth('--bandwidth', text)).toThrow(
@@ -47,6 +48,12 @@ describe('parseDuration', () => {
   it.each(['40', '40 minutes', '-1ms', 'ms'])('refuses %j', (text) => {
     expect(() => parseDuration('--rtt', text)).toThrow(
       '--rtt: expected a time like 40ms or 0.5s, with a unit of us, ms, s',
+    );
+  });
+
+  it('refuses what no option may ask for', () => {
+    expect(() => parseDuration('--rtt', '2073600.001s')).toThrow(
+      '--rtt: expected a time up to 2073600000 ms',
     );
   });
 });

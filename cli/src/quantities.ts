@@ -1,13 +1,20 @@
-import { OfframpError } from '@offramp/shared';
+import { maxDurationMs, OfframpError } from '@offramp/runtime';
 
-const bitsPerSecond: Readonly<Record<string, number>> = {
-  bit: 1,
-  kbit: 1e3,
-  mbit: 1e6,
-  gbit: 1e9,
-};
+const bitsPerSecond: ReadonlyMap<string, number> = new Map([
+  ['bit', 1],
+  ['kbit', 1e3],
+  ['mbit', 1e6],
+  ['gbit', 1e9],
+]);
 
-const millisecondsOf: Readonly<Record<string, number>> = { us: 1e-3, ms: 1, s: 1e3 };
+/** Per second. */
+const maxBits = 1e15;
+
+const millisecondsOf: ReadonlyMap<string, number> = new Map([
+  ['us', 1e-3],
+  ['ms', 1],
+  ['s', 1e3],
+]);
 
 /**
  * Reads a bandwidth, as `tc` writes it: `500kbit`, `2mbit`, `1.5 Mbit/s`.
@@ -16,7 +23,7 @@ const millisecondsOf: Readonly<Record<string, number>> = { us: 1e-3, ms: 1, s: 1
  */
 export function parseBandwidth(option: string, text: string): number {
   const bits = parse(option, text.replace(/\/s$/i, ''), bitsPerSecond, 'a bandwidth like 500kbit or 2mbit');
-  if (bits <= 0) throw wrong(option, text, 'a bandwidth above 0');
+  if (bits <= 0 || bits > maxBits) throw wrong(option, text, 'a bandwidth above 0, up to 1000000 gbit');
   return bits / 8;
 }
 
@@ -26,19 +33,16 @@ export function parseBandwidth(option: string, text: string): number {
  * @throws OfframpError `CONFIG_INVALID`
  */
 export function parseDuration(option: string, text: string): number {
-  return parse(option, text, millisecondsOf, 'a time like 40ms or 0.5s');
+  const milliseconds = parse(option, text, millisecondsOf, 'a time like 40ms or 0.5s');
+  if (milliseconds > maxDurationMs) throw wrong(option, text, `a time up to ${maxDurationMs} ms`);
+  return milliseconds;
 }
 
-function parse(
-  option: string,
-  text: string,
-  units: Readonly<Record<string, number>>,
-  expected: string,
-): number {
+function parse(option: string, text: string, units: ReadonlyMap<string, number>, expected: string): number {
   const [, number = '', unit = ''] = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(text) ?? [];
-  const factor = Object.hasOwn(units, unit.toLowerCase()) ? units[unit.toLowerCase()] : undefined;
+  const factor = units.get(unit.toLowerCase());
   if (number === '' || factor === undefined) {
-    const known = Object.keys(units).join(', ');
+    const known = [...units.keys()].join(', ');
     throw wrong(option, text, `${expected}, with a unit of ${known}`);
   }
   return Number(number) * factor;

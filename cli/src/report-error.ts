@@ -1,21 +1,20 @@
-import { isOfframpError, messageOf } from '@offramp/shared';
+import { describeError, isOfframpError, messageOf, redactUrls } from '@offramp/runtime';
 import { isEndingSignal, signalStatus } from './interruptible.js';
 
 /**
- * Tells a person what went wrong: code, message, hint; the stack only for errors that are our own fault.
+ * Prints code, message and hint of an error; the stack only for defects.
  * @returns the exit status
  */
 export function reportError(error: unknown, out: NodeJS.WritableStream = process.stderr): number {
   if (isOfframpError(error)) {
     out.write(`error [${error.code}]: ${error.message}\n`);
     if (error.hint) out.write(`  ${error.hint}\n`);
-    if (error.code === 'INTERRUPTED')
-      return signalStatus[isEndingSignal(error.cause) ? error.cause : 'SIGINT'];
-    return error.code === 'USAGE' || error.code === 'CONFIG_INVALID' ? 2 : 1;
+    if (error.code === 'INTERRUPTED' && isEndingSignal(error.cause)) return signalStatus[error.cause];
+    return describeError(error.code).exitStatus;
   }
   out.write(
-    `error [INTERNAL]: ${messageOf(error)}\n  This is a defect in Offramp; please report it with the trace below.\n`,
+    `error [INTERNAL]: ${redactUrls(messageOf(error))}\n  This is a defect in Offramp; please report it with the trace below.\n`,
   );
-  out.write(`${error instanceof Error ? error.stack : String(error)}\n`);
-  return 1;
+  out.write(`${redactUrls((error instanceof Error && error.stack) || String(error))}\n`);
+  return describeError('INTERNAL').exitStatus;
 }

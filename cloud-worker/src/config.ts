@@ -1,12 +1,14 @@
 import { availableParallelism } from 'node:os';
+import type { SessionOptions } from '@offramp/bundle';
+import { nameSchema } from '@offramp/contracts';
 import {
   addressSchema,
   type ConfigOf,
   commonOptions,
   defineConfig,
-  nameSchema,
-  type SessionOptions,
-} from '@offramp/shared';
+  duration,
+  natsServersSchema,
+} from '@offramp/runtime';
 import { z } from 'zod';
 
 const count = (maximum: number) => z.number().int().min(1).max(maximum);
@@ -18,22 +20,17 @@ export const workerConfig = defineConfig('worker', {
     .default([])
     .meta({ description: 'Bundle folders to serve; may be given several times', fallback: 'none' }),
   bundleFolder: z.string().min(1).optional().meta({
-    description:
-      'Folder of bundle folders: those that appear in it while the worker runs are served, those that go are not any more',
+    description: 'Folder of bundle folders; bundles are added and removed while the worker runs',
     fallback: 'none',
   }),
-  bundleScanMs: z
-    .number()
-    .int()
-    .min(10)
-    .max(86_400_000)
+  bundleScanMs: duration({ min: 10, max: 86_400_000 })
     .default(2_000)
-    .describe('Time between looks into the bundle folder, in milliseconds'),
+    .describe('Time between scans of the bundle folder, in milliseconds'),
   listen: addressSchema
     .default('127.0.0.1:7400')
     .describe('Where to listen: host:port (port 0 takes a free one) or unix:/path'),
   metricsListen: addressSchema.optional().meta({
-    description: 'Where Prometheus finds metrics: host:port (port 0 takes a free one) or unix:/path',
+    description: 'Where to serve metrics for Prometheus: host:port (port 0 takes a free one) or unix:/path',
     fallback: 'no metrics',
   }),
   threads: z
@@ -48,7 +45,7 @@ export const workerConfig = defineConfig('worker', {
     .array(z.string().min(1))
     .default(['cpu'])
     .describe(
-      'What runs the stages, such as cuda; may be given several times, the first that can takes a node',
+      'Execution provider of ONNX Runtime, such as cuda; may be given several times, and each node runs on the first that supports it',
     ),
   sessionEntry: z
     .array(z.string().regex(/^[^=]+=/, 'expected KEY=VALUE'))
@@ -57,62 +54,50 @@ export const workerConfig = defineConfig('worker', {
       description: "ONNX Runtime's session configuration entries, as KEY=VALUE; may be given several times",
       fallback: 'none',
     }),
-  maxBatch: count(1024).default(16).describe('Samples in one run of a stage, at most'),
-  maxWaitMs: z
-    .number()
-    .min(0)
-    .max(10_000)
+  maxBatch: count(1024).default(16).describe('Maximum number of samples in one run of a stage'),
+  maxWaitMs: duration({ max: 10_000, fraction: true })
     .default(0)
     .describe(
-      'How long a sample is held for others to share its batch while a thread is free, in milliseconds; while none is, it waits anyway',
+      'How long a sample is held for others to share its batch while a thread is free, in milliseconds',
     ),
   maxQueue: count(100_000)
     .default(512)
-    .describe('Samples on the worker at once, waiting or running, at most; more are refused'),
+    .describe('Maximum number of samples on the worker, waiting or running; more are refused'),
   maxStreamInFlight: count(1_000_000)
     .default(256)
-    .describe('Samples of one stream without delivered response, at most; more are not read until then'),
-  maxStreams: count(1_000_000).default(1024).describe('Streams open at once, at most; more are refused'),
-  drainMs: z
-    .number()
-    .int()
-    .min(0)
-    .max(600_000)
+    .describe(
+      'Maximum number of samples of one stream without delivered response; further ones are not read until then',
+    ),
+  maxStreams: count(1_000_000).default(1024).describe('Maximum number of open streams; more are refused'),
+  drainMs: duration({ max: 600_000 })
     .default(10_000)
-    .describe('How long a stop waits for what is in flight, in milliseconds'),
-  statsIntervalMs: z
-    .number()
-    .int()
-    .min(0)
-    .max(86_400_000)
+    .describe('How long a stop waits for samples in flight, in milliseconds'),
+  statsIntervalMs: duration({ max: 86_400_000 })
     .default(10_000)
     .describe('Time between log lines with counts, in milliseconds; 0: none'),
   name: nameSchema
     .optional()
     .meta({ description: 'Name of this worker in reports', fallback: "the host's name" }),
-  nats: z
-    .string()
-    .min(1)
+  nats: natsServersSchema
     .default('none')
     .describe('NATS servers to report to, separated by commas; none: no reports'),
-  reportIntervalMs: z
-    .number()
-    .int()
-    .min(100)
-    .max(60_000)
+  reportIntervalMs: duration({ min: 100, max: 60_000 })
     .default(2_000)
-    .describe('Time between looks at how busy the worker is, and between reports of it, in milliseconds'),
+    .describe('Time between measurements of the load, and between load reports, in milliseconds'),
   logLevel: commonOptions.logLevel,
 });
 
 export type WorkerConfig = ConfigOf<typeof workerConfig>;
+
+/** Growth of the heap between full collections, in percent of the live heap: a worker has memory, but little event-loop time. */
+export const workerHeapGrowthPercent = 900;
 
 /** Inference threads. */
 export function threadsOf(config: WorkerConfig): number {
   return config.threads || Math.max(1, availableParallelism() - 1);
 }
 
-/** How ONNX Runtime is to run stages. */
+/** ONNX Runtime's options for stages. */
 export function sessionOptionsOf(config: WorkerConfig): SessionOptions {
   const entries = config.sessionEntry.map((entry) => {
     const at = entry.indexOf('=');

@@ -1,3 +1,3 @@
-export { type WorkerConfig, workerConfig } from './config.js';
+export { type WorkerConfig, workerConfig, workerHeapGrowthPercent } from './config.js';
+export type { WorkerCounts, WorkerStats } from './report/worker-stats.js';
 export { startWorker, type Worker, type WorkerDependencies } from './worker.js';
-export type { WorkerCounts, WorkerStats } from './worker-stats.js';

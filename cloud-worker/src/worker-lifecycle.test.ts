@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Client, status } from '@grpc/grpc-js';
 import { load, type ServiceDefinition } from '@grpc/proto-loader';
-import { type Bundle, neverExit, offloadServiceName, type ResumeRequest } from '@offramp/shared';
+import type { Bundle } from '@offramp/bundle';
+import { neverExit, offloadServiceName, type ResumeRequestInit } from '@offramp/contracts';
 import { service as healthService } from 'grpc-health-check';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import {
@@ -30,7 +31,7 @@ beforeAll(async () => {
   [sample] = (await referenceSamples(bundle, 1)) as [ReferenceSample];
 });
 
-function request(sampleId: number, changes: Partial<ResumeRequest> = {}): ResumeRequest {
+function request(sampleId: number, changes: ResumeRequestInit = {}): ResumeRequestInit {
   return {
     sampleId,
     bundleDigest: bundle.digestBytes,
@@ -41,12 +42,12 @@ function request(sampleId: number, changes: Partial<ResumeRequest> = {}): Resume
   };
 }
 
-/** A worker that holds whatever it admits until it drains. */
+/** A worker that holds all samples until it drains. */
 const startHoldingWorker = (options: Parameters<typeof startTestWorker>[0]) =>
   startTestWorker({ maxBatch: 1_000, maxWaitMs: forEverMs, ...options });
 
 describe('a full queue', () => {
-  test('refuses at once, says when to come back, and answers those it admitted', async () => {
+  test('refuses at once with a time to retry, and answers admitted samples', async () => {
     const worker = await startHoldingWorker({ maxQueue: 3 });
     const client = connect(worker);
     const admitted = new TestStream(client);
@@ -101,7 +102,7 @@ describe('a full queue', () => {
       expect(ids).toEqual(Array.from({ length: 300 }, (_, i) => i + 1));
       answered.push(stream.responses.filter(({ answer }) => answer).length);
     }
-    // Places are kept for those who have none, so the last one may be free when all is over.
+    // Places are kept for new senders, so the last one may be free at the end.
     const sum = answered.reduce((a, b) => a + b);
     expect(Math.min(...answered)).toBeGreaterThan(0);
     expect(sum).toBeGreaterThan(16);
@@ -112,7 +113,7 @@ describe('a full queue', () => {
     });
   });
 
-  test('of one greedy client does not hold up another', async () => {
+  test('of one greedy client does not delay another', async () => {
     const worker = await startTestWorker({ maxBatch: 1, threads: 1 });
     const [greedy, modest] = [new TestStream(connect(worker)), new TestStream(connect(worker))];
     for (let id = 1; id <= 200; id++) greedy.send(request(id));
@@ -122,7 +123,7 @@ describe('a full queue', () => {
     await greedy.response(200);
   });
 
-  test('gets its places back when a client goes away', async () => {
+  test('gets its places back when a client disconnects', async () => {
     const worker = await startHoldingWorker({ maxQueue: 2 });
     const leaving = new TestStream(connect(worker));
     leaving.send(request(1));
@@ -167,13 +168,13 @@ describe('bounds', () => {
     expect(worker.stats.counts()).toMatchObject({ inFlight: 1, batches: 0 });
   });
 
-  test('a stream with too much undelivered is not read any further', async () => {
+  test('a stream with too many undelivered responses is not read any further', async () => {
     const worker = await startHoldingWorker({ maxStreamInFlight: 4 });
     const client = connect(worker);
     const stream = new TestStream(client);
     for (let id = 1; id <= 10; id++) stream.send(request(id));
     await until('four samples are in', () => worker.stats.counts().inFlight === 4);
-    // On the same connection, so what comes before has been received when these are answered.
+    // On the same connection, so earlier messages have been received when these are answered.
     for (let i = 0; i < 5; i++) await checkHealth(client, '');
     expect(worker.stats.counts().samples).toBe(4);
   });
@@ -187,7 +188,7 @@ describe('bounds', () => {
     expect(new Set(stream.responses.map(({ sampleId }) => sampleId)).size).toBe(50);
   });
 
-  test('streams beyond maxStreams are refused with the time to come back', async () => {
+  test('streams beyond maxStreams are refused with a time to retry', async () => {
     const worker = await startTestWorker({ maxStreams: 1 });
     const client = connect(worker);
     const first = new TestStream(client);
@@ -203,7 +204,7 @@ describe('bounds', () => {
 });
 
 describe('draining', () => {
-  test('answers what is in flight, refuses what is new, and ends every stream', async () => {
+  test('answers samples in flight, refuses new ones, and ends every stream', async () => {
     const worker = await startTestWorker({ maxBatch: 1, threads: 1 });
     const client = connect(worker);
     const [busy, idle] = [new TestStream(client), new TestStream(client)];
@@ -222,7 +223,7 @@ describe('draining', () => {
     expect(worker.stats.counts()).toMatchObject({ answered: 201, inFlight: 0, streams: 0 });
   });
 
-  test('refuses what is not done in time instead of leaving it without a response', async () => {
+  test('refuses samples that are not done in time instead of leaving them without a response', async () => {
     const worker = await startTestWorker({ maxBatch: 1, threads: 1, drainMs: 0 });
     const stream = new TestStream(connect(worker));
     for (let id = 1; id <= 200; id++) stream.send(request(id));
@@ -233,7 +234,7 @@ describe('draining', () => {
     expect(refused.length).toBeGreaterThan(0);
   });
 
-  test('is seen by those who watch the health', async () => {
+  test('is seen by clients that watch the health', async () => {
     const worker = await startTestWorker();
     const client = connect(worker);
     const seen: unknown[] = [];
@@ -287,7 +288,7 @@ describe('standard services', () => {
 });
 
 describe('listening', () => {
-  test('on an address that is taken is an error', async () => {
+  test('on an address in use is an error', async () => {
     const { address } = await startTestWorker();
     await expect(startTestWorker({ listen: address })).rejects.toMatchObject({
       code: 'PORT_IN_USE',
@@ -306,7 +307,7 @@ describe('listening', () => {
     expect((await new TestStream(connect(worker)).ask(request(1))).answer).toBeTruthy();
   });
 
-  test('on a Unix socket that a killed process left behind works, on one in use it is an error', async () => {
+  test('on a Unix socket left behind by a killed process works, on one in use it is an error', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'offramp-worker-'));
     onTestFinished(() => rm(directory, { recursive: true }));
     const path = join(directory, 'worker.sock');
@@ -317,7 +318,7 @@ describe('listening', () => {
   });
 });
 
-/** A process that listens on a Unix socket and is killed. */
+/** Starts a process that listens on a Unix socket, and kills it. */
 async function leaveSocketBehind(path: string): Promise<void> {
   const script = `require('node:net').createServer().listen(${JSON.stringify(path)}, () => console.log('listening'))`;
   const child = spawn(process.execPath, ['-e', script]);

@@ -7,25 +7,19 @@ import {
   type requestCallback,
   type StatusObject,
 } from '@grpc/grpc-js';
+import { Bundle, encodeTensor, float32, InferencePool, runStage } from '@offramp/bundle';
 import {
-  Bundle,
-  type ClassifyRequest,
+  type ClassifyRequestInit,
   type ClassifyResponse,
-  createLogger,
   type ExitOutcome,
-  encodeTensor,
-  float32,
-  InferencePool,
   leaves,
   offloadService,
-  openDataset,
-  preprocess,
-  type ResumeRequest,
+  type ResumeRequestInit,
   type ResumeResponse,
-  resolveConfig,
-  runStage,
   type TensorMessage,
-} from '@offramp/shared';
+} from '@offramp/contracts';
+import { openDataset, preprocess } from '@offramp/data';
+import { createLogger, resolveConfig } from '@offramp/runtime';
 import { onTestFinished } from 'vitest';
 import { type WorkerConfig, workerConfig } from './config.js';
 import { startWorker, type Worker } from './worker.js';
@@ -33,7 +27,7 @@ import { startWorker, type Worker } from './worker.js';
 export const bundlePath = fileURLToPath(new URL('../../examples/fashion-mnist/bundle', import.meta.url));
 const dataPath = fileURLToPath(new URL('../../examples/fashion-mnist/data', import.meta.url));
 
-/** Longer than any test takes: a sample that waits for its batch waits until the worker drains. */
+/** Longer than any test, so that a held sample waits until the worker drains. */
 export const forEverMs = 10_000;
 
 /** A worker on a free port that ends with the test. */
@@ -57,15 +51,15 @@ export function connect(worker: Worker): Client {
 /** One `Resume` stream, from the device's side. */
 export class TestStream {
   readonly responses: ResumeResponse[] = [];
-  /** How the stream ended. */
+  /** The stream's final status. */
   readonly status: Promise<StatusObject>;
-  readonly call: ClientDuplexStream<ResumeRequest, ResumeResponse>;
+  readonly call: ClientDuplexStream<ResumeRequestInit, ResumeResponse>;
   private readonly onChange = new Set<() => void>();
   private ended = false;
 
   constructor(
     client: Client,
-    serialize: (request: ResumeRequest) => Buffer = offloadService.Resume.requestSerialize,
+    serialize: (request: ResumeRequestInit) => Buffer = offloadService.Resume.requestSerialize,
   ) {
     const { path, responseDeserialize } = offloadService.Resume;
     this.call = client.makeBidiStreamRequest(path, serialize, responseDeserialize);
@@ -73,7 +67,7 @@ export class TestStream {
       this.responses.push(response);
       for (const notify of this.onChange) notify();
     });
-    this.call.on('error', () => undefined); // Comes as the status, too.
+    this.call.on('error', () => undefined); // Also reported as the status.
     this.status = new Promise((resolve) => {
       this.call.on('status', (status) => {
         this.ended = true;
@@ -83,12 +77,12 @@ export class TestStream {
     });
   }
 
-  send(request: ResumeRequest): void {
+  send(request: ResumeRequestInit): void {
     this.call.write(request);
   }
 
   /** Sends and waits for the response. */
-  async ask(request: ResumeRequest): Promise<ResumeResponse> {
+  async ask(request: ResumeRequestInit): Promise<ResumeResponse> {
     this.send(request);
     return this.response(request.sampleId ?? 0);
   }
@@ -97,7 +91,7 @@ export class TestStream {
   response(sampleId: number): Promise<ResumeResponse> {
     return new Promise((resolve, reject) => {
       const look = () => {
-        const found = this.responses.find((response) => (response.sampleId ?? 0) === sampleId);
+        const found = this.responses.find((response) => response.sampleId === sampleId);
         if (found) resolve(found);
         else if (this.ended) reject(new Error(`the stream ended without a response to ${sampleId}`));
         else return;
@@ -109,22 +103,36 @@ export class TestStream {
   }
 }
 
-/** A `Classify` call under way. */
+/**
+ * Starts a `Classify` call.
+ * @param deadline milliseconds since 1970; default: none
+ */
 export function startClassify(
   client: Client,
-  request: ClassifyRequest,
+  request: ClassifyRequestInit,
+  deadline = Number.POSITIVE_INFINITY,
 ): { call: ClientUnaryCall; response: Promise<ClassifyResponse> } {
   const { path, requestSerialize, responseDeserialize } = offloadService.Classify;
   let settle: requestCallback<ClassifyResponse> = () => {};
   const response = new Promise<ClassifyResponse>((resolve, reject) => {
     settle = (error, found) => (found ? resolve(found) : reject(error));
   });
-  const call = client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, settle);
+  const call = client.makeUnaryRequest(
+    path,
+    requestSerialize,
+    responseDeserialize,
+    request,
+    { deadline },
+    settle,
+  );
   return { call, response };
 }
 
-export const classifyCall = (client: Client, request: ClassifyRequest): Promise<ClassifyResponse> =>
-  startClassify(client, request).response;
+export const classifyCall = (
+  client: Client,
+  request: ClassifyRequestInit,
+  deadline?: number,
+): Promise<ClassifyResponse> => startClassify(client, request, deadline).response;
 
 /** Polls until `condition` holds. */
 export async function until(what: string, condition: () => boolean): Promise<void> {
@@ -135,11 +143,11 @@ export async function until(what: string, condition: () => boolean): Promise<voi
   }
 }
 
-/** What every exit says about one picture, run alone, and what each stage was given. */
+/** Outcomes of every exit for one picture, run alone, and the input of each stage. */
 export interface ReferenceSample {
   inputs: TensorMessage[];
   outcomes: ExitOutcome[];
-  /** Of the final exit. */
+  /** Probabilities of the final exit. */
   probabilities: Float32Array;
 }
 
@@ -167,7 +175,7 @@ export async function referenceSamples(bundle: Bundle, count: number): Promise<R
   return samples;
 }
 
-/** The exit at which a sample leaves that enters at a stage. */
+/** The exit of a sample that enters at a stage. */
 export function exitOf(sample: ReferenceSample, stage: number, thresholds: readonly number[]): number {
   let exit = stage;
   while (exit < thresholds.length && !leaves(sample.outcomes[exit]?.confidence ?? 0, thresholds[exit] ?? 0)) {
@@ -178,7 +186,7 @@ export function exitOf(sample: ReferenceSample, stage: number, thresholds: reado
 
 /**
  * Thresholds that split the samples at every branch, each in the widest gap between two confidences, so
- * that rounding cannot move a sample over it.
+ * that rounding cannot move a sample across it.
  */
 export function splittingThresholds(samples: readonly ReferenceSample[]): number[] {
   const branches = (samples[0]?.outcomes.length ?? 1) - 1;

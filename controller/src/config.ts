@@ -1,8 +1,9 @@
 import { hostname } from 'node:os';
-import { addressSchema, commonOptions, defaultTelemetryRetention, defineConfig } from '@offramp/shared';
+import { defaultTelemetryRetention } from '@offramp/contracts';
+import { addressSchema, commonOptions, defineConfig, duration } from '@offramp/runtime';
 import { z } from 'zod';
 
-/** How the controller is told what to do, from file, environment and flags. */
+/** The options of `offramp controller`, from file, environment and flags. */
 export const controllerConfig = defineConfig('controller', {
   nats: commonOptions.nats,
   logLevel: commonOptions.logLevel,
@@ -13,25 +14,22 @@ export const controllerConfig = defineConfig('controller', {
   }),
   tokenFile: z.string().optional().meta({
     description:
-      'File with the token that clients of the HTTP API have to show; OFFRAMP_CONTROLLER_TOKEN may hold it instead',
+      'File with the token that clients of the HTTP API must send; OFFRAMP_CONTROLLER_TOKEN can hold it instead',
     fallback: 'no token, which only loopback addresses and Unix sockets allow',
   }),
   waitForNats: z
     .boolean()
     .default(false)
-    .describe('Wait for a NATS server that does not answer at start, instead of ending with an error'),
-  telemetryMaxAgeMs: z
-    .number()
-    .int()
-    .min(1_000)
+    .describe('Wait for a NATS server that does not answer at start, instead of failing'),
+  telemetryMaxAgeMs: duration({ min: 1_000 })
     .default(defaultTelemetryRetention.maxAgeMs)
-    .describe('How long reports stay in NATS, and a silent device in the list, in milliseconds'),
+    .describe('How long reports stay in NATS, and silent devices in the list, in milliseconds'),
   telemetryMaxBytes: z
     .number()
     .int()
     .min(2 ** 20)
     .default(defaultTelemetryRetention.maxBytes)
-    .describe('Reports that NATS keeps, the newest, in bytes'),
+    .describe('Limit of reports kept in NATS, in bytes; the newest are kept'),
   replicas: z
     .number()
     .int()
@@ -42,18 +40,13 @@ export const controllerConfig = defineConfig('controller', {
   offlineAfterWindows: z
     .number()
     .min(1)
+    .max(1_000)
     .default(3)
     .describe('Silence after which a device is offline, in windows of its reports'),
-  offlineAfterMinMs: z
-    .number()
-    .int()
-    .min(0)
+  offlineAfterMinMs: duration()
     .default(15_000)
-    .describe('How long a device is silent at least before it is offline, in milliseconds'),
-  deviceEvidenceMs: z
-    .number()
-    .int()
-    .min(1_000)
+    .describe('Minimum silence after which a device is offline, in milliseconds'),
+  deviceEvidenceMs: duration({ min: 1_000 })
     .default(600_000)
     .describe('How far back the evidence of a single device reaches, in milliseconds'),
   maxDevices: z
@@ -62,7 +55,7 @@ export const controllerConfig = defineConfig('controller', {
     .min(1)
     .max(1_000_000)
     .default(20_000)
-    .describe('Devices in the register, at most; beyond that a new one replaces one that is offline'),
+    .describe('Maximum number of devices in the register; beyond it a new one replaces one that is offline'),
   bundle: z.array(z.string()).default([]).meta({
     description: 'Bundle folders whose calibration tables all controllers get, through NATS',
     fallback: 'none',
@@ -72,21 +65,13 @@ export const controllerConfig = defineConfig('controller', {
     .min(1)
     .max(100)
     .default(`${hostname()}-${process.pid}`)
-    .meta({ description: 'Names this controller where several run', fallback: 'host and process' }),
-  leaseTtlMs: z
-    .number()
-    .int()
-    .min(500)
-    .max(600_000)
+    .meta({ description: 'Name of this controller among several', fallback: 'host and process' }),
+  leaseTtlMs: duration({ min: 500, max: 600_000 })
     .default(5_000)
-    .describe('Silence of the controller that leads after which another does, in milliseconds'),
-  tuneEveryMs: z
-    .number()
-    .int()
-    .min(50)
-    .max(600_000)
+    .describe('Silence of the leading controller after which another one leads, in milliseconds'),
+  tuneEveryMs: duration({ min: 50, max: 600_000 })
     .default(2_000)
-    .describe('How often new evidence is looked at to set thresholds by, in milliseconds'),
+    .describe('Time between decisions on thresholds by new evidence, in milliseconds'),
   canaryShare: z
     .number()
     .gt(0)
@@ -98,7 +83,7 @@ export const controllerConfig = defineConfig('controller', {
     .int()
     .min(1)
     .default(100)
-    .describe('Samples that have to speak for lower thresholds before more devices get them'),
+    .describe('Samples without harm under lower thresholds before more devices get them'),
   webhook: z
     .url({ protocol: /^https?$/ })
     .optional()
@@ -107,3 +92,6 @@ export const controllerConfig = defineConfig('controller', {
       fallback: 'none',
     }),
 });
+
+/** Growth of the heap between full collections, in percent of the live heap. Most garbage is from windows that have ended. */
+export const controllerHeapGrowthPercent = 100;

@@ -1,18 +1,17 @@
+import { Bundle } from '@offramp/bundle';
 import {
-  Bundle,
-  type CanaryMessage,
+  type CanaryInit,
   canaryPlace,
   connectBus,
-  createLogger,
   defaultTelemetryRetention,
   ensureTelemetryStream,
   openPolicyBucket,
-  type PolicyMessage,
-  systemClock,
+  type PolicyInit,
   telemetryStream,
   v1,
-} from '@offramp/shared';
-import { type NatsServer, startNatsServer } from '@offramp/shared/testing';
+} from '@offramp/contracts';
+import { type NatsServer, startNatsServer } from '@offramp/contracts/testing';
+import { createLogger, systemClock } from '@offramp/runtime';
 import type { KV, NatsConnection } from 'nats';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { PolicyHolder } from './policy/policy-holder.js';
@@ -20,7 +19,7 @@ import { PolicyWatcher } from './policy/policy-watcher.js';
 import { exampleBundleDirectory } from './testing/example.js';
 import { startTestAgent, type TestAgent } from './testing/test-agent.js';
 
-const soon = { timeout: 20_000, interval: 10 };
+const soon = { timeout: 60_000, interval: 10 };
 const group = 'cameras';
 /** The first is a whole agent; of the others only what a device does with policies is here. */
 const devices = Array.from({ length: 10 }, (_, i) => `cam-${i}`);
@@ -70,17 +69,17 @@ function follow(device: string): PolicyHolder {
 }
 
 const always = (threshold: number) => new Array<number>(bundle.branches).fill(threshold);
-const policy = (version: number, threshold: number): PolicyMessage => ({
+const policy = (version: number, threshold: number): PolicyInit => ({
   ...{ group, version, thresholds: always(threshold), bundleDigest: bundle.digestBytes, auditRate: 0.5 },
   latencyTargetMs: 0.001,
 });
-const put = (message: PolicyMessage) => bucket.put(group, v1.Policy.encode(message).finish());
+const put = (message: PolicyInit) => bucket.put(group, v1.Policy.encode(message).finish());
 
 /** In the order in which they take up a policy. */
 const inTurn = (version: number) =>
   [...devices].sort((a, b) => canaryPlace(group, version, a) - canaryPlace(group, version, b));
 /** A canary of the first `count` devices. */
-const canaryOf = (count: number, version: number, stable: PolicyMessage): CanaryMessage => ({
+const canaryOf = (count: number, version: number, stable: PolicyInit): CanaryInit => ({
   below: canaryPlace(group, version, inTurn(version)[count] as string),
   stable,
 });

@@ -1,4 +1,5 @@
-import { type Bundle, Encoding, neverExit } from '@offramp/shared';
+import type { Bundle } from '@offramp/bundle';
+import { Encoding, neverExit } from '@offramp/contracts';
 import { afterEach, expect, test } from 'vitest';
 import { bundleWithCodec, type Reference, referenceAnswers } from './testing/example.js';
 import { type CascadeResponder, cascadeResponder, startScriptedWorker } from './testing/scripted-worker.js';

@@ -3,12 +3,15 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { Agent as HttpAgent, type IncomingHttpHeaders, request } from 'node:http';
+import { connect as connectSocket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Bundle, openDataset } from '@offramp/shared';
+import { Bundle } from '@offramp/bundle';
+import { openDataset } from '@offramp/data';
+import { createLogger } from '@offramp/runtime';
 import sharp from 'sharp';
 import { afterEach, beforeAll, expect, test, vi } from 'vitest';
-import type { AgentConfig } from './agent.js';
+import type { AgentConfig } from './config.js';
 import {
   exampleBundleDirectory,
   exampleData,
@@ -17,10 +20,10 @@ import {
   referenceAnswers,
 } from './testing/example.js';
 import { neverAnswer, startScriptedWorker } from './testing/scripted-worker.js';
-import { startTestAgent, type TestAgent } from './testing/test-agent.js';
+import { idsOf, numbersTo, startTestAgent, type TestAgent } from './testing/test-agent.js';
 
 const tensorType = 'application/x-offramp-tensor';
-const soon = { timeout: 10_000, interval: 5 };
+const soon = { timeout: 60_000, interval: 5 };
 
 let bundle: Bundle;
 /** A picture that does not leave at the first exit: what the cascade says, and the picture in two forms. */
@@ -68,11 +71,12 @@ async function call(
   path: string,
   type?: string,
   body?: Buffer,
+  host?: string,
 ): Promise<Reply> {
   const target = address.startsWith('unix:')
     ? { socketPath: address.slice('unix:'.length) }
     : { host: new URL(address).hostname, port: new URL(address).port };
-  const headers = type ? { 'content-type': type } : {};
+  const headers = { ...(type && { 'content-type': type }), ...(host && { host }) };
   const outgoing = request({ ...target, method, path, headers, agent: new HttpAgent({ keepAlive: false }) });
   outgoing.end(body);
   const [incoming] = await once(outgoing, 'response');
@@ -172,6 +176,40 @@ test('what is not there is said so, in JSON', async () => {
   }
 });
 
+test('a page whose name leads here is refused, and takes no place', async () => {
+  const { httpAddress } = await serve({ maxInFlight: 1, allowedHosts: ['camera.local'] });
+  const address = httpAddress ?? '';
+  const { port } = new URL(address);
+  const ask = (host: string) => call(address, 'POST', '/v1/classify', 'image/png', png, host);
+  for (const host of [`evil.example:${port}`, '127.0.0.1.evil.example', '10.0.0.1']) {
+    expect(await ask(host)).toMatchObject({
+      status: 401,
+      json: {
+        error: {
+          code: 'UNAUTHORIZED',
+          message: expect.stringContaining(`found "${host}"`),
+          hint: '--allowed-hosts allows further names.',
+        },
+      },
+    });
+    expect((await call(address, 'GET', '/v1/status', undefined, undefined, host)).status).toBe(401);
+    expect((await call(address, 'GET', '/healthz', undefined, undefined, host)).status).toBe(200);
+  }
+  expect(agent?.status()).toMatchObject({ inFlight: 0, totals: { samples: 0, failed: 0 } });
+  for (const host of [`localhost:${port}`, 'camera.local']) expect((await ask(host)).status).toBe(200);
+});
+
+test('an agent that other machines may reach says so', async () => {
+  const logger = createLogger('test', 'silent');
+  const warn = vi.spyOn(logger, 'warn');
+  const exposed = 'the HTTP API asks for no token, and other machines may reach it';
+  for (const listen of ['127.0.0.1:0', '0.0.0.0:0']) {
+    agent = await startTestAgent({ listen, deviceStages: allStages }, undefined, logger);
+    expect(warn.mock.calls.map(([, message]) => message)).toEqual(listen.startsWith('0') ? [exposed] : []);
+    await agent.stop();
+  }
+});
+
 test('health, readiness and status', async () => {
   await serve();
   const get = (path: string) => call(agent?.httpAddress ?? '', 'GET', path);
@@ -225,3 +263,54 @@ test('a full agent refuses at once and says when to come back; while it stops, i
   worker.stop();
   expect(hard.answers.length).toBe(2);
 });
+
+/** Requests of which the head and one byte of the body have come, until `destroy`. */
+async function startBodies(address: string, count: number) {
+  const { hostname: host, port } = new URL(address);
+  const head = ['POST /v1/classify HTTP/1.1', 'host: localhost', 'content-type: image/png'];
+  const begun = `${[...head, 'content-length: 1000'].join('\r\n')}\r\n\r\nx`;
+  const sockets = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const socket = connectSocket(Number(port), host).on('error', () => undefined);
+      await new Promise<void>((resolve) => socket.write(begun, () => resolve()));
+      return socket;
+    }),
+  );
+  return { destroy: () => sockets.map((socket) => socket.destroy()) };
+}
+
+test('bodies that arrive slowly hold no places: the source goes on, and other requests are answered', async () => {
+  const running = await serve({ source: exampleData, loop: true, maxInFlight: 4 });
+  const slow = await startBodies(running.httpAddress ?? '', 64);
+  const before = running.status().totals.samples;
+  for (let i = 0; i < 5; i++) expect((await classify('image/png', png)).status).toBe(200);
+  await vi.waitFor(() => expect(running.status().totals.samples).toBeGreaterThan(before + 100), soon);
+  expect(running.status().totals).toMatchObject({ refused: 0, failed: 0 });
+  slow.destroy();
+});
+
+test('a stop under many large pictures gives every one that was taken its one line, in time', async () => {
+  const large = await sharp({ create: { width: 4_000, height: 3_000, channels: 3, background: '#456' } })
+    .jpeg()
+    .toBuffer();
+  const drainMs = 300;
+  const running = await serve({ source: exampleData, loop: true, drainMs });
+  const requests = Array.from({ length: 64 }, () => classify('image/jpeg', large).catch(() => null));
+  await vi.waitFor(() => expect(running.answers.some(isHttp)).toBe(true), { timeout: 20_000 });
+  const startedAt = performance.now();
+  await running.stop();
+  // Two seconds beyond the drain are wanted; the machine may be busy.
+  expect(performance.now() - startedAt).toBeLessThan(drainMs + 5_000);
+  expect(idsOf(running.answers)).toEqual(numbersTo(running.answers.length));
+  const { samples, failed } = running.status().totals;
+  expect(samples + failed).toBe(running.answers.length);
+  const replies = (await Promise.all(requests)).filter((reply) => reply !== null);
+  const taken = replies.filter(({ json }) => json.id !== undefined);
+  expect(taken.length).toBeGreaterThan(0);
+  expect(running.answers.filter(isHttp)).toEqual(expect.arrayContaining(taken.map(({ json }) => json)));
+  for (const { status, json } of replies) {
+    if (status !== 200) expect(['OVERLOADED', 'STOPPING']).toContain(json.error?.code);
+  }
+});
+
+const isHttp = ({ sample }: { sample: string }) => sample.startsWith('http:');

@@ -1,11 +1,11 @@
 import { PassThrough } from 'node:stream';
-import { Bundle } from '@offramp/shared';
+import { Bundle } from '@offramp/bundle';
 import { afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { exampleBundleDirectory } from './testing/example.js';
 import { neverAnswer, type ScriptedWorker, startScriptedWorker } from './testing/scripted-worker.js';
 import { idsOf, numbersTo, startTestAgent } from './testing/test-agent.js';
 
-const soon = { timeout: 10_000, interval: 5 };
+const soon = { timeout: 60_000, interval: 5 };
 
 let allStages: number;
 beforeAll(async () => {

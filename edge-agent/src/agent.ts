@@ -1,28 +1,13 @@
 import type { Writable } from 'node:stream';
-import {
-  Bundle,
-  type Clock,
-  type ConfigOf,
-  checkName,
-  hostName,
-  type Logger,
-  OfframpError,
-  parseListenAddress,
-  setHeapGrowth,
-  systemClock,
-} from '@offramp/shared';
-import type { agentConfig } from './config.js';
-import { RunningAgent } from './running-agent.js';
+import { Bundle } from '@offramp/bundle';
+import { checkName, hostName } from '@offramp/contracts';
+import { type Clock, type Logger, OfframpError, parseListenAddress, systemClock } from '@offramp/runtime';
+import type { AgentConfig } from './config.js';
+import { type Agent, runAgent } from './run-agent.js';
 import { DatasetSource } from './source/dataset-source.js';
 import { parseShard } from './source/selection.js';
-import type { AgentStatus } from './status.js';
 
-/** Enough to spare most whole collections, and a few MiB more on a small device. */
-const heapGrowthPercent = 300;
-
-export type AgentConfig = ConfigOf<typeof agentConfig>;
-
-/** What the agent uses of the world around it. */
+/** What the agent uses besides its configuration. */
 export interface AgentSurroundings {
   /** Where answers go with `answers: '-'`. */
   output: Writable;
@@ -31,24 +16,11 @@ export interface AgentSurroundings {
   random?: () => number;
 }
 
-/** A running agent. */
-export interface Agent {
-  /** Settles when the agent has ended, by itself or after `stop`; rejects if it failed. */
-  readonly done: Promise<void>;
-  /** Takes no new samples, answers those in flight, and ends. May be called more than once. */
-  stop(): Promise<void>;
-  /** `http://host:port` or `unix:/path`, where the HTTP API listens; `null` without one. */
-  readonly httpAddress: string | null;
-  /** `http://host:port` or `unix:/path`, where metrics alone are listened for; `null` without. */
-  readonly metricsAddress: string | null;
-  status(): AgentStatus;
-}
-
 /**
  * Starts an agent.
  * @throws OfframpError `CONFIG_INVALID`, `FILE_NOT_FOUND`, `BUNDLE_INVALID`, `BUNDLE_CORRUPT`, `DATA_NOT_FOUND`,
- *   `DATA_INVALID`, `OUTPUT_FAILED`, `INFERENCE_FAILED`, `PORT_IN_USE`, `LISTEN_FAILED`. That NATS or the worker
- *   is not there is no error.
+ *   `DATA_INVALID`, `NAME_TAKEN`, `OUTPUT_FAILED`, `INFERENCE_FAILED`, `PORT_IN_USE`, `LISTEN_FAILED`. An absent NATS server
+ *   or worker is no error.
  */
 export async function startAgent(
   config: AgentConfig,
@@ -64,7 +36,6 @@ export async function startAgent(
     if (address !== undefined) parseListenAddress(address);
   }
   const selection = { ...parseShard(config.shard), limit: config.limit, loop: config.loop };
-  setHeapGrowth(heapGrowthPercent);
   const clock = surroundings.clock ?? systemClock;
   const bundle = await Bundle.open(config.bundle);
   const deviceStages = checkDeviceStages(config.deviceStages, bundle);
@@ -77,7 +48,7 @@ export async function startAgent(
           clock,
           logger,
         );
-  const agent = new RunningAgent({
+  return runAgent({
     config,
     device,
     bundle,
@@ -88,8 +59,6 @@ export async function startAgent(
     clock,
     random: surroundings.random ?? Math.random,
   });
-  await agent.start();
-  return agent;
 }
 
 function checkDeviceStages(deviceStages: number | undefined, bundle: Bundle): number {

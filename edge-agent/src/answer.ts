@@ -1,5 +1,7 @@
-import type { ErrorCode, ExitOutcome, Manifest } from '@offramp/shared';
-import type { SentTensor } from './offload/offload-link.js';
+import type { Manifest } from '@offramp/bundle';
+import type { ExitOutcome } from '@offramp/contracts';
+import type { ErrorCode } from '@offramp/runtime';
+import type { SentTensor } from './offload/link-types.js';
 import type { ActivePolicy } from './policy/policy-holder.js';
 
 interface AnswerBase {

@@ -1,4 +1,4 @@
-import { resolveConfig } from '@offramp/shared';
+import { resolveConfig } from '@offramp/runtime';
 import { expect, test } from 'vitest';
 import { agentConfig } from './config.js';
 

@@ -1,8 +1,9 @@
-import { addressSchema, commonOptions, defineConfig, nameSchema } from '@offramp/shared';
+import { nameSchema } from '@offramp/contracts';
+import { addressSchema, type ConfigOf, commonOptions, defineConfig, duration } from '@offramp/runtime';
 import { z } from 'zod';
 import { readShard, shardExpectation } from './source/selection.js';
 
-const milliseconds = z.number().int().min(0).max(3_600_000);
+const maxMs = 3_600_000;
 const count = z.number().int().min(1);
 
 /** The configuration of `offramp agent`. */
@@ -34,6 +35,13 @@ export const agentConfig = defineConfig('agent', {
       'Where Prometheus finds the metrics of an agent: host:port (port 0 takes a free one) or unix:/path; the HTTP API has them, too',
     fallback: 'only the HTTP API',
   }),
+  allowedHosts: z
+    .array(z.string().regex(/^[\w.-]+$/, 'expected names like camera.local, without ports'))
+    .optional()
+    .meta({
+      description: 'Names under which clients of the HTTP API may ask, beside localhost',
+      fallback: 'none; where other machines may reach the API, its own name and IP addresses',
+    }),
   maxBodyBytes: count
     .max(2 ** 30)
     .default(16 * 2 ** 20)
@@ -41,7 +49,22 @@ export const agentConfig = defineConfig('agent', {
   answers: z
     .string()
     .default('-')
-    .describe('Where answers go, as JSON lines: a file; -: standard output; none: nowhere'),
+    .describe(
+      'Where answers go, as JSON lines: a file, which is appended to (a last line that was cut short is removed first); -: standard output; none: nowhere. Over HTTP, an answer is given when its line is written',
+    ),
+  answersMaxBytes: z
+    .number()
+    .int()
+    .min(0)
+    .max(2 ** 40)
+    .default(0)
+    .describe(
+      'Bytes beyond which the file of answers is renamed to FILE.1, and FILE.1 to FILE.2 and so on, and a new one begun; 0: never',
+    ),
+  answersKept: count
+    .max(1_000)
+    .default(4)
+    .describe('Renamed files of answers to keep; older ones are deleted'),
   device: nameSchema
     .optional()
     .meta({ description: 'Name of this device, unique in its group', fallback: "the host's name" }),
@@ -73,8 +96,7 @@ export const agentConfig = defineConfig('agent', {
     .max(100_000)
     .default(32)
     .describe('Samples sent to the worker and not yet answered, at most'),
-  offloadTimeoutMs: milliseconds
-    .min(1)
+  offloadTimeoutMs: duration({ min: 1, max: maxMs })
     .default(500)
     .describe('How long a sample waits for the worker before a local exit answers, in milliseconds'),
   activationCodec: z
@@ -89,13 +111,11 @@ export const agentConfig = defineConfig('agent', {
     .describe(
       'Send the preprocessed input instead of the activation where that is fewer bytes; without, no input leaves the device',
     ),
-  reconnectMaxMs: milliseconds
-    .min(100)
+  reconnectMaxMs: duration({ min: 100, max: maxMs })
     .default(2_000)
     .describe('Longest wait between two attempts to reach the worker, in milliseconds'),
   nats: commonOptions.nats.describe('NATS servers, separated by commas; none: stand alone'),
-  telemetryIntervalMs: milliseconds
-    .min(10)
+  telemetryIntervalMs: duration({ min: 10, max: maxMs })
     .default(10_000)
     .describe('Time between telemetry reports, in milliseconds'),
   maxTelemetryBacklog: count
@@ -103,8 +123,13 @@ export const agentConfig = defineConfig('agent', {
     .max(1_000_000)
     .default(360)
     .describe('Telemetry reports kept while NATS is away, at most; beyond that the oldest are merged'),
-  drainMs: milliseconds
+  drainMs: duration({ max: maxMs })
     .default(5_000)
     .describe('How long a stop waits for what is in flight before local exits answer, in milliseconds'),
   logLevel: commonOptions.logLevel,
 });
+
+export type AgentConfig = ConfigOf<typeof agentConfig>;
+
+/** Growth of the heap between full collections, in percent of what is live: a few MiB more, and a fifth less processor time. */
+export const agentHeapGrowthPercent = 300;

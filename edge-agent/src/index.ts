@@ -1,10 +1,6 @@
-export {
-  type Agent,
-  type AgentConfig,
-  type AgentSurroundings,
-  startAgent,
-} from './agent.js';
+export { type AgentSurroundings, startAgent } from './agent.js';
 export type { Answer, FailedAnswer } from './answer.js';
-export { agentConfig } from './config.js';
+export { type AgentConfig, agentConfig, agentHeapGrowthPercent } from './config.js';
+export type { Agent } from './run-agent.js';
 export type { AgentPhase, AgentStatus } from './status.js';
 export type { Summary } from './summary.js';

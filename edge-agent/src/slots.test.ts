@@ -29,7 +29,7 @@ test('a place given back twice counts once', () => {
   expect(slots.inFlight).toBe(1);
 });
 
-test('who can wait leaves the reserved places to who cannot', async () => {
+test('each side leaves the reserved places to the other', async () => {
   const slots = new Slots(4, 1);
   for (let i = 0; i < 3; i++) await slots.take();
   let got = false;
@@ -37,14 +37,22 @@ test('who can wait leaves the reserved places to who cannot', async () => {
     got = true;
     return slot;
   });
-  const reserved = slots.tryTake();
-  expect(reserved).not.toBeNull();
+  const last = slots.tryTake();
+  expect(last).not.toBeNull();
   expect(slots.tryTake()).toBeNull();
-  reserved?.release();
+  last?.release();
   await Promise.resolve();
   expect(got).toBe(false);
   slots.close();
   expect(await waiting).toBeNull();
+
+  const others = new Slots(4, 1);
+  for (let i = 0; i < 3; i++) expect(others.tryTake()).not.toBeNull();
+  expect(others.hasRoom('asking')).toBe(false);
+  expect(others.tryTake()).toBeNull();
+  expect(others.describe()).toBe('3 of 4 taken, of which requests have 3 of at most 3');
+  expect(await others.take()).not.toBeNull();
+  expect(others.inFlight).toBe(4);
 });
 
 test('closing tells who waits, and idle settles with the last place', async () => {

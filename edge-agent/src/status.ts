@@ -1,15 +1,11 @@
-import {
-  type Bundle,
-  type BusLink,
-  CloudLink,
-  type DeviceStateMessage,
-  Lifecycle,
-  offrampVersion,
-} from '@offramp/shared';
-import type { LinkCounters, LinkState, OffloadLink } from './offload/offload-link.js';
+import type { Bundle } from '@offramp/bundle';
+import { type BusLink, CloudLink, type DeviceStateInit, Lifecycle } from '@offramp/contracts';
+import { offrampVersion } from '@offramp/runtime';
+import type { FleetMembership } from './fleet-membership.js';
+import type { LinkCounters, LinkState } from './offload/link-types.js';
+import type { OffloadLink } from './offload/offload-link.js';
 import type { ActivePolicy, PolicyHolder, PolicyStanding } from './policy/policy-holder.js';
 import { type Summary, summarise } from './summary.js';
-import type { TelemetryReporter } from './telemetry/reporter.js';
 import type { WindowCounts } from './telemetry/window-counts.js';
 
 /** Where an agent is in its life. */
@@ -48,14 +44,14 @@ export interface StatusParts {
   deviceStages: number;
   policy: PolicyHolder;
   link: OffloadLink | null;
-  bus: BusLink | null;
-  reporter: TelemetryReporter | null;
+  /** `null` where the agent stands alone. */
+  fleet: FleetMembership | null;
   totals: WindowCounts;
   inFlight: number;
 }
 
 export function describeStatus(parts: StatusParts): AgentStatus {
-  const { bundle, config, policy, link, bus, reporter } = parts;
+  const { bundle, config, policy, link, fleet } = parts;
   return {
     phase: parts.phase,
     device: parts.device,
@@ -75,7 +71,7 @@ export function describeStatus(parts: StatusParts): AgentStatus {
       ...link.inFlight,
       counters: { ...link.counters },
     },
-    nats: bus && { state: bus.state, telemetryBacklog: reporter?.pending ?? 0 },
+    nats: fleet && { state: fleet.connection, telemetryBacklog: fleet.reporter.pending },
     inFlight: parts.inFlight,
     totals: summarise(parts.totals),
   };
@@ -89,7 +85,7 @@ const lifecycles: Record<AgentPhase, Lifecycle> = {
 };
 
 /** The status as telemetry carries it. */
-export function deviceState(status: AgentStatus, bundle: Bundle): DeviceStateMessage {
+export function deviceState(status: AgentStatus, bundle: Bundle): DeviceStateInit {
   return {
     lifecycle: lifecycles[status.phase],
     agentVersion: status.version,

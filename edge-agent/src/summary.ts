@@ -1,4 +1,4 @@
-import { encodingName } from '@offramp/shared';
+import { encodingName } from '@offramp/bundle';
 import type { WindowCounts } from './telemetry/window-counts.js';
 
 /** Totals since the start, for people. */

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
-import { startNatsServer } from '@offramp/shared/testing';
+import { startNatsServer } from '@offramp/contracts/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   agentArguments,
@@ -46,6 +46,11 @@ describe('wrong usage', () => {
       'CONFIG_INVALID',
       agentArguments(bundlePath, ...pictures, '--group', 'a.b'),
       '--group: expected 1 to 64 letters',
+    ],
+    [
+      'CONFIG_INVALID',
+      agentArguments(bundlePath, ...pictures, '--cloud', 'localhost:7400', '--cloud', 'localhost:7401'),
+      '--cloud: expected one value; found "localhost:7400" and "localhost:7401"',
     ],
     ['CONFIG_INVALID', ['worker'], '--bundle: expected at least one bundle folder; found nothing'],
     [

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { Client, credentials, status } from '@grpc/grpc-js';
-import { type Bundle, offloadService } from '@offramp/shared';
+import type { Bundle } from '@offramp/bundle';
+import { offloadService } from '@offramp/contracts';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import {
   agentArguments,
@@ -71,7 +72,7 @@ describe('an agent without its worker', () => {
     const before = agent.stdout.length;
     await startedWorker(strict.directory, '--listen', first.address);
     await expect
-      .poll(() => agent.stdout.slice(before), { timeout: 20_000 })
+      .poll(() => agent.stdout.slice(before), { timeout: 60_000 })
       .toMatch(/"offloaded":true,"degraded":false/);
     const ended = await agent.interrupt();
     everyAnswer(ended, answersOf(ended).length);

@@ -2,8 +2,9 @@ import { execFile } from 'node:child_process';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { Bundle } from '@offramp/bundle';
+import { openDataset, pictureChannels } from '@offramp/data';
 import type { Answer } from '@offramp/edge-agent';
-import { Bundle, openDataset, pictureChannels } from '@offramp/shared';
 import {
   DockerComposeEnvironment,
   type StartedDockerComposeEnvironment,
@@ -59,13 +60,13 @@ describeContainers('deploy/compose.yaml', compose ? null : 'Docker Compose is no
       .withDefaultWaitStrategy(Wait.forHealthCheck())
       .withWaitStrategy(containerName('nats'), Wait.forLogMessage(/Server is ready/))
       .up();
-  }, 120_000);
+  });
 
   afterAll(async () => {
     await environment?.down();
     await docker('image', 'rm', '--force', ...programs.map((program) => `offramp-${program}:${tag}`));
     for (const base of bases) await base.remove();
-  }, 60_000);
+  });
 
   function containerOf(service: string): StartedTestContainer {
     if (!environment) throw new Error('the containers are not up');
@@ -108,13 +109,13 @@ describeContainers('deploy/compose.yaml', compose ? null : 'Docker Compose is no
     const offloaded = answers.filter((answer) => answer.offloaded).length;
     expect(offloaded).toBeGreaterThan(0);
     expect(offloaded).toBeLessThan(answers.length);
-  }, 60_000);
+  });
 
   it('the controller lists the devices as online', async () => {
     const list = ['node', 'cli/bin/offramp.js', 'fleet', 'ls', '--json'];
     await expect
       .poll(async () => JSON.parse((await containerOf('controller').exec(list)).output).devices, {
-        timeout: 20_000,
+        timeout: 60_000,
         interval: 500,
       })
       .toMatchObject(devices.map((device) => ({ device, group: 'cameras', online: true })));
@@ -141,7 +142,7 @@ async function answersOf(device: StartedTestContainer): Promise<Answer[]> {
         output = await docker('logs', device.getId());
         return output.split('\n').length - 1;
       },
-      { timeout: 50_000, interval: 250 },
+      { timeout: 60_000, interval: 250 },
     )
     .toBe(picturesPerDevice);
   return readAnswerLines(Readable.from([output]));

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type Controller, controllerConfig, startController } from '@offramp/controller';
 import { type Agent, agentConfig, startAgent } from '@offramp/edge-agent';
-import { createLogger, resolveConfig } from '@offramp/shared';
+import { createLogger, resolveConfig } from '@offramp/runtime';
 import { GenericContainer, type StartedTestContainer, Wait } from 'testcontainers';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { bundlePath, picturesPath } from '../support/example.js';
@@ -48,7 +48,7 @@ describeContainers('a fleet on NATS in a container, as deploy/nats/nats.conf set
       logger,
       { output: process.stdout },
     );
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await agent?.stop();
@@ -59,7 +59,7 @@ describeContainers('a fleet on NATS in a container, as deploy/nats/nats.conf set
 
   it('lists the device with what it has answered', async () => {
     await expect
-      .poll(async () => JSON.parse(await fleet('ls', '--json')).devices, { timeout: 20_000, interval: 100 })
+      .poll(async () => JSON.parse(await fleet('ls', '--json')).devices, { timeout: 60_000, interval: 100 })
       .toEqual([
         expect.objectContaining({
           device: 'camera-1',
@@ -73,7 +73,7 @@ describeContainers('a fleet on NATS in a container, as deploy/nats/nats.conf set
   it('brings a policy to the device', async () => {
     expect(await fleet('policy', 'set', group, '--threshold', '0.5')).toContain('policy 1');
     await expect
-      .poll(() => agent?.status().policy, { timeout: 20_000 })
+      .poll(() => agent?.status().policy, { timeout: 60_000 })
       .toMatchObject({ version: 1, thresholds: expect.arrayContaining([0.5]) });
     expect(await fleet('policy', 'get', group)).toContain('policy 1');
   });

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Answer, FailedAnswer } from '@offramp/edge-agent';
 import { expect, onTestFinished, vi } from 'vitest';
@@ -47,6 +48,12 @@ export class CommandLine {
     return this.child.exitCode === null && this.child.signalCode === null;
   }
 
+  /** Its memory, as the kernel counts it. */
+  async residentBytes(): Promise<number> {
+    const status = await readFile(`/proc/${this.child.pid}/status`, 'utf8');
+    return Number(/^VmRSS:\s*(\d+) kB$/m.exec(status)?.[1]) * 2 ** 10;
+  }
+
   /** Waits for output, on either stream, that matches. @returns the match */
   async output(pattern: RegExp): Promise<RegExpExecArray> {
     return new Promise((resolve, reject) => {
@@ -72,6 +79,15 @@ export class CommandLine {
   interrupt(signal: 'SIGINT' | 'SIGTERM' = 'SIGINT'): Promise<Ended> {
     this.child.kill(signal);
     return this.ended;
+  }
+
+  /** Holds it up, as a machine that is too busy does, until {@link resume}. */
+  pause(): void {
+    this.child.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.child.kill('SIGCONT');
   }
 
   /** Ends it at once, as a power cut would. */

@@ -2,7 +2,7 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Bundle, type Manifest, manifestFileName } from '@offramp/shared';
+import { Bundle, type Manifest, manifestFileName } from '@offramp/bundle';
 
 const example = fileURLToPath(new URL('../../examples/fashion-mnist', import.meta.url));
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { type Agent, type AgentConfig, type Answer, agentConfig, startAgent } from '@offramp/edge-agent';
-import { createLogger, resolveConfig } from '@offramp/shared';
+import { createLogger, resolveConfig } from '@offramp/runtime';
 import { bundlePath, picturesPath } from './example.js';
 
 /** An agent in this process, on the example, and what it answered. */

@@ -2,11 +2,10 @@ import {
   type AnsweredSample,
   type Bundle,
   type CascadeSample,
-  type Dataset,
   InferencePool,
-  preprocess,
   runStage,
-} from '@offramp/shared';
+} from '@offramp/bundle';
+import { type Dataset, preprocess } from '@offramp/data';
 
 interface NamedSample extends CascadeSample {
   readonly name: string;

@@ -10,14 +10,14 @@ export interface AdamOptions {
   /** Default: 1e-8 */
   epsilon?: number;
   /**
-   * Decoupled: a step takes learning rate × this share off (AdamW; Loshchilov and Hutter, 2019). Default: 0
+   * Decoupled: a step subtracts learning rate × this share (AdamW; Loshchilov and Hutter, 2019). Default: 0
    */
   weightDecay?: number;
-  /** Which parameters decay. Default: those of two and more dimensions, so neither biases nor norms */
+  /** Which parameters decay. Default: those of two and more dimensions, so not biases and norms */
   decays?: (name: string, shape: readonly number[]) => boolean;
 }
 
-/** What one step of the optimiser works on: all parameters in one vector. */
+/** The tensors of one optimiser step: all parameters in one vector. */
 export interface AdamTensors {
   parameters: Tensor;
   /** Running means of the gradient and of its square. */
@@ -48,7 +48,7 @@ export function adamScalars(learningRate: number, step: number, options: AdamOpt
 
 /**
  * One step of Adam (Kingma and Ba, 2015, algorithm 1) as part of the graph.
- * @param gradient of the loss, as long as the parameters
+ * @param gradient of the loss, of the parameters' length
  * @param decay weight decay per parameter, or `null`
  */
 export function adamStep(

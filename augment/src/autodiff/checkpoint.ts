@@ -1,12 +1,13 @@
-import { formatShape, messageOf } from '@offramp/shared';
+import { formatShape } from '@offramp/bundle';
+import { messageOf } from '@offramp/runtime';
 import { z } from 'zod';
 import { fail } from './tensor.js';
 
 const headerSchema = z.object({
   format: z.literal('offramp-training-1'),
-  /** How many steps were taken. */
+  /** Number of steps taken. */
   steps: z.int().min(0),
-  /** What the vectors hold, in this order. */
+  /** The vectors' contents, in order. */
   vectors: z.array(
     z.object({
       name: z.string(),
@@ -44,9 +45,9 @@ export function writeCheckpoint({ steps, vectors }: Checkpoint): Uint8Array {
 }
 
 /**
- * @param expected what the vectors have to hold
+ * @param expected the expected vectors
  * @returns the number of steps and, per vector, its values
- * @throws OfframpError `TENSOR_INVALID` for bytes that are no checkpoint, or one of another graph
+ * @throws OfframpError `TENSOR_INVALID` for bytes that are not a checkpoint, or one of another graph
  */
 export function readCheckpoint(
   bytes: Uint8Array,

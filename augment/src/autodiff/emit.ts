@@ -1,19 +1,19 @@
 import type { GraphEditor } from '../onnx/graph-editor.js';
 import { integers, type Operation, type Origin, type Tensor } from './tensor.js';
 
-/** From which opset on a reduction has its axes as an input instead of an attribute. */
-const axesInputSince: Readonly<Record<string, number>> = { ReduceSum: 13, ReduceMean: 18 };
+/** The first opset in which a reduction takes its axes as an input instead of an attribute. */
+const axesInputSince: ReadonlyMap<string, number> = new Map([['ReduceMean', 18]]);
 
 export interface EmitterOptions {
-  /** Which name stands for an input, parameter or state; it may add nodes. */
+  /** The tensor name of an input, parameter or state; may add nodes. */
   source(kind: 'input' | 'parameter' | 'state', name: string): string;
-  /** Whether tensors are replaced by what stands in for them after training. */
+  /** Whether tensors are replaced by their `inference` form. */
   inference: boolean;
-  /** What the names of new tensors begin with. */
+  /** Prefix of the names of new tensors. */
   prefix: string;
 }
 
-/** Writes the tensors that are asked for, and all that they need, into an ONNX graph. */
+/** Writes requested tensors, and all that they depend on, into an ONNX graph. */
 export class Emitter {
   private readonly written = new Map<Operation | Origin, string[]>();
 
@@ -22,7 +22,7 @@ export class Emitter {
     private readonly options: EmitterOptions,
   ) {}
 
-  /** The tensor's name in the graph; nodes that compute it are added before. */
+  /** The tensor's name in the graph. Adds the nodes that compute it. */
   nameOf(given: Tensor): string {
     const tensor = this.resolve(given);
     const { origin } = tensor;
@@ -39,7 +39,7 @@ export class Emitter {
     return name;
   }
 
-  /** Writes a tensor under a name of the caller's choice. */
+  /** Writes a tensor under a given name. */
   writeAs(given: Tensor, name: string): void {
     const { origin } = this.resolve(given);
     if (
@@ -66,7 +66,7 @@ export class Emitter {
         : [name];
     const attributes = { ...operation.attributes };
     if (operation.axes) {
-      if (this.editor.opset >= (axesInputSince[operation.opType] ?? 0)) {
+      if (this.editor.opset >= (axesInputSince.get(operation.opType) ?? 0)) {
         inputs.push(this.nameOf(integers(operation.axes)));
       } else {
         attributes.axes = { ints: operation.axes };

@@ -1,6 +1,6 @@
 import { fail } from './tensor.js';
 
-/** What batch norm has learned, one value per channel each. */
+/** Trained values of a batch norm, one per channel each. */
 export interface BatchNormValues {
   scale: Float32Array;
   bias: Float32Array;
@@ -9,8 +9,8 @@ export interface BatchNormValues {
 }
 
 /**
- * Weights and bias of one convolution (or of one linear layer whose weights are outputs × inputs) that does
- * what a convolution and the batch norm behind it do after training.
+ * Weights and bias of one convolution (or of one linear layer with weights of outputs × inputs) that is equivalent to
+ * a convolution followed by a trained batch norm.
  * @param weights filters × …
  * @param bias of the convolution, if it has one
  */
@@ -34,7 +34,7 @@ export function foldBatchNorm(
   };
 }
 
-/** The values that a batch norm named `name` has among trained ones. */
+/** The values of the batch norm `name` among trained ones. */
 export function batchNormValues(values: ReadonlyMap<string, Float32Array>, name: string): BatchNormValues {
   const of = (part: string) =>
     values.get(`${name}.${part}`) ?? fail('batchNormValues', `expected ${name}.${part}, found none`);

@@ -1,4 +1,4 @@
-import { elementsOf } from '@offramp/shared';
+import { elementsOf } from '@offramp/bundle';
 import { type InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-node';
 import { exportForward } from './export-forward.js';
 import type { GraphBuilder } from './graph-builder.js';
@@ -8,13 +8,13 @@ import type { Tensor } from './tensor.js';
 export interface ForwardSessionOptions {
   /** Tensors to compute, each with the batch as its first dimension. */
   outputs: Readonly<Record<string, Tensor>>;
-  /** Of the parameters and states. */
+  /** Values of parameters and states. */
   values: ReadonlyMap<string, Float32Array>;
-  /** That one operator may use. Default: as many as there are cores */
+  /** Threads that one operator may use. Default: the number of cores */
   threads?: number;
 }
 
-/** Runs a graph as it is after training, on batches of any size: what {@link exportForward} would attach. */
+/** Runs a trained graph on batches of any size, in the form that {@link exportForward} attaches. */
 export class ForwardSession {
   private constructor(
     private readonly session: InferenceSession,
@@ -51,12 +51,12 @@ export class ForwardSession {
 
   /**
    * @param inputs row-major values of every input that the outputs need
-   * @throws OfframpError `TENSOR_INVALID` for an input that does not fit
+   * @throws OfframpError `TENSOR_INVALID` for an input of another length
    */
   async run(
     inputs: Readonly<Record<string, Float32Array>>,
     batch: number,
-  ): Promise<Record<string, Float32Array>> {
+  ): Promise<Readonly<Record<string, Float32Array>>> {
     const feeds = [...this.inputs].map(([name, shape]) => {
       const data = expectFeed(name, inputs[name], 'float32', batch * elementsOf(shape));
       return [name, new RuntimeTensor('float32', data, [batch, ...shape])] as const;

@@ -1,11 +1,11 @@
-import { elementsOf } from '@offramp/shared';
+import { elementsOf } from '@offramp/bundle';
 import { describe, expect, it } from 'vitest';
-import { type GradientCase, gradientCases } from './gradient-cases.js';
 import { gradients } from './gradients.js';
 import { GraphBuilder } from './graph-builder.js';
-import { openEvaluation, uniform } from './testing.js';
+import { openEvaluation, uniform } from './testing/evaluation.js';
+import { type GradientCase, gradientCases } from './testing/gradient-cases.js';
 
-/** Of the difference to the length of the gradient. */
+/** Tolerated difference relative to the gradient's length. */
 const tolerance = 1e-3;
 const directions = 4;
 const h = 1e-2;
@@ -18,7 +18,7 @@ describe('gradients', () => {
     }
   });
 
-  it('do not pass where they are stopped', async () => {
+  it('do not pass a stopped gradient', async () => {
     const g = new GraphBuilder();
     const x = g.input('x', [3]);
     const y = g.sum(g.mul(g.stopGradient(g.mul(x, x)), x));
@@ -27,7 +27,7 @@ describe('gradients', () => {
     await evaluation.close();
   });
 
-  it('refuse a loss that is no scalar, or that a target has no part in', () => {
+  it('reject a loss that is not a scalar, or that does not depend on a target', () => {
     const g = new GraphBuilder();
     const x = g.input('x', [3]);
     const other = g.parameter('other', [3]);
@@ -39,7 +39,7 @@ describe('gradients', () => {
 /**
  * Projects the result on random weights and moves each input in random directions: the derivative is the
  * gradient times the direction. Fourth-order differences, summed in double precision, so that neither
- * truncation nor float32 rounding comes near the tolerance.
+ * truncation nor float32 rounding reaches the tolerance.
  */
 async function compare({ shapes, values = uniform, build }: GradientCase) {
   const g = new GraphBuilder();

@@ -1,12 +1,13 @@
-import { expectShape, OfframpError } from '@offramp/shared';
+import { expectShape } from '@offramp/bundle';
+import { OfframpError } from '@offramp/runtime';
 import { add } from './operators/arithmetic.js';
 import { filled, type Tensor } from './tensor.js';
 
 /**
  * Reverse-mode automatic differentiation: the gradient of `loss` with respect to each of `targets`, as
- * tensors of the same graph. Nothing is computed for what no target stands behind.
+ * tensors of the same graph. Tensors on which no target depends are not computed.
  * @param loss a scalar
- * @throws OfframpError `TENSOR_INVALID` for a loss that is no scalar or that a target has no influence on
+ * @throws OfframpError `TENSOR_INVALID` for a loss that is not a scalar or does not depend on a target
  */
 export function gradients(loss: Tensor, targets: readonly Tensor[]): Tensor[] {
   expectShape('loss', [], loss.shape);
@@ -35,7 +36,7 @@ export function gradients(loss: Tensor, targets: readonly Tensor[]): Tensor[] {
   });
 }
 
-/** Every tensor that a gradient can reach from `loss`, each after those it is computed from. */
+/** Every tensor that a gradient can reach from `loss`, in topological order. */
 function dependenciesFirst(loss: Tensor): Tensor[] {
   const order: Tensor[] = [];
   const seen = new Set<Tensor>();

@@ -1,4 +1,4 @@
-import { elementsOf, expectShape } from '@offramp/shared';
+import { elementsOf, expectShape } from '@offramp/bundle';
 import { heNormal, type Initialiser, ones, zeros } from './initialise.js';
 import * as activations from './operators/activations.js';
 import * as arithmetic from './operators/arithmetic.js';
@@ -11,14 +11,14 @@ import * as shapes from './operators/shapes.js';
 import { logSoftmax, softmax } from './operators/softmax.js';
 import { constant, fail, filled, stopGradient, Tensor } from './tensor.js';
 
-/** A tensor that training changes: by the optimiser, or by an update of its own. */
+/** A tensor that training changes: by the optimiser, or by its own update. */
 export interface Variable {
   readonly name: string;
   readonly tensor: Tensor;
   readonly initial: Initialiser;
 }
 
-/** A variable that every step computes anew, such as a running mean. */
+/** A variable that every step recomputes, such as a running mean. */
 export interface State extends Variable {
   readonly next: Tensor;
 }
@@ -28,13 +28,13 @@ export interface BatchNormOptions {
   epsilon?: number;
   /** Share of the old running statistics that a step keeps. Default: 0.9 */
   momentum?: number;
-  /** Whether the running statistics are used in training, too, and left as they are. Default: false */
+  /** Whether training also uses the running statistics, and does not update them. Default: false */
   frozen?: boolean;
 }
 
 /**
- * Builds a graph of symbolic tensors, whose shapes are all known. The operators are functions of tensors
- * and can be used without a builder as well; what needs one is what has a name.
+ * Builds a graph of symbolic tensors with known shapes. The operators are functions of tensors
+ * and can be used without a builder. Only named tensors need one.
  *
  * The batch is a number: a training step is compiled for one. Feed it full batches by drawing across the end
  * of an epoch; a smaller last batch would give batch norms other statistics. A graph that is exported runs
@@ -45,12 +45,12 @@ export class GraphBuilder {
   readonly parameters = new Map<string, Variable>();
   readonly states = new Map<string, State>();
 
-  /** A float32 tensor that every step is fed with. */
+  /** A float32 input of every step. */
   input(name: string, shape: readonly number[]): Tensor {
     return this.addInput(name, shape, 'float32');
   }
 
-  /** An int32 tensor that every step is fed with, such as class numbers. */
+  /** An int32 input of every step, such as class numbers. */
   integerInput(name: string, shape: readonly number[]): Tensor {
     return this.addInput(name, shape, 'int32');
   }
@@ -71,7 +71,7 @@ export class GraphBuilder {
   }
 
   /**
-   * A tensor that no gradient fits, but that every step replaces.
+   * A tensor that every step replaces, without a gradient.
    * @param next its value after the step, from its value before it
    */
   state(

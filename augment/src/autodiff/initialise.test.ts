@@ -19,7 +19,7 @@ describe('initialisers', () => {
     expect(deviation(lecun) / Math.sqrt(1 / fanIn)).toBeCloseTo(1, 1);
   });
 
-  it('follow from name and seed', () => {
+  it('are determined by name and seed', () => {
     const draw = (name: string, seed: number) => heNormal([5, 3], generatorFor(name, seed));
     expect(draw('a', 1)).toEqual(draw('a', 1));
     expect(draw('a', 1)).not.toEqual(draw('b', 1));

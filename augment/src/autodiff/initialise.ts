@@ -1,9 +1,9 @@
-import { elementsOf } from '@offramp/shared';
+import { elementsOf } from '@offramp/bundle';
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
 
-/** Makes a parameter's first values. */
+/** Creates a parameter's initial values. */
 export type Initialiser = (shape: readonly number[], generator: RandomGenerator) => Float32Array;
 
 export const zeros: Initialiser = (shape) => new Float32Array(elementsOf(shape));
@@ -11,22 +11,22 @@ export const zeros: Initialiser = (shape) => new Float32Array(elementsOf(shape))
 export const ones: Initialiser = (shape) => new Float32Array(elementsOf(shape)).fill(1);
 
 /**
- * Normal with variance 2 / fan-in (He et al., 2015, equation 10), for what a ReLU follows. Fan-in: inputs
+ * Normal with variance 2 / fan-in (He et al., 2015, equation 10), for layers followed by ReLU. Fan-in: inputs
  * of weights that are inputs × outputs, channels / groups × kernel of convolution weights.
  */
 export const heNormal: Initialiser = (shape, generator) =>
   normal(shape, Math.sqrt(2 / fanIn(shape)), generator);
 
-/** Normal with variance 1 / fan-in, for what no ReLU follows. */
+/** Normal with variance 1 / fan-in, for layers not followed by ReLU. */
 export const lecunNormal: Initialiser = (shape, generator) =>
   normal(shape, Math.sqrt(1 / fanIn(shape)), generator);
 
-/** Values given beforehand. */
+/** Fixed values. */
 export function given(values: Float32Array): Initialiser {
   return () => values.slice();
 }
 
-/** A generator for one of several parameters, which depends on the parameter's name but not on the others. */
+/** A generator for one of several parameters, which depends only on seed and name. */
 export function generatorFor(name: string, seed: number): RandomGenerator {
   // FNV-1a: spreads names over 32 bits.
   let hash = 0x811c9dc5;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { gradients } from './gradients.js';
 import { GraphBuilder } from './graph-builder.js';
 import type { Tensor } from './tensor.js';
-import { evaluate } from './testing.js';
+import { evaluate } from './testing/evaluation.js';
 
 /** Value and gradient of an element-wise operator. */
 async function atPoints(build: (g: GraphBuilder, x: Tensor) => Tensor, points: readonly number[]) {
@@ -98,7 +98,7 @@ describe('shapes that do not fit', () => {
     ['axis', () => g.sum(matrix, { axes: [2] }), /an axis of 4×5, found 2/],
     ['pool', () => g.averagePool(picture, { kernel: 9 }), /does not fit 2×3×8×8/],
     ['name', () => g.input('matrix', [1]), /found matrix a second time/],
-  ])('%s: says what was expected and found', (_, build, message) => {
+  ])('%s: names what was expected and found', (_, build, message) => {
     expect(build).toThrow(message);
     expect(build).toThrow(expect.objectContaining({ code: 'TENSOR_INVALID' }));
   });

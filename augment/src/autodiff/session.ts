@@ -1,6 +1,7 @@
-import { OfframpError } from '@offramp/shared';
+import { createSession } from '@offramp/bundle';
+import { OfframpError } from '@offramp/runtime';
 import Long from 'long';
-import { InferenceSession } from 'onnxruntime-node';
+import type { InferenceSession } from 'onnxruntime-node';
 import { onnx } from '#onnx';
 import { GraphEditor } from '../onnx/graph-editor.js';
 import { runtimeMessage } from '../onnx/probe.js';
@@ -14,14 +15,14 @@ export const opset = 17;
 /** `TensorProto.DataType` of the ONNX specification. */
 const dataTypes = { float32: 1, int32: 6 } as const;
 
-/** A tensor that goes in or out; the batch dimension is `null` where it is left open. */
+/** An input or output; the batch dimension is `null` if it is dynamic. */
 export interface Declaration {
   name: string;
   shape: readonly (number | null)[];
   type: keyof typeof dataTypes;
 }
 
-/** A model with these inputs and nothing else yet. */
+/** A model with only these inputs. */
 export function startModel(inputs: readonly Declaration[]): GraphEditor {
   return new GraphEditor(
     new onnx.ModelProto({
@@ -36,7 +37,7 @@ export function startModel(inputs: readonly Declaration[]): GraphEditor {
 /**
  * A session that runs a model with these outputs on the CPU. Numbers too small for a normalised float count
  * as 0: moments of dead weights decay to such numbers, which are slow to compute with.
- * @param threads that one operator may use; 0: as many as there are cores
+ * @param threads that one operator may use; 0: the number of cores
  * @throws OfframpError `INTERNAL` when ONNX Runtime refuses the model
  */
 export async function openSession(
@@ -46,7 +47,7 @@ export async function openSession(
 ): Promise<InferenceSession> {
   editor.graph.output = outputs.map(valueInfo);
   try {
-    return await InferenceSession.create(writeModel(editor.proto), {
+    return await createSession(writeModel(editor.proto), {
       graphOptimizationLevel: 'all',
       intraOpNumThreads: threads,
       logSeverityLevel: 4,
@@ -57,7 +58,7 @@ export async function openSession(
   }
 }
 
-/** Checks what is fed for an input. @throws OfframpError `TENSOR_INVALID` */
+/** Checks the values of an input. @throws OfframpError `TENSOR_INVALID` */
 export function expectFeed<Data extends Float32Array | Int32Array>(
   name: string,
   data: Data | undefined,

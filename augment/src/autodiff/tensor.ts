@@ -1,16 +1,17 @@
-import { elementsOf, formatShape, OfframpError } from '@offramp/shared';
+import { elementsOf, formatShape } from '@offramp/bundle';
+import { OfframpError } from '@offramp/runtime';
 import type { AttributeValue } from '../onnx/graph-editor.js';
 
-/** `int32` for class numbers that come in from outside, `int64` for what ONNX wants as shapes and indices. */
+/** `int32` for class numbers given as inputs, `int64` for shapes and indices of ONNX. */
 export type TensorType = 'float32' | 'int32' | 'int64' | 'bool';
 
-/** One node of ONNX, before its tensors have names. */
+/** An ONNX node whose tensors have no names yet. */
 export interface Operation {
   readonly opType: string;
   readonly inputs: readonly Tensor[];
   readonly outputs: number;
   readonly attributes: Readonly<Record<string, AttributeValue>>;
-  /** Of a reduction: ONNX moved them from the attributes to the inputs, at another opset for each operator. */
+  /** Axes of a reduction. ONNX moved them from attributes to inputs, at a different opset for each operator. */
   readonly axes: readonly number[] | null;
 }
 
@@ -20,17 +21,17 @@ export type Origin =
   | { readonly kind: 'constant'; readonly data: Float32Array | BigInt64Array }
   | { readonly kind: 'operation'; readonly operation: Operation; readonly output: number };
 
-/** How a gradient passes from a tensor to one of those it is computed from: dL/d(tensor) to dL/d(input). */
+/** How a gradient passes from a tensor to one of its inputs: dL/d(tensor) to dL/d(input). */
 export interface Derivative {
   readonly input: Tensor;
   readonly gradient: (dy: Tensor) => Tensor;
 }
 
-/** A value of the graph, not yet computed. All shapes are known, the batch dimension among them. */
+/** A symbolic value of the graph. All shapes are known, including the batch dimension. */
 export class Tensor {
   /** Empty: no gradient passes. */
   derivatives: readonly Derivative[] = [];
-  /** What stands in for this tensor where the graph is used after training. */
+  /** The tensor that replaces this one after training. */
   inference: Tensor | null = null;
 
   constructor(
@@ -46,7 +47,7 @@ export interface OperationOptions {
   type?: TensorType;
 }
 
-/** The output of a node. No gradient passes until {@link differentiable} says how. */
+/** The output of a node. No gradient passes unless {@link differentiable} defines it. */
 export function operation(
   opType: string,
   inputs: readonly Tensor[],
@@ -76,7 +77,7 @@ export function operations(
   );
 }
 
-/** Tells how gradients pass from `output` to the tensors it is computed from. */
+/** Defines how gradients pass from `output` to its inputs. */
 export function differentiable(
   output: Tensor,
   ...derivatives: readonly (readonly [input: Tensor, gradient: (dy: Tensor) => Tensor])[]
@@ -92,7 +93,7 @@ export function stopGradient(x: Tensor): Tensor {
   return stopped;
 }
 
-/** A tensor of float32 values that are known now. @param data row-major */
+/** A constant tensor of float32 values. @param data row-major */
 export function constant(data: Float32Array, shape: readonly number[]): Tensor {
   if (data.length !== elementsOf(shape)) {
     fail('constant', `expected ${elementsOf(shape)} values for ${formatShape(shape)}, found ${data.length}`);
@@ -105,7 +106,7 @@ export function filled(value: number, shape: readonly number[] = []): Tensor {
   return constant(new Float32Array(elementsOf(shape)).fill(value), shape);
 }
 
-/** A vector of int64 values, as ONNX wants shapes, axes and indices. */
+/** A vector of int64 values, for ONNX shapes, axes and indices. */
 export function integers(values: readonly number[]): Tensor {
   return new Tensor([values.length], 'int64', { kind: 'constant', data: BigInt64Array.from(values, BigInt) });
 }

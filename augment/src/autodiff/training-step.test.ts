@@ -1,10 +1,10 @@
-import { elementsOf } from '@offramp/shared';
+import { elementsOf } from '@offramp/bundle';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ForwardSession } from './forward-session.js';
 import { GraphBuilder } from './graph-builder.js';
 import { given } from './initialise.js';
 import type { Tensor } from './tensor.js';
-import { uniform } from './testing.js';
+import { uniform } from './testing/evaluation.js';
 import { TrainingStep, type TrainingStepOptions } from './training-step.js';
 
 const opened: { close(): Promise<void> }[] = [];
@@ -95,7 +95,7 @@ describe('TrainingStep', () => {
     expect(other).not.toEqual(first);
   });
 
-  it('goes on from a checkpoint as if it had never stopped', async () => {
+  it('resumes from a checkpoint with the same result as without a stop', async () => {
     const { g, loss } = quadrantNet(32);
     const whole = await compile(g, loss);
     await trainQuadrants(whole, 0, 5);
@@ -109,7 +109,7 @@ describe('TrainingStep', () => {
     expect(resumed.parameters()).toEqual(whole.parameters());
   });
 
-  it('refuses a checkpoint of another graph, a cut one, and what is none', async () => {
+  it('rejects a checkpoint of another graph, a truncated one, and other bytes', async () => {
     const { g, loss } = bowl([0, 0]);
     const step = await compile(g, loss);
     const other = bowl([0, 0, 0]);
@@ -123,7 +123,7 @@ describe('TrainingStep', () => {
     expect(step.parameters()).toEqual(before);
   });
 
-  it('takes the steps of Adam with decoupled weight decay', async () => {
+  it('makes the steps of Adam with decoupled weight decay', async () => {
     const { g, loss } = bowl([1, -2]);
     const options = { beta1: 0.8, beta2: 0.95, epsilon: 1e-3, weightDecay: 0.1, decays: () => true };
     const step = await compile(g, loss, { optimizer: options });
@@ -152,7 +152,7 @@ describe('TrainingStep', () => {
     });
   });
 
-  it('lets only weights decay, not biases, unless told otherwise', async () => {
+  it('applies decay only to weights, not biases, by default', async () => {
     const g = new GraphBuilder();
     const weights = g.parameter('weights', [1, 1], given(Float32Array.of(1)));
     const bias = g.parameter('bias', [1], given(Float32Array.of(1)));
@@ -163,7 +163,7 @@ describe('TrainingStep', () => {
     expect(step.parameters().get('bias')?.[0]).toBe(1);
   });
 
-  it('leaves parameters alone that it is not to train', async () => {
+  it('does not change parameters that are not trained', async () => {
     const { g, loss } = quadrantNet(8);
     const step = await compile(g, loss, { trains: (name) => name.startsWith('wc') });
     const before = step.parameters();
@@ -173,7 +173,7 @@ describe('TrainingStep', () => {
     for (const name of ['w1', 'w2', 'bc', 'bn1.scale']) expect(after.get(name)).toEqual(before.get(name));
   });
 
-  it('starts from values that are given', async () => {
+  it('starts from given values', async () => {
     const { g, loss } = bowl([1, 1]);
     const step = await compile(g, loss, { values: new Map([['w', Float32Array.of(3, 4)]]) });
     expect(step.parameters()).toEqual(new Map([['w', Float32Array.of(3, 4)]]));
@@ -198,7 +198,7 @@ describe('TrainingStep', () => {
     }
   });
 
-  it('returns other tensors beside the loss', async () => {
+  it('returns other tensors besides the loss', async () => {
     const { g, loss, logits } = quadrantNet(8);
     const step = await compile(g, loss, { outputs: { logits, doubled: g.mul(logits, 2) } });
     const { outputs } = await step.step(quadrants(8, 1), 0.01);
@@ -206,7 +206,7 @@ describe('TrainingStep', () => {
     expect(outputs.doubled).toEqual(outputs.logits?.map((value) => 2 * value));
   });
 
-  it('stops at a loss that is no number and keeps the parameters', async () => {
+  it('stops at a loss that is not a number and keeps the parameters', async () => {
     const { g, loss } = bowl([1]);
     const step = await compile(g, loss);
     await step.step({ x: Float32Array.of(0) }, 0.1);
@@ -219,7 +219,7 @@ describe('TrainingStep', () => {
     expect(step.stepCount).toBe(2);
   });
 
-  it('refuses inputs that do not fit, and two steps at once', async () => {
+  it('rejects inputs of a wrong length, and two steps at once', async () => {
     const { g, loss } = bowl([1, 2]);
     const step = await compile(g, loss);
     await expect(step.step({}, 0.1)).rejects.toThrow(/input x: expected 2 of Float32Array, found nothing/);

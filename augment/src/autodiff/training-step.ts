@@ -1,56 +1,43 @@
-import { elementsOf, OfframpError } from '@offramp/shared';
+import { elementsOf } from '@offramp/bundle';
+import { OfframpError } from '@offramp/runtime';
 import { type InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-node';
-import { type AdamOptions, type AdamScalars, adamScalars, adamStep } from './adam.js';
+import { type AdamOptions, adamScalars } from './adam.js';
 import { readCheckpoint, writeCheckpoint } from './checkpoint.js';
-import { Emitter } from './emit.js';
-import { gradients } from './gradients.js';
 import type { GraphBuilder } from './graph-builder.js';
-import { rawReshape } from './operators/raw.js';
-import { expectFeed, openSession, startModel } from './session.js';
-import { constant, operation, Tensor, type TensorType } from './tensor.js';
-import { VariableVector } from './variable-vector.js';
+import { expectFeed } from './session.js';
+import type { Tensor, TensorType } from './tensor.js';
+import {
+  compileTrainingGraph,
+  names,
+  nextOf,
+  outputName,
+  type TrainingGraphOptions,
+} from './training-graph.js';
+import type { VariableVector } from './variable-vector.js';
 
-export interface TrainingStepOptions {
-  /** Of the parameters' first values. */
+export interface TrainingStepOptions extends TrainingGraphOptions {
+  /** Seed of the parameters' initial values. */
   seed: number;
   /** Values that parameters and states start from, instead of their initialisers'. */
   values?: ReadonlyMap<string, Float32Array>;
-  /** Tensors that every step returns besides the loss, as they were before its update. */
-  outputs?: Readonly<Record<string, Tensor>>;
-  /** Which parameters are fitted; the others stay as they are. Default: all */
-  trains?: (name: string) => boolean;
-  optimizer?: AdamOptions;
-  /** That one operator may use. Default: as many as there are cores */
-  threads?: number;
 }
 
 export interface StepResult {
   /** Before the update. */
   loss: number;
   /** Row-major. */
-  outputs: Record<string, Float32Array>;
+  outputs: Readonly<Record<string, Float32Array>>;
 }
 
-/** What goes from one step to the next, in two copies: one is read while the other one is written. */
-type Carried = Record<string, RuntimeTensor>;
-
-const names = {
-  parameters: 'training/parameters',
-  moment1: 'training/moment1',
-  moment2: 'training/moment2',
-  states: 'training/states',
-  learningRate: 'training/learning_rate',
-  stepSize: 'training/step_size',
-  rootCorrection: 'training/root_correction',
-  loss: 'training/loss',
-} as const;
+/** Values carried from one step to the next, in two copies: one is read while the other is written. */
+type Carried = Readonly<Record<string, RuntimeTensor>>;
 
 /**
  * One step of training as one ONNX graph: forward pass, gradients and Adam. The graph takes parameters and
- * moments and returns the new ones into buffers of ours, so that a step costs one `run` and no copies beyond it.
+ * moments and writes the new ones into preallocated buffers, so a step costs one `run` and no further copies.
  * Equal seeds and inputs give equal parameters, bit for bit, on the same machine.
  *
- * `run` blocks the thread that calls it; between two steps the event loop gets its turn.
+ * `run` blocks the calling thread; the event loop runs between two steps.
  */
 export class TrainingStep {
   private steps = 0;
@@ -70,63 +57,15 @@ export class TrainingStep {
 
   /**
    * @param loss a scalar
-   * @throws OfframpError `TENSOR_INVALID` for a loss that is no scalar or does not depend on a parameter
+   * @throws OfframpError `TENSOR_INVALID` for a loss that is not a scalar or does not depend on a parameter
    */
   static async compile(
     graph: GraphBuilder,
     loss: Tensor,
     options: TrainingStepOptions,
   ): Promise<TrainingStep> {
-    const { trains = () => true, optimizer = {}, outputs = {}, values = new Map() } = options;
-    const parameters = [...graph.parameters.values()];
-    const trained = new VariableVector(
-      names.parameters,
-      parameters.filter(({ name }) => trains(name)),
-    );
-    const kept = new VariableVector(names.states, [
-      ...graph.states.values(),
-      ...parameters.filter(({ name }) => !trains(name)),
-    ]);
-    if (trained.size === 0) throw new OfframpError('TENSOR_INVALID', 'there is no parameter to train');
-
-    const scalar = (name: string) => new Tensor([], 'float32', { kind: 'input', name });
-    const like = (name: string) => new Tensor([trained.size], 'float32', { kind: 'input', name });
-    const scalars: AdamScalars<Tensor> = {
-      learningRate: scalar(names.learningRate),
-      stepSize: scalar(names.stepSize),
-      rootCorrection: scalar(names.rootCorrection),
-    };
-    const before = {
-      parameters: trained.tensor,
-      moment1: like(names.moment1),
-      moment2: like(names.moment2),
-    };
-    const gradient = joined(
-      gradients(
-        loss,
-        trained.variables.map(({ tensor }) => tensor),
-      ),
-    );
-    const after = adamStep(before, gradient, scalars, decayOf(trained, optimizer), optimizer);
-    const keptNext = kept.variables.map(({ name, tensor }) => graph.states.get(name)?.next ?? tensor);
-
-    const results: Record<string, Tensor> = {
-      [names.loss]: loss,
-      [nextOf(names.parameters)]: after.parameters,
-      [nextOf(names.moment1)]: after.moment1,
-      [nextOf(names.moment2)]: after.moment2,
-      ...(kept.size > 0 ? { [nextOf(names.states)]: joined(keptNext) } : {}),
-      ...Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [outputName(name), tensor])),
-    };
-    const inputs = [
-      ...graph.inputs.entries(),
-      ...(kept.size > 0 ? [[names.states, kept.tensor] as const] : []),
-      ...[...Object.values(before), ...Object.values(scalars)].map(
-        (tensor) => [nameOfInput(tensor), tensor] as const,
-      ),
-    ];
-    const session = await compileSession(inputs, results, [trained, kept], options.threads ?? 0);
-
+    const { optimizer = {}, outputs = {}, values = new Map() } = options;
+    const { session, trained, kept } = await compileTrainingGraph(graph, loss, options);
     const carried = (first: boolean): Carried => {
       const vector = (size: number, initial?: () => Float32Array) =>
         new RuntimeTensor('float32', first && initial ? initial() : new Float32Array(size), [size]);
@@ -156,37 +95,38 @@ export class TrainingStep {
     return this.msInRuntime;
   }
 
-  /** Steps taken so far, those before a checkpoint among them. */
+  /** Steps taken so far, including those before a checkpoint. */
   get stepCount(): number {
     return this.steps;
   }
 
   /**
-   * Takes one step. Where it fails, parameters stay as they were.
+   * Takes one step. If it fails, parameters do not change.
    * @param inputs row-major values of every input of the graph
-   * @throws OfframpError `TENSOR_INVALID` for an input that does not fit; `TRAINING_FAILED` for a loss that is
-   *   no number
+   * @throws OfframpError `TENSOR_INVALID` for an input of a wrong length; `TRAINING_FAILED` for a loss that is
+   *   not a number
    */
   async step(
     inputs: Readonly<Record<string, Float32Array | Int32Array>>,
     learningRate: number,
   ): Promise<StepResult> {
     if (this.busy) throw new OfframpError('INTERNAL', 'a training step began before the last one ended');
-    const feeds: Record<string, RuntimeTensor> = { ...this.current };
+    const feeds = new Map(Object.entries(this.current));
     for (const [name, { shape, type }] of this.inputs) {
-      feeds[name] = fed(name, inputs[name], shape, type);
+      feeds.set(name, fed(name, inputs[name], shape, type));
     }
     const scalars = adamScalars(learningRate, this.steps + 1, this.optimizer);
     for (const key of ['learningRate', 'stepSize', 'rootCorrection'] as const) {
-      feeds[names[key]] = new RuntimeTensor('float32', Float32Array.of(scalars[key]), []);
+      feeds.set(names[key], new RuntimeTensor('float32', Float32Array.of(scalars[key]), []));
     }
-    const fetches: Record<string, RuntimeTensor | null> = { [names.loss]: null };
-    for (const [name, tensor] of Object.entries(this.next)) fetches[nextOf(name)] = tensor;
-    for (const name of this.outputs) fetches[outputName(name)] = null;
+    const fetches = new Map<string, RuntimeTensor | null>([[names.loss, null]]);
+    for (const [name, tensor] of Object.entries(this.next)) fetches.set(nextOf(name), tensor);
+    for (const name of this.outputs) fetches.set(outputName(name), null);
 
     this.busy = true;
     const start = performance.now();
-    const results = await this.session.run(feeds, fetches).finally(() => {
+    const run = this.session.run(Object.fromEntries(feeds), Object.fromEntries(fetches));
+    const results = await run.finally(() => {
       this.busy = false;
       this.msInRuntime += performance.now() - start;
     });
@@ -210,7 +150,7 @@ export class TrainingStep {
     return new Map([...trained, ...(this.kept.size > 0 ? this.kept.split(this.valuesOf(names.states)) : [])]);
   }
 
-  /** Everything that the next step depends on, as bytes. */
+  /** Serialises everything that the next step depends on. */
   save(): Uint8Array {
     return writeCheckpoint({
       steps: this.steps,
@@ -219,8 +159,8 @@ export class TrainingStep {
   }
 
   /**
-   * Goes on from where {@link save} was called on a step of the same graph.
-   * @throws OfframpError `TENSOR_INVALID` for bytes that are no checkpoint, or one of another graph
+   * Restores the state that {@link save} returned for a step of the same graph.
+   * @throws OfframpError `TENSOR_INVALID` for bytes that are not a checkpoint, or one of another graph
    */
   load(bytes: Uint8Array): void {
     const contents = this.contents();
@@ -249,32 +189,6 @@ export class TrainingStep {
   }
 }
 
-async function compileSession(
-  inputs: readonly (readonly [string, Tensor])[],
-  results: Readonly<Record<string, Tensor>>,
-  vectors: readonly VariableVector[],
-  threads: number,
-): Promise<InferenceSession> {
-  const editor = startModel(
-    inputs.map(([name, { shape, type }]) => ({ name, shape, type: type === 'int32' ? type : 'float32' })),
-  );
-  for (const name of Object.keys(results)) editor.uniqueName(name);
-  const parts = new Map(
-    vectors.filter(({ size }) => size > 0).flatMap((vector) => [...vector.addParts(editor)]),
-  );
-  const emitter = new Emitter(editor, {
-    inference: false,
-    prefix: '',
-    source: (_, name) => parts.get(name) ?? name,
-  });
-  for (const [name, tensor] of Object.entries(results)) emitter.writeAs(tensor, name);
-  return openSession(
-    editor,
-    Object.entries(results).map(([name, { shape }]) => ({ name, shape, type: 'float32' })),
-    threads,
-  );
-}
-
 function fed(
   name: string,
   data: Float32Array | Int32Array | undefined,
@@ -285,30 +199,4 @@ function fed(
   return type === 'int32'
     ? new RuntimeTensor('int32', expectFeed(name, data, 'int32', length) as Int32Array, shape)
     : new RuntimeTensor('float32', expectFeed(name, data, 'float32', length) as Float32Array, shape);
-}
-
-/** One vector of all the values. */
-function joined(tensors: readonly Tensor[]): Tensor {
-  const flat = tensors.map((tensor) => rawReshape(tensor, [elementsOf(tensor.shape)]));
-  const length = flat.reduce((total, { shape }) => total + (shape[0] as number), 0);
-  return operation('Concat', flat, [length], { attributes: { axis: { i: 0 } } });
-}
-
-function decayOf(trained: VariableVector, optimizer: AdamOptions): Tensor | null {
-  const { weightDecay = 0, decays = (_, shape) => shape.length >= 2 } = optimizer;
-  if (weightDecay === 0) return null;
-  const decay = trained.perVariable(({ name, tensor }) => (decays(name, tensor.shape) ? weightDecay : 0));
-  return constant(decay, [trained.size]);
-}
-
-function nextOf(name: string): string {
-  return `${name}/next`;
-}
-
-function outputName(name: string): string {
-  return `output/${name}`;
-}
-
-function nameOfInput({ origin }: Tensor): string {
-  return 'name' in origin ? origin.name : '';
 }

@@ -1,18 +1,18 @@
-import { elementsOf } from '@offramp/shared';
+import { elementsOf } from '@offramp/bundle';
 import type { GraphEditor } from '../onnx/graph-editor.js';
 import type { Variable } from './graph-builder.js';
 import { generatorFor } from './initialise.js';
 import { fail, Tensor } from './tensor.js';
 
 /**
- * Several variables, one behind the other in one vector: so few tensors go in and out of a step, and the
- * optimiser is a handful of nodes whatever the number of parameters.
+ * Several variables concatenated in one vector. A step then has few inputs and outputs, and the
+ * optimiser has few nodes, regardless of the number of parameters.
  */
 export class VariableVector {
   readonly size: number;
   /** The whole vector, an input of the graph. */
   readonly tensor: Tensor;
-  /** Where each variable begins, and where the last one ends. */
+  /** Start of each variable, and end of the last one. */
   private readonly offsets: readonly number[];
 
   constructor(
@@ -26,7 +26,7 @@ export class VariableVector {
     this.tensor = new Tensor([this.size], 'float32', { kind: 'input', name });
   }
 
-  /** First values, by name or, where there are none, by the variable's initialiser. */
+  /** Initial values, by name or else by the variable's initialiser. */
   initialValues(seed: number, given: ReadonlyMap<string, Float32Array>): Float32Array {
     const values = new Float32Array(this.size);
     this.variables.forEach(({ name, tensor, initial }, i) => {
@@ -48,12 +48,12 @@ export class VariableVector {
     return values;
   }
 
-  /** The variables' values, copied out of the vector's. */
+  /** The variables' values, copied from the vector. */
   split(values: Float32Array): [name: string, values: Float32Array][] {
     return this.variables.map(({ name }, i) => [name, values.slice(this.offsets[i], this.offsets[i + 1])]);
   }
 
-  /** Adds the nodes that take the vector apart. @returns the tensor of every variable, by its name */
+  /** Adds the nodes that split the vector. @returns the tensor of every variable, by its name */
   addParts(editor: GraphEditor): Map<string, string> {
     const flat = this.variables.map(({ name }) => editor.uniqueName(`${name}/flat`));
     const sizes = BigInt64Array.from(this.variables, ({ tensor }) => BigInt(elementsOf(tensor.shape)));

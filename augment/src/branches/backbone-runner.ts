@@ -1,26 +1,28 @@
 import { setImmediate as eventLoopTurn } from 'node:timers/promises';
-import { argMax, type Dataset, type InputSpecification, OfframpError } from '@offramp/shared';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { argMax, createSession, type InputSpecification } from '@offramp/bundle';
+import type { Dataset } from '@offramp/data';
+import { OfframpError } from '@offramp/runtime';
+import { Tensor } from 'onnxruntime-node';
 import { extractSegment } from '../onnx/extract-segment.js';
 import { GraphEditor } from '../onnx/graph-editor.js';
-import type { BackboneProfile } from '../onnx/profile.js';
+import type { BackboneProfile, CutPoint } from '../onnx/profile.js';
 import { writeModel } from '../onnx/write-model.js';
-import { pictureBatches } from '../picture-batches.js';
+import { pictureBatches } from '../pictures/picture-batches.js';
 
 const batchSize = 128;
 const outputName = 'backbone_output';
 
-/** What the frozen backbone makes of a batch. */
+/** The frozen backbone's results for a batch. */
 export interface BackboneBatch {
   /** The backbone's output, batch × classes. */
   output: Float32Array;
   /** Its answers. */
   labels: Uint16Array;
-  /** The watched tensors, in their order. */
+  /** The watched tensors, in order. */
   tensors: Float32Array[];
 }
 
-/** The frozen backbone, with an eye on tensors inside. */
+/** Runs the frozen backbone and returns watched inner tensors. */
 export interface BackboneRunner {
   /** @param input batch × elements of the input's shape */
   run(input: Float32Array, batch: number): Promise<BackboneBatch>;
@@ -31,24 +33,36 @@ export interface BackboneRunner {
 
 /**
  * Loads a backbone for training.
- * @param watch makes tensors of the graph outputs, and returns their names
+ * @param cutPoints what `watch` builds on
+ * @param watch makes tensors of the graph outputs, and returns their names; it gets the names that the cut points have
+ *   here, in their order
  */
 export async function openBackbone(
   backbone: BackboneProfile,
-  watch: (editor: GraphEditor) => string[],
+  cutPoints: readonly CutPoint[],
+  watch: (editor: GraphEditor, names: readonly string[]) => string[],
 ): Promise<BackboneRunner> {
-  const proto = extractSegment(backbone, null, null, { input: 'input', output: outputName });
-  const names = watch(new GraphEditor(proto));
-  const session = await InferenceSession.create(writeModel(proto), { logSeverityLevel: 3 });
+  // Names of the backbone may be any text, also what no JavaScript object can have as a property of its own.
+  const inner = new Map(cutPoints.map(({ tensor }, i) => [tensor, `cut_point_${i}`]));
+  const proto = extractSegment(backbone, null, null, { input: 'input', output: outputName, inner });
+  const names = watch(
+    new GraphEditor(proto),
+    cutPoints.map(({ tensor }) => inner.get(tensor) as string),
+  );
+  const session = await createSession(writeModel(proto), { logSeverityLevel: 3 });
   const run = async (input: Float32Array, batch: number): Promise<BackboneBatch> => {
     const outputs = await session.run({
       input: new Tensor('float32', input, [batch, ...backbone.input.shape]),
     });
     const output = outputs[outputName]?.data as Float32Array;
     if (!output.every(Number.isFinite)) {
-      throw new OfframpError('TRAINING_FAILED', "the backbone's output holds values that are no numbers", {
-        hint: 'Check the preprocessing: mean and std must be those the model was trained with.',
-      });
+      throw new OfframpError(
+        'TRAINING_FAILED',
+        "the backbone's output contains values that are not numbers",
+        {
+          hint: 'Check the preprocessing: mean and std must be those the model was trained with.',
+        },
+      );
     }
     const classes = output.length / batch;
     return {
@@ -67,7 +81,7 @@ export async function openBackbone(
       for await (const batch of pictureBatches(pictures, indices, input, batchSize)) {
         yield { start, ...(await run(batch.input, batch.indices.length)) };
         start += batch.indices.length;
-        // `run` blocks this thread; let signals and timers through.
+        // `run` blocks this thread, so yield to signals and timers.
         await eventLoopTurn();
       }
     },

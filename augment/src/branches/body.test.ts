@@ -1,4 +1,4 @@
-import { bodyKinds, bodyReductions, elementsOf } from '@offramp/shared';
+import { bodyKinds, bodyReductions, elementsOf } from '@offramp/bundle';
 import { describe, expect, it } from 'vitest';
 import { GraphBuilder } from '../autodiff/graph-builder.js';
 import { type BranchBody, buildBody } from './body.js';
@@ -25,7 +25,7 @@ describe('buildBody', () => {
     }
   });
 
-  it('costs what its convolutions cost', () => {
+  it('has the cost of its convolutions', () => {
     // 16 → 32 at 32×32, then 32 → 64 at 16×16.
     const { macs, width } = build([16, 32, 32], { kind: 'conv2', grid: 2, reduce: 'none' });
     expect(macs).toBe(32 * 32 * 32 * 16 * 9 + 16 * 16 * 64 * 32 * 9);
@@ -40,7 +40,7 @@ describe('buildBody', () => {
     expect(cost('depthwise')).toBeLessThan(cost('pool') / 2);
   });
 
-  it('sees the first token beside the mean of all, each normalised', () => {
+  it('uses the first token and the mean of all, each normalised', () => {
     const { width, macs, parameters } = build([9, 24], { kind: 'pool', grid: 2, reduce: 'none' });
     expect([width, macs]).toEqual([48, 0]);
     expect(parameters.map(([name]) => name)).toEqual([

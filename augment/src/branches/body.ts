@@ -1,4 +1,4 @@
-import { type BranchManifest, elementsOf } from '@offramp/shared';
+import { type BranchManifest, elementsOf } from '@offramp/bundle';
 import type { GraphBuilder } from '../autodiff/graph-builder.js';
 import { ones } from '../autodiff/initialise.js';
 import type { Tensor } from '../autodiff/tensor.js';
@@ -11,7 +11,7 @@ const laterChannels = 64;
 /** Sides are halved down to this one. */
 const smallestSide = 4;
 
-/** The features of a branch, and what they cost. */
+/** The features of a branch, and their cost. */
 export interface BodyGraph {
   /** batch × width */
   features: Tensor;
@@ -21,12 +21,12 @@ export interface BodyGraph {
 
 /**
  * Builds the body of a branch: blocks of [conv 3×3, batch norm, ReLU], then average pooling to a small grid.
- * Each block after the first halves the sides, down to 4. `reduce` says how the first one halves them, too, to
+ * Each block after the first halves the sides, down to 4. `reduce` says how the first block halves them too, to
  * cost less: by `stride` 2, by average `pool`ing before it, or as a `depthwise` separable convolution of
  * stride 2; `none` is the body of PTEENet (section III-A), at full resolution.
- * Activations that are no pictures (tokens, vectors) have the body `pool`, whatever the kind.
+ * Activations that are not pictures (tokens, vectors) always have the body `pool`.
  * @param x batch × shape
- * @param name what the names of its parameters begin with
+ * @param name prefix of its parameters' names
  */
 export function buildBody(g: GraphBuilder, x: Tensor, body: BranchBody, name: string): BodyGraph {
   const shape = x.shape.slice(1);
@@ -42,7 +42,7 @@ export function buildBody(g: GraphBuilder, x: Tensor, body: BranchBody, name: st
   const { window } = poolGeometry(y.shape.slice(1), body.grid);
   const pooled = window ? g.averagePool(y, { kernel: window.kernel, stride: window.strides }) : y;
   const flat = g.flatten(pooled);
-  // Activations come in any scale; behind a block they have been normalised.
+  // Activations have any scale; after a block they are normalised.
   return { features: blocks === 0 ? g.batchNorm(flat, `${name}.norm`) : flat, macs };
 }
 
@@ -79,7 +79,7 @@ function convBlock(
   return { features, macs: positions * elementsOf(weights.shape) };
 }
 
-/** Tokens to the first of them, which is the class token where there is one, and their mean; a vector as it is. Normalised. */
+/** Tokens become the first token, which may be the class token, and their mean; a vector stays. Normalised. */
 function poolVector(g: GraphBuilder, x: Tensor, name: string): Tensor {
   const normalised = (vector: Tensor, part: string) => {
     const width = vector.shape.slice(1);

@@ -1,4 +1,5 @@
-import type { BranchManifest, Dataset, ExitCriterion, InputSpecification } from '@offramp/shared';
+import type { BranchManifest, ExitCriterion, InputSpecification } from '@offramp/bundle';
+import type { Dataset } from '@offramp/data';
 import type { TrainingCheckpoint } from '../checkpoint/training-checkpoint.js';
 import type { GraphEditor } from '../onnx/graph-editor.js';
 import type { BackboneProfile, CutPoint } from '../onnx/profile.js';
@@ -6,14 +7,14 @@ import type { BranchBody } from './body.js';
 import type { ExitOutputs } from './heads.js';
 
 /**
- * What a branch makes of what the exit before answered (Zero Time Waste, arXiv 2106.05409):
- * - `linear`: its class head sees the logarithms of those probabilities beside its own features.
+ * How a branch uses the previous exit's answer (Zero Time Waste, arXiv 2106.05409):
+ * - `linear`: its class head gets the logarithms of those probabilities besides its own features.
  * - `geometric`: the answer is the geometric mean of both, weighted by a trained exponent.
  */
 export const reuseKinds = ['none', 'linear', 'geometric'] as const;
 export type Reuse = (typeof reuseKinds)[number];
 
-/** Where a branch goes and what it is made of. */
+/** Place and structure of a branch. */
 export interface BranchDesign {
   cutPoint: CutPoint;
   body: BranchBody;
@@ -21,7 +22,7 @@ export interface BranchDesign {
   reuse: Reuse;
 }
 
-/** What a trainer gets to work with. */
+/** The input of a trainer. */
 export interface TrainingTask {
   backbone: BackboneProfile;
   /** In the order of their cut points. */
@@ -29,7 +30,7 @@ export interface TrainingTask {
   input: InputSpecification;
   /** Pictures to train on … */
   training: Dataset;
-  /** … and pictures that the backbone and the class heads must not have learned from. */
+  /** … and pictures that neither the backbone nor the class heads were trained on. */
   heldOut: Dataset;
   /** The backbone's own answer or the true label, per training picture; `null`: the backbone's. */
   targets: readonly number[] | null;
@@ -37,9 +38,9 @@ export interface TrainingTask {
   epochs: number;
   seed: number;
   progress: ProgressListener;
-  /** Ends the training where it stands: with `INTERRUPTED`. */
+  /** Aborts the training with `INTERRUPTED`. */
   signal?: AbortSignal;
-  /** For trainers that take long enough: what to go on from, and where to leave it for another run. */
+  /** For long trainings: the state to resume from, and where to save it. */
   checkpoint?: TrainingCheckpoint;
 }
 
@@ -52,7 +53,7 @@ export interface TrainedBranch extends Omit<BranchManifest, 'cutPoint'> {
    */
   attach(editor: GraphEditor, tensor: string, previous: string | null, outputs: ExitOutputs): void;
   /**
-   * Per held-out sample, in order. No confidence may come from a head that was fitted on its sample, so
+   * Per held-out sample, in order. No confidence may be from a head that was fitted on its sample, so
    * that thresholds chosen on them hold on new ones.
    */
   heldOut: { label: Uint16Array; confidence: Float32Array };
@@ -68,9 +69,9 @@ export interface TrainingResult {
 /** One way to train branches on a frozen backbone. */
 export type BranchTrainer = (task: TrainingTask) => Promise<TrainingResult>;
 
-/** Hears how far a long job has come. */
+/** Receives the progress of a long job. */
 export interface ProgressListener {
-  /** A step begins; it will count up to `total`, from `done` where it was begun before. */
+  /** Starts a step that counts up to `total`, from `done` if it was begun earlier. */
   step(title: string, total: number, done?: number): void;
   /** @param note what to show beside the count, such as the loss */
   advance(by: number, note?: string): void;

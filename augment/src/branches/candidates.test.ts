@@ -34,7 +34,7 @@ describe('candidateDesigns', () => {
     expect(designs.map(({ body }) => body.kind)).toEqual(['pool', 'pool']);
   });
 
-  it('spreads over the cost where there are many, from the first on', () => {
+  it('spreads over the cost if there are many, including the first', () => {
     const crowded = [...Array.from({ length: 50 }, (_, i) => i), ...[55, 60, 70, 80, 90, 99]];
     const macs = macsOf(
       candidateDesigns(

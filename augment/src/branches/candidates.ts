@@ -2,12 +2,12 @@ import type { CutPoint } from '../onnx/profile.js';
 import type { BranchBody } from './body.js';
 import type { BranchDesign } from './branch-trainer.js';
 
-/** Cut points that are tried, at most; each with every body. */
+/** Maximum number of cut points to try, each with every body. */
 const mostCutPoints = 10;
 
 /**
  * Branches to choose from: every body at every cut point, or at some that spread evenly over the backbone's cost
- * where there are too many. The first is always among them.
+ * if there are too many. The first is always included.
  * @param cutPoints of different cost, rising
  */
 export function candidateDesigns(
@@ -21,7 +21,7 @@ export function candidateDesigns(
   );
 }
 
-/** Tokens and vectors have nothing to convolve over. */
+/** Tokens and vectors have no convolutional bodies. */
 export function bodiesAt({ shape }: CutPoint, bodies: readonly BranchBody[]): readonly BranchBody[] {
   return shape.length === 3 ? bodies : [{ kind: 'pool', grid: 1, reduce: 'none' }];
 }

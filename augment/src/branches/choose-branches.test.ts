@@ -1,10 +1,10 @@
-import type { CalibrationTable } from '@offramp/shared';
+import type { CalibrationTable } from '@offramp/bundle';
 import { describe, expect, it } from 'vitest';
 import { type Candidate, chooseBranches } from './choose-branches.js';
 
 const samples = 1_000;
 
-/** A branch that is sure of, and right about, the first `easy` samples, and knows nothing of the others. */
+/** A branch that is confident and right on the first `easy` samples, and guesses on the others. */
 function branchFor(easy: number): CalibrationTable['branches'][number] {
   const sure = (i: number) => i < easy;
   return {
@@ -20,7 +20,7 @@ const choose = (candidates: (Candidate & { easy: number })[], most = 6) => {
 };
 
 describe('chooseBranches', () => {
-  it('weighs what a branch answers against what it and its place cost', () => {
+  it('weighs the answers of a branch against the cost of the branch and its place', () => {
     expect(
       choose([
         { cumulativeMacs: 10, macs: 1, easy: 500 },
@@ -37,7 +37,7 @@ describe('chooseBranches', () => {
     ).toEqual([1]);
   });
 
-  it('leaves out what saves too little to be worth a stage', () => {
+  it('leaves out a branch that saves too little for another stage', () => {
     expect(
       choose([
         { cumulativeMacs: 10, macs: 1, easy: 900 },
@@ -46,8 +46,8 @@ describe('chooseBranches', () => {
     ).toEqual([0]);
   });
 
-  it('gives up an early pick when two others together are cheaper', () => {
-    // Alone the middle one saves most; with the outer two there it only costs.
+  it('drops an earlier choice when two others together are cheaper', () => {
+    // Alone, the middle one saves most; with the outer two it only costs.
     expect(
       choose(
         [
@@ -60,7 +60,7 @@ describe('chooseBranches', () => {
     ).toEqual([0, 2]);
   });
 
-  it('chooses no more than asked for, and one at least, even if none pays', () => {
+  it('chooses at most the requested number, and at least one even if none saves', () => {
     const many = Array.from({ length: 9 }, (_, i) => ({
       cumulativeMacs: 10 * i + 5,
       macs: 0,

@@ -1,35 +1,36 @@
-import { type CalibrationTable, evaluateThresholds, neverExit } from '@offramp/shared';
+import { type CalibrationTable, evaluateThresholds } from '@offramp/bundle';
+import { neverExit } from '@offramp/contracts';
 import { lowestSharedThreshold } from '../calibrate/shared-threshold.js';
 
-/** A branch that might be attached, as a trial found it. */
+/** A candidate branch of a trial. */
 export interface Candidate {
-  /** Of the backbone up to its cut point, for one sample. */
+  /** The backbone's MACs up to its cut point, for one sample. */
   cumulativeMacs: number;
-  /** Its own. */
+  /** The branch's own MACs. */
   macs: number;
 }
 
 export interface ChoiceGoal {
   /** Agreement with the backbone to keep, in [0, 1]. */
   agreement: number;
-  /** Branches to choose, at most. */
+  /** Maximum number of branches. */
   most: number;
 }
 
-/** A further branch has to lower the cost by so much of the backbone's: every stage has its price in calls and memory. */
+/** A further branch must lower the cost by this share of the backbone's: every stage costs calls and memory. */
 const leastGain = 0.002;
 
 /**
- * Choices are compared by their mean cost at so many times the disagreement that is wanted: what half-trained branches
- * reach there, trained ones reach at what is wanted, more or less.
+ * Choices are compared by their mean cost at these multiples of the allowed disagreement: half-trained branches reach
+ * there about what trained ones reach at the allowed disagreement.
  */
 const allowances = [1, 2, 4];
 
 /**
- * Chooses the branches that make the cascade cheapest about an agreement, their own cost counted: one by one, whichever
- * lowers the cost most; after each, one is exchanged for another, or left out, as long as that lowers it further.
- * Costs are compared at one threshold for all, as thresholds are chosen in the end.
- * @param table what the candidates, in the order of their cut points, said of the trial's pictures
+ * Chooses the branches that make the cascade cheapest around an agreement, branches included. Adds one at a time, the one that
+ * lowers the cost most; after each, exchanges or removes one as long as that lowers the cost further.
+ * Costs are compared at one threshold for all branches, which is how final thresholds are chosen.
+ * @param table outcomes of the candidates, in the order of their cut points, on the trial's pictures
  * @returns indices into `candidates`, rising; at least one, at most one per cut point
  */
 export function chooseBranches(
@@ -79,7 +80,7 @@ export function chooseBranches(
 
 interface Choice {
   chosen: number[];
-  /** As a share of the backbone's. */
+  /** Share of the backbone's cost. */
   cost: number;
 }
 

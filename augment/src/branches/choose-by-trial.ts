@@ -1,30 +1,39 @@
-import { subsetOf } from '@offramp/shared';
+import { subsetOf } from '@offramp/data';
 import { calibrationTable } from '../calibrate/calibration-table.js';
-import { seededPermutation } from '../random.js';
+import { seededPermutation } from '../support/random.js';
 import type { BranchTrainer, ProgressListener, TrainingTask } from './branch-trainer.js';
 import { type ChoiceGoal, chooseBranches } from './choose-branches.js';
 
-/** Training pictures that a trial sees, at most, and how often. */
+/** Maximum number of training pictures of a trial, and epochs. */
 const trialPictures = 12_800;
 const trialEpochs = 2;
-/** Held-out pictures that a trial is judged by: this share, but no more than so many. */
+/** Held-out pictures that judge a trial: this share, up to this number. */
 const judgedShare = 0.2;
 const mostJudged = 2_000;
 
 /**
- * Takes from the held-out pictures those that a trial is judged by. The rest must not have had a say in the choice of
- * branches: only then do thresholds chosen on it hold as promised.
+ * Splits the held-out pictures into those that judge a trial and the rest. Only the rest may calibrate thresholds, because
+ * it did not influence the choice of branches.
  */
 export function splitForTrial(size: number): { judged: number[]; rest: number[] } {
-  const every = Math.max(Math.round(1 / judgedShare), Math.ceil(size / mostJudged));
+  const every = judgedEvery(size);
   const split = { judged: [] as number[], rest: [] as number[] };
   for (let i = 0; i < size; i++) split[i % every === 0 ? 'judged' : 'rest'].push(i);
   return split;
 }
 
+const judgedEvery = (size: number) => Math.max(Math.round(1 / judgedShare), Math.ceil(size / mostJudged));
+
+/** How many pictures to hold out so that {@link splitForTrial} leaves `rest`. */
+export function heldOutBeforeTrial(rest: number): number {
+  let size = rest;
+  while (size - Math.ceil(size / judgedEvery(size)) < rest) size++;
+  return size;
+}
+
 /**
- * Trains all candidates for a while, side by side and unaware of each other, and chooses among them.
- * @param task as for the training that follows; its designs are the candidates, its held-out pictures judge them
+ * Trains all candidates for a while, independently in parallel, and chooses among them.
+ * @param task like the final training's; its designs are the candidates, its held-out pictures judge them
  * @returns indices into the designs, rising; at least one
  */
 export async function chooseByTrial(

@@ -1,19 +1,19 @@
 import type { LogisticPrior } from '../training/logistic-regression.js';
 import { type Matrix, matrixOf, rowOf } from '../training/matrix.js';
 
-/** Smallest probability whose logarithm is taken: below it float32 has nothing left to tell. */
+/** Smallest probability whose logarithm is taken; float32 cannot resolve smaller differences from 1. */
 export const probabilityFloor = 1e-9;
 
-/** How many features a confidence head sees. */
+/** Number of features of a confidence head. */
 export function confidenceFeatureCount(withPrevious: boolean): number {
   return withPrevious ? 4 : 3;
 }
 
 /**
- * What a confidence head sees of the class head's probabilities: the log-odds log p₁ − log(1 − p₁) of the largest, its
- * margin log p₁ − log p₂ over the second, and the entropy (nats). Where the branch knows what the exit before
- * answered, also the log-odds of s = p·q, the probability that the two give the same class. Few, as heads learn from few
- * mistakes; logarithms, as 0.99 and 0.9999 are far apart.
+ * The features of a confidence head, from the class head's probabilities: the log-odds log p₁ − log(1 − p₁) of the largest,
+ * its margin log p₁ − log p₂ over the second, and the entropy (nats). If the branch knows the previous exit's answer, also
+ * the log-odds of s = p·q, the probability that both give the same class. There are few features, because heads learn from
+ * few mistakes; they are logarithms, because 0.99 and 0.9999 differ much.
  * @param probabilities rows × classes
  * @param previous of the exit before, rows × classes
  * @returns rows × `confidenceFeatureCount(previous !== null)`
@@ -45,9 +45,9 @@ export function confidenceFeatures(probabilities: Matrix, previous: Matrix | nul
 }
 
 /**
- * What a confidence head is where pictures say nothing else: the largest probability, on its own scale and with a
- * bias of its own. Held-out mistakes are few; heads that start from there need fewer than heads that start from
- * nothing. With ResNet-20, -32 and -44 on CIFAR-10, strengths from 0.3 to 3 did alike, 10 and more did worse.
+ * The prior of a confidence head: the largest probability on its own scale, with a free bias. Held-out mistakes are few, and
+ * a head with this prior needs fewer of them than one without. With ResNet-20, -32 and -44 on CIFAR-10, strengths from 0.3
+ * to 3 gave equal results, and 10 or more worse ones.
  * @param width `confidenceFeatureCount`
  */
 export function confidencePrior(width: number): LogisticPrior {

@@ -1,16 +1,16 @@
-import { argMax, type BranchManifest } from '@offramp/shared';
-import { throwIfInterrupted } from '../interruption.js';
+import { argMax, type BranchManifest } from '@offramp/bundle';
 import type { GraphEditor } from '../onnx/graph-editor.js';
+import { throwIfInterrupted } from '../support/interruption.js';
 import { type Matrix, rowOf } from '../training/matrix.js';
 import type { BranchDesign, TrainedBranch, TrainingTask } from './branch-trainer.js';
-import { confidenceFolds, type FittedConfidence, fitConfidence } from './fit-confidence.js';
+import { calibrateScores, confidenceFolds, fitConfidence } from './fit-confidence.js';
 import { addExit, confidenceWeights } from './heads.js';
 
 /** A branch whose class head is trained. */
 export interface ClassTrainedBranch {
   design: BranchDesign;
   body: BranchManifest['body'];
-  /** Of body and class head. */
+  /** MACs of body and class head. */
   macs: number;
   parameters: number;
   /** @returns the names of its logits, batch × classes, and of its joint confidence score, batch × 1, if it has one */
@@ -19,13 +19,13 @@ export interface ClassTrainedBranch {
     tensor: string,
     previous: string | null,
   ): { logits: string; score: string | null };
-  /** What it says of the held-out pictures: rows × classes. */
+  /** Its probabilities for the held-out pictures, rows × classes. */
   heldOut: Matrix;
-  /** A confidence that was trained together with the class head. */
-  joint: FittedConfidence | null;
+  /** Scores of the confidence head that was trained with the class head, for the held-out pictures. */
+  scores: Float32Array | null;
 }
 
-/** Fits the confidence heads on held-out pictures and makes the branches ready to be attached. */
+/** Fits the confidence heads on held-out pictures and prepares the branches for attaching. */
 export async function finishBranches(
   task: TrainingTask,
   branches: readonly ClassTrainedBranch[],
@@ -41,12 +41,13 @@ export async function finishBranches(
       argMax(rowOf(branch.heldOut, row)),
     );
     const agrees = label.map((answer, row) => (answer === heldOutLabels[row] ? 1 : 0));
-    const fitted =
-      branch.joint ??
-      (await fitConfidence(task.criterion, branch.heldOut, previous, agrees, task.seed, () => {
-        throwIfInterrupted(task.signal);
-        task.progress.advance(1);
-      }));
+    const onFold = () => {
+      throwIfInterrupted(task.signal);
+      task.progress.advance(1);
+    };
+    const fitted = branch.scores
+      ? await calibrateScores(branch.scores, agrees, task.seed, onFold)
+      : await fitConfidence(task.criterion, branch.heldOut, previous, agrees, task.seed, onFold);
     const weights = confidenceWeights(fitted.head);
     finished.push({
       body: branch.body,

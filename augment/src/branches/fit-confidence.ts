@@ -1,7 +1,7 @@
 import { setImmediate as eventLoopTurn } from 'node:timers/promises';
-import type { ExitCriterion } from '@offramp/shared';
-import { seededPermutation } from '../random.js';
-import { applyLogistic, fitLogistic } from '../training/logistic-regression.js';
+import type { ExitCriterion } from '@offramp/bundle';
+import { seededPermutation } from '../support/random.js';
+import { applyLogistic, fitLogistic, type LogisticModel } from '../training/logistic-regression.js';
 import { type Matrix, rowOf, selectRows } from '../training/matrix.js';
 import { confidenceFeatures, confidencePrior } from './confidence-features.js';
 import type { ConfidenceHead } from './heads.js';
@@ -10,15 +10,15 @@ export const confidenceFolds = 5;
 
 export interface FittedConfidence {
   head: ConfidenceHead;
-  /** Per row; none comes from a head that was fitted on its row. */
+  /** Per row, from a head that was not fitted on this row. */
   confidence: Float32Array;
 }
 
 /**
- * Gives an exit its confidence, from what it says of held-out pictures.
+ * Fits an exit's confidence on its probabilities for held-out pictures.
  * @param probabilities of the exit, rows × classes
- * @param previous of the exit before, where the branch knows it
- * @param agrees 1 where the exit answers what the backbone does
+ * @param previous probabilities of the previous exit, if the branch uses them
+ * @param agrees 1 where the exit agrees with the backbone
  * @param onFold called `confidenceFolds + 1` times while a head is fitted
  */
 export async function fitConfidence(
@@ -41,7 +41,36 @@ export async function fitConfidence(
   return { head: { kind: criterion }, confidence };
 }
 
-/** Logistic regression on all rows, and what heads fitted on the other folds say of each. */
+/** Keeps the order of scores where held-out pictures say nothing for them. */
+const minScale = 1e-3;
+
+/**
+ * Maps the scores of a head that was trained with its class head to the probability of agreement, on held-out pictures (J. Platt,
+ * 1999). The map is increasing. Trained scores saturate on the training pictures: as sigmoids they would round to 1.
+ * @param scores one per held-out picture
+ * @param agrees 1 where the exit agrees with the backbone
+ */
+export async function calibrateScores(
+  scores: Float32Array,
+  agrees: ArrayLike<number>,
+  seed: number,
+  onFold: () => void,
+): Promise<FittedConfidence> {
+  const { model, confidence } = await crossFit(
+    { rows: scores.length, width: 1, values: scores },
+    agrees,
+    seed,
+    onFold,
+    (rows, targets) => {
+      const fitted = fitLogistic(rows, targets, { weights: [0], strength: 1 });
+      return (fitted.weights[0] as number) >= minScale
+        ? fitted
+        : { weights: Float64Array.of(minScale), bias: 0 };
+    },
+  );
+  return { head: { kind: 'joint', scale: model.weights[0] as number, bias: model.bias }, confidence };
+}
+
 async function fitHead(
   features: Matrix,
   agrees: ArrayLike<number>,
@@ -49,9 +78,26 @@ async function fitHead(
   onFold: () => void,
 ): Promise<FittedConfidence> {
   const prior = confidencePrior(features.width);
+  const { model, confidence } = await crossFit(features, agrees, seed, onFold, (rows, targets) =>
+    fitLogistic(rows, targets, prior),
+  );
+  const { weights, bias } = model;
+  return { head: { kind: 'learned', weights: Float32Array.from(weights), bias }, confidence };
+}
+
+/** A model of all rows, and per row the confidence from a model of the other folds. */
+async function crossFit(
+  features: Matrix,
+  agrees: ArrayLike<number>,
+  seed: number,
+  onFold: () => void,
+  fitRows: (features: Matrix, targets: readonly number[]) => LogisticModel,
+): Promise<{ model: LogisticModel; confidence: Float32Array }> {
   const fit = async (rows: ArrayLike<number>) => {
-    const targets = Array.from(rows, (row) => agrees[row] as number);
-    const model = fitLogistic(selectRows(features, rows), targets, prior);
+    const model = fitRows(
+      selectRows(features, rows),
+      Array.from(rows, (row) => agrees[row] as number),
+    );
     onFold();
     await eventLoopTurn();
     return model;
@@ -67,8 +113,7 @@ async function fitHead(
       confidence[row] = probabilities[i] as number;
     });
   }
-  const { weights, bias } = await fit(order);
-  return { head: { kind: 'learned', weights: Float32Array.from(weights), bias }, confidence };
+  return { model: await fit(order), confidence };
 }
 
 function entropyOf(probabilities: Float32Array): number {

@@ -10,8 +10,8 @@ import { addClassHead, addExit, addFinalExit, type ConfidenceHead } from './head
 import { addPoolBody, poolGeometry } from './pool-body.js';
 import { addCarried, carriedShape, splitCarried } from './reuse.js';
 
-/** The oldest operator set that the branches promise to work in, and the newest that has changed one they use. */
-const opsets = [11, 13, 18];
+/** The oldest supported operator set, and the newest that changed an operator that branches use. */
+const opsets = [13, 18];
 
 async function run(
   opset: number,
@@ -39,7 +39,7 @@ function expectClose(found: Float32Array | undefined, expected: Float32Array): v
   });
 }
 
-/** An exit on class scores; `after another` whose probabilities stand before the scores. */
+/** An exit on class scores; with `after another`, the previous exit's probabilities precede the scores. */
 function exitOn(head: ConfidenceHead, classes: number, previous: 'alone' | 'after another') {
   return (editor: GraphEditor) => {
     const outputs = { probabilities: 'p', confidence: 'c' };
@@ -79,7 +79,7 @@ function learnedConfidence(head: { weights: Float32Array; bias: number }, featur
 }
 
 describe.each(opsets)('branches in opset %i', (opset) => {
-  it('compute in the graph what training computes', async () => {
+  it('compute the same in the graph as in training', async () => {
     const classes = 4;
     const features: Matrix = { values: wave(6 * 5, 3), rows: 6, width: 5 };
     const classHead: LinearClassifier = { weights: wave(5 * classes, 2), bias: wave(classes), classes };
@@ -97,7 +97,7 @@ describe.each(opsets)('branches in opset %i', (opset) => {
     expectClose(confidence, learnedConfidence(head, confidenceFeatures(expected)));
   });
 
-  it('know what the exit before answered, where they are told', async () => {
+  it('use the answer of the previous exit if it is given', async () => {
     const classes = 3;
     const [before, now] = [softmaxRows(wave(6 * classes, 2), classes), wave(6 * classes, 3)];
     const head = { kind: 'learned' as const, weights: wave(4), bias: -0.1 };
@@ -117,7 +117,7 @@ describe.each(opsets)('branches in opset %i', (opset) => {
     expectClose(confidence, learnedConfidence(head, confidenceFeatures(matrix(expected), matrix(before))));
   });
 
-  it('may be as confident as their softmax', async () => {
+  it('can use the largest softmax probability as confidence', async () => {
     const logits = wave(5 * 4, 2);
     const probabilities = softmaxRows(logits, 4);
     const rows = Array.from({ length: 5 }, (_, row) => probabilities.subarray(row * 4, row * 4 + 4));
@@ -133,7 +133,7 @@ describe.each(opsets)('branches in opset %i', (opset) => {
     );
   });
 
-  it('stay numbers where a class is all but certain', async () => {
+  it('stay finite if a class is almost certain', async () => {
     const head = { kind: 'learned' as const, weights: wave(3), bias: 0 };
     const logits = Float32Array.of(200, -200, 0, -200, 200, 0, 0, 0, 0);
     const [, confidence] = await run(opset, [3], logits, exitOn(head, 3, 'alone'));
@@ -145,7 +145,7 @@ describe.each(opsets)('branches in opset %i', (opset) => {
     { shape: [2, 3, 3], width: 9 },
     { shape: [5, 4], width: 6 },
     { shape: [7], width: 3 },
-  ])('carry $width numbers with an activation of $shape, and give back both', async ({ shape, width }) => {
+  ])('append $width numbers to an activation of $shape, and split both again', async ({ shape, width }) => {
     const geometry = { shape, width };
     const elements = shape.reduce((product, size) => product * size, 1);
     const values = wave(2 * (elements + width));
@@ -169,7 +169,7 @@ describe.each(opsets)('branches in opset %i', (opset) => {
     expect(carried).toEqual(Float32Array.from(rows.flatMap((row) => [...row.subarray(elements)])));
   });
 
-  it("make the backbone's own output an exit, be it logits or probabilities", async () => {
+  it("make the backbone's own output an exit, for logits and for probabilities", async () => {
     const logits = Float32Array.of(1, 2, 0.5, 3, -1, 0);
     const [probabilities, confidence] = await run(opset, [3], logits, (editor) => {
       addFinalExit(editor, 'input', 'logits', { probabilities: 'p', confidence: 'c' });
@@ -216,7 +216,7 @@ describe.each(opsets)('branches in opset %i', (opset) => {
     expectClose(pooled, Float32Array.from(expected));
   });
 
-  it('pool tokens to the first and their mean, and leave vectors alone', async () => {
+  it('pool tokens to the first and their mean, and keep vectors', async () => {
     const tokens = Float32Array.of(1, 2, 3, 4, 5, 6);
     const [pooled] = await run(opset, [3, 2], tokens, (editor) => [addPoolBody(editor, 'input', [3, 2], 4)]);
     expectClose(pooled, Float32Array.of(1, 3, 2, 4));
@@ -238,7 +238,7 @@ describe('confidenceFeatures', () => {
     expect(same).toBeCloseTo(Math.log(0.33 / 0.67), 6);
   });
 
-  it('stay numbers where nothing is left to tell', () => {
+  it('stay finite at probabilities of 0 and 1', () => {
     const certain = matrixOf(1, 2);
     certain.values.set([1, 0]);
     expect([...confidenceFeatures(certain, certain).values].every(Number.isFinite)).toBe(true);

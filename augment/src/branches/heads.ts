@@ -3,30 +3,30 @@ import type { LinearClassifier } from '../training/linear-classifier.js';
 import { confidenceFeatureCount, probabilityFloor } from './confidence-features.js';
 
 /**
- * Where an exit's confidence comes from:
+ * The source of an exit's confidence:
  * - `learned`: sigmoid(confidenceFeatures · weights + bias)
- * - `joint`: the sigmoid of a score that the branch's own graph computes
+ * - `joint`: sigmoid(scale · score + bias) of a score that the branch's own graph computes
  * - `max-softmax`: the largest probability
  * - `entropy`: 1 − entropy / log(classes)
  */
 export type ConfidenceHead =
   | { kind: 'learned'; weights: Float32Array; bias: number }
-  | { kind: 'joint' }
+  | { kind: 'joint'; scale: number; bias: number }
   | { kind: 'max-softmax' }
   | { kind: 'entropy' };
 
-/** The tensors that a confidence head may look at. */
+/** The tensors that a confidence head may use. */
 export interface ExitInputs {
   /** batch × classes */
   logits: string;
   classes: number;
-  /** Probabilities of the exit before, batch × classes, where the branch knows them. */
+  /** Probabilities of the previous exit, batch × classes, if the branch uses them. */
   previous: string | null;
   /** The score of a `joint` head, batch × 1. */
   score: string | null;
 }
 
-/** The names to give: `probabilities` is batch × classes, `confidence` batch. */
+/** Output names: `probabilities` is batch × classes, `confidence` batch. */
 export interface ExitOutputs {
   probabilities: string;
   confidence: string;
@@ -53,7 +53,7 @@ export function addClassHead(editor: GraphEditor, features: string, head: Linear
 }
 
 /**
- * Appends softmax and a confidence. Only operators that read the same in every operator set from 11 on.
+ * Appends softmax and a confidence, only with operators that are the same in every operator set from 11 on.
  */
 export function addExit(
   editor: GraphEditor,
@@ -67,7 +67,7 @@ export function addExit(
 }
 
 /**
- * Makes the backbone's own classifier an exit: probabilities from its logits, confidence their largest.
+ * Makes the backbone's own classifier an exit, with the largest probability as confidence.
  * @param output the backbone's output, batch × classes
  */
 export function addFinalExit(
@@ -98,12 +98,29 @@ function confidenceColumn(
     editor.addNode('Add', [share, one], [column]);
     return column;
   }
-  editor.addNode(
-    'Sigmoid',
-    [score ?? addLearnedScore(editor, probabilities, previous, classes, head)],
-    [column],
-  );
+  const logOdds =
+    head.kind === 'joint'
+      ? addCalibratedScore(editor, score, head)
+      : addLearnedScore(editor, probabilities, previous, classes, head);
+  editor.addNode('Sigmoid', [logOdds], [column]);
   return column;
+}
+
+function addCalibratedScore(
+  editor: GraphEditor,
+  score: string | null,
+  { scale, bias }: Extract<ConfidenceHead, { kind: 'joint' }>,
+): string {
+  if (score === null) throw new RangeError('a joint confidence head needs its score');
+  const scaled = editor.uniqueName('scaled_score');
+  const calibrated = editor.uniqueName('calibrated_score');
+  editor.addNode('Mul', [score, editor.addInitializer('score_scale', [1], Float32Array.of(scale))], [scaled]);
+  editor.addNode(
+    'Add',
+    [scaled, editor.addInitializer('score_bias', [1], Float32Array.of(bias))],
+    [calibrated],
+  );
+  return calibrated;
 }
 
 function addLearnedScore(
@@ -111,9 +128,8 @@ function addLearnedScore(
   probabilities: string,
   previous: string | null,
   classes: number,
-  head: ConfidenceHead,
+  head: Extract<ConfidenceHead, { kind: 'learned' }>,
 ): string {
-  if (head.kind !== 'learned') throw new RangeError('a joint confidence head needs its score');
   const score = editor.uniqueName('confidence_score');
   editor.addNode(
     'Gemm',
@@ -139,7 +155,7 @@ function addConfidenceFeatures(
   classes: number,
 ): string {
   const top = addTop(editor, probabilities, 2);
-  // Of log p₁, log p₂, log(1 − p₁), log(1 − p₂): log-odds and margin.
+  // Log-odds and margin, from log p₁, log p₂, log(1 − p₁), log(1 − p₂).
   const oddsAndMargin = [1, 1, 0, -1, -1, 0, 0, 0];
   const parts = [
     addCombined(editor, addWithComplement(editor, top), [4, 2], oddsAndMargin),
@@ -163,7 +179,7 @@ function addWithComplement(editor: GraphEditor, tensor: string): string {
   return addLogarithm(editor, both);
 }
 
-/** Every row times a matrix of inputs × outputs. */
+/** Multiplies every row by a matrix of inputs × outputs. */
 function addCombined(
   editor: GraphEditor,
   tensor: string,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { GraphBuilder } from '../autodiff/graph-builder.js';
-import { evaluate } from '../autodiff/testing.js';
+import { evaluate } from '../autodiff/testing/evaluation.js';
 import { branchLoss, type LossOptions } from './losses.js';
 
 const options: LossOptions = {
@@ -40,7 +40,7 @@ const exits = [
 ];
 
 /** The loss as training computes it. */
-async function lossOf(changes: Partial<LossOptions>): Promise<number> {
+async function lossOf(changes: Partial<LossOptions>, warmUp = 0): Promise<number> {
   const g = new GraphBuilder();
   const inputs = {
     teacher: g.input('teacher', [batch, classes]),
@@ -49,6 +49,7 @@ async function lossOf(changes: Partial<LossOptions>): Promise<number> {
     logits1: g.input('logits1', [batch, classes]),
     confidence0: g.input('confidence0', [batch, 1]),
     confidence1: g.input('confidence1', [batch, 1]),
+    ...(changes.kind ? { warmUp: g.input('warmUp', [1, 1]) } : {}),
   };
   const loss = branchLoss(
     g,
@@ -58,10 +59,12 @@ async function lossOf(changes: Partial<LossOptions>): Promise<number> {
     ],
     { logits: inputs.teacher, target: inputs.target, cost: costs[2] as number },
     { ...options, ...changes },
+    inputs.warmUp ?? g.filled(0, [1, 1]),
   );
   const values = {
     teacher: Float32Array.from(teacher.flat()),
     target: Int32Array.from(target),
+    ...(changes.kind ? { warmUp: Float32Array.of(warmUp) } : {}),
     ...Object.fromEntries(exits.map(({ logits }, i) => [`logits${i}`, Float32Array.from(logits.flat())])),
     ...Object.fromEntries(
       exits.map(({ confidence }, i) => [`confidence${i}`, Float32Array.from(confidence)]),
@@ -79,7 +82,7 @@ const softmax = (scores: readonly number[], temperature = 1) => {
 const sigmoid = (score: number) => 1 / (1 + Math.exp(-score));
 const meanOver = (of: (row: number) => number) => rows.reduce((sum, row) => sum + of(row), 0) / batch;
 
-/** The formulas of PTEENet, sample by sample. */
+/** PTEENet's formulas, sample by sample. */
 function joint(lambda: number): number[] {
   const terms = [0, 1].map((exit) =>
     meanOver((row) => {
@@ -105,7 +108,14 @@ describe('branchLoss', () => {
     expect(await lossOf({ kind: 'fused', lambda: 0 })).toBeCloseTo(joint(0)[0] as number, 5);
   });
 
-  it('separately sums cross-entropy and how well the confidence tells agreement', async () => {
+  it.each(['sum', 'fused'] as const)('trains class heads alone while %s warms up', async (kind) => {
+    const [first = 0, second = 0] = exits.map(({ logits }) =>
+      meanOver((row) => -Math.log(softmax(logits[row] as number[])[target[row] as number] as number)),
+    );
+    expect(await lossOf({ kind }, 1)).toBeCloseTo((first + second) / 2, 5);
+  });
+
+  it('sums cross-entropy and the binary cross-entropy of the confidence, if separate', async () => {
     const expected = exits.map(({ logits, confidence }) =>
       meanOver((row) => {
         const p = softmax(logits[row] as number[]);
@@ -134,7 +144,7 @@ describe('branchLoss', () => {
     expect(warm - cold).toBeCloseTo((sum(distilled(3)) - sum(distilled(1))) / 2, 4);
   });
 
-  it('weighs a sample less at an exit that it hardly reaches', async () => {
+  it('weights a sample less at an exit that it rarely reaches', async () => {
     const all = await lossOf({});
     const reached = await lossOf({ reachFloor: 0 });
     const [first, second] = exits.map(({ logits, confidence }) =>

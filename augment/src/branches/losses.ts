@@ -6,7 +6,7 @@ export type LossKind = (typeof lossKinds)[number];
 
 export interface LossOptions {
   /**
-   * - `separate`: every class head by itself (cross-entropy, distillation), every confidence head on whether its
+   * - `separate`: every class head separately (cross-entropy, distillation), every confidence head on whether its
    *   class head agrees with the target (binary cross-entropy).
    * - `sum` and `fused`: PTEENet's joint losses of answer and cost.
    */
@@ -18,19 +18,19 @@ export interface LossOptions {
   /** Softens both sides of the distillation. */
   temperature: number;
   /**
-   * Weight of samples that the exits before are sure of, in [0, 1]: 1 weighs all alike, 0 leaves out those
-   * that would have left.
+   * Weight of samples on which earlier exits are confident, in [0, 1]: 1 weights all equally, 0 leaves out those
+   * that would have exited.
    */
   reachFloor: number;
 }
 
-/** What one exit says of a batch. */
+/** One exit's outputs for a batch. */
 export interface ExitTensors {
   /** batch × classes */
   logits: Tensor;
   /** Logit of the confidence, batch × 1. */
   confidence: Tensor;
-  /** Cumulative cost of leaving there, over the whole backbone's. */
+  /** Cumulative cost up to the exit, over the whole backbone's. */
   cost: number;
 }
 
@@ -39,22 +39,57 @@ export interface Teacher {
   logits: Tensor;
   /** The class to answer, one per sample: int32. */
   target: Tensor;
-  /** Of the final exit. */
+  /** Cost of the final exit. */
   cost: number;
 }
 
 const tiny = 1e-7;
 
-/** The loss of all branches for one batch: a scalar. */
+/**
+ * The loss of all branches for one batch: a scalar.
+ * @param warmUp 1 × 1, of joint losses: 1 trains the class heads alone, 0 the joint loss alone. A joint loss trains a
+ *   class head only as far as its confidence head lets samples exit; before class heads have learned, it is cheapest to
+ *   let none exit, and nothing is learned from then on.
+ */
 export function branchLoss(
   g: GraphBuilder,
   exits: readonly ExitTensors[],
   teacher: Teacher,
   options: LossOptions,
+  warmUp: Tensor,
 ): Tensor {
-  return options.kind === 'separate'
-    ? separateLoss(g, exits, teacher, options)
-    : jointLoss(g, exits, teacher, options);
+  if (options.kind === 'separate') return separateLoss(g, exits, teacher, options);
+  const { answerLoss } = answerLosses(g, teacher, options);
+  const classHeads = g.div(
+    exits
+      .map(({ logits }) => g.mean(answerLoss(logits)))
+      .reduce((sum, term) => g.add(sum, term), g.filled(0, [])),
+    Math.max(1, exits.length),
+  );
+  const joint = jointLoss(g, exits, teacher, options);
+  return g.mean(g.add(g.mul(warmUp, classHeads), g.mul(g.sub(1, warmUp), joint)));
+}
+
+/** The loss of one class head: cross-entropy and distillation, batch × 1. */
+function answerLosses(
+  g: GraphBuilder,
+  teacher: Teacher,
+  { distillation, temperature }: Pick<LossOptions, 'distillation' | 'temperature'>,
+) {
+  const soft = g.stopGradient(g.softmax(g.div(teacher.logits, temperature)));
+  const classes = soft.shape[1] as number;
+  const oneHot = g.oneHot(teacher.target, classes);
+  const answerLoss = (logits: Tensor): Tensor => {
+    const hard = g.neg(g.sum(g.mul(g.logSoftmax(logits), oneHot), { axes: [1], keepDims: true }));
+    // Up to the teacher's entropy, which has no gradient, this is T² times the Kullback-Leibler divergence.
+    const softened = g.logSoftmax(g.div(logits, temperature));
+    const distilled = g.mul(
+      g.neg(g.sum(g.mul(soft, softened), { axes: [1], keepDims: true })),
+      temperature * temperature,
+    );
+    return g.add(g.mul(hard, 1 - distillation), g.mul(distilled, distillation));
+  };
+  return { oneHot, answerLoss };
 }
 
 /**
@@ -91,28 +126,18 @@ function separateLoss(
   g: GraphBuilder,
   exits: readonly ExitTensors[],
   teacher: Teacher,
-  { distillation, temperature, reachFloor }: LossOptions,
+  options: LossOptions,
 ): Tensor {
+  const { reachFloor } = options;
   const batch = teacher.target.shape[0] as number;
-  const soft = g.stopGradient(g.softmax(g.div(teacher.logits, temperature)));
-  const classes = soft.shape[1] as number;
-  const oneHot = g.oneHot(teacher.target, classes);
+  const { oneHot, answerLoss } = answerLosses(g, teacher, options);
   let reach: Tensor = g.filled(1, [batch, 1]);
   let total: Tensor | null = null;
   for (const { logits, confidence } of exits) {
-    const logProbabilities = g.logSoftmax(logits);
-    const hard = g.neg(g.sum(g.mul(logProbabilities, oneHot), { axes: [1], keepDims: true }));
-    // Up to the teacher's entropy, which no gradient sees, this is T² times the Kullback-Leibler divergence.
-    const softened = g.logSoftmax(g.div(logits, temperature));
-    const distilled = g.mul(
-      g.neg(g.sum(g.mul(soft, softened), { axes: [1], keepDims: true })),
-      temperature * temperature,
-    );
-    const answer = g.add(g.mul(hard, 1 - distillation), g.mul(distilled, distillation));
     const probabilities = g.stopGradient(g.softmax(logits));
     const agrees = agreement(g, probabilities, oneHot);
     const confident = g.sub(g.softplus(confidence), g.mul(agrees, confidence));
-    const term = g.mean(g.mul(reach, g.add(answer, confident)));
+    const term = g.mean(g.mul(reach, g.add(answerLoss(logits), confident)));
     total = total ? g.add(total, term) : term;
     const unsure = g.sub(1, g.topK(probabilities, 1));
     reach = g.stopGradient(g.add(g.mul(unsure, 1 - reachFloor), reachFloor));

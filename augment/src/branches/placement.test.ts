@@ -9,11 +9,11 @@ describe('placeBranches', () => {
     expect(placeBranches('linear', 1, costs)).toEqual([4]);
   });
 
-  it('never takes one twice', () => {
+  it('never takes a cut point twice', () => {
     expect(placeBranches('linear', 3, [0.1, 0.6, 0.7, 0.9])).toEqual([1, 2, 3]);
   });
 
-  it('says which branch has no place', () => {
+  it('names the branch without a place', () => {
     expect(() => placeBranches('linear', 3, [0.1, 0.6, 1])).toThrowError(
       /branch 2 of 3 at 50 %.*2 of different cost, the last at 60 %/,
     );
@@ -25,7 +25,7 @@ describe('placements', () => {
   const sharesOf = (placement: Placement, n: number) =>
     placeBranches(placement, n, even).map((index) => even[index] as number);
 
-  it('spread as PTEENet has them', () => {
+  it('are spread as in PTEENet', () => {
     expect(sharesOf('linear', 3)).toEqual([0.25, 0.5, 0.75]);
     expect(sharesOf('pareto', 3)).toEqual([0.2, 0.36, 0.49]); // 1 − 0.8^i = 0.2, 0.36, 0.488
     expect(sharesOf('fine', 3)).toEqual([0.05, 0.1, 0.15]); // 1 − 0.95^i = 0.05, 0.0975, 0.1426

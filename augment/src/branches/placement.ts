@@ -1,10 +1,10 @@
-import { OfframpError } from '@offramp/shared';
+import { OfframpError } from '@offramp/runtime';
 
 /** Where branches go, by share of the backbone's cost. */
 export const placements = ['linear', 'pareto', 'fine', 'golden'] as const;
 export type Placement = (typeof placements)[number];
 
-/** Of shares: 1 − 0.95 is a little more than 0.05. */
+/** Tolerance for shares: 1 − 0.95 is slightly more than 0.05. */
 const rounding = 1e-9;
 const goldenRatio = (1 + Math.sqrt(5)) / 2;
 
@@ -46,7 +46,7 @@ function whereTheyAre(cumulativeCosts: readonly number[]): string {
   const useful = cumulativeCosts.filter((cost) => cost < 1);
   const last = useful.at(-1);
   return last === undefined
-    ? 'it has none for pictures, tokens or vectors'
+    ? 'it has no cut points with pictures, tokens or vectors'
     : `it has ${useful.length} of different cost, the last at ${percent(last)}`;
 }
 

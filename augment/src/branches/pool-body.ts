@@ -1,4 +1,4 @@
-import { OfframpError } from '@offramp/shared';
+import { OfframpError } from '@offramp/runtime';
 import type { GraphEditor } from '../onnx/graph-editor.js';
 
 /** The branch body `pool`: the activation averaged over a small grid of regions, then flattened. */
@@ -9,18 +9,18 @@ export interface PoolBody {
 
 /** How an activation is pooled. */
 export interface PoolGeometry {
-  /** Positions per side that are left; smaller than asked for where the activation is. */
+  /** Remaining positions per side; at most the activation's. */
   grid: number;
-  /** Numbers per sample that come out. */
+  /** Output numbers per sample. */
   features: number;
-  /** Of the average pooling; `null` where there is nothing to pool. */
+  /** Window of the average pooling; `null` if there is nothing to pool. */
   window: { kernel: [number, number]; strides: [number, number] } | null;
 }
 
 /**
  * How to pool one sample of an activation: channels × height × width to channels × grid × grid; tokens ×
- * width to the first token, which is the class token where there is one, and the tokens' mean; a plain vector as
- * it is. Where the grid does not divide a side, windows overlap.
+ * width to the first token, which may be the class token, and the tokens' mean; a plain vector stays unchanged.
+ * If the grid does not divide a side, windows overlap.
  * @throws OfframpError `MODEL_UNSUPPORTED` for any other rank
  */
 export function poolGeometry(shape: readonly number[], grid: number): PoolGeometry {
@@ -61,7 +61,7 @@ export function addPoolBody(
       strides: { ints: window.strides },
     });
   } else {
-    // A product: `ReduceMean` takes its axes differently from one opset to the next.
+    // A product, because `ReduceMean` takes its axes differently in different opsets.
     const tokens = shape[0] as number;
     const firstAndMean = editor.addInitializer(
       'branch_first_and_mean',

@@ -1,18 +1,18 @@
-import { elementsOf } from '@offramp/shared';
+import { elementsOf } from '@offramp/bundle';
 import type { GraphEditor } from '../onnx/graph-editor.js';
 
 /**
- * How what an exit answered gets to the next stage: as extra rows (channels, tokens, elements) at the end of
- * the activation, so that an activation stays one tensor wherever it travels.
+ * How an exit's answer is passed to the next stage: as extra rows (channels, tokens, elements) at the end of
+ * the activation, so that an activation stays a single tensor.
  */
 export interface CarriedShape {
-  /** Of one sample of the activation by itself. */
+  /** Shape of one sample of the activation alone. */
   shape: readonly number[];
   /** Numbers carried. */
   width: number;
 }
 
-/** Of one sample with what it carries. */
+/** Shape of one sample with the carried numbers. */
 export function carriedShape({ shape, width }: CarriedShape): number[] {
   return width === 0 ? [...shape] : [(shape[0] as number) + extraRows({ shape, width }), ...shape.slice(1)];
 }
@@ -22,8 +22,8 @@ function extraRows({ shape, width }: CarriedShape): number {
 }
 
 /**
- * Appends `carried` (batch × width) to an activation (batch × shape), filled up with zeros.
- * @param output the name to give: batch × `carriedShape(…)`
+ * Appends `carried` (batch × width) to an activation (batch × shape), padded with zeros.
+ * @param output name of the result, batch × `carriedShape(…)`
  */
 export function addCarried(
   editor: GraphEditor,
@@ -50,9 +50,9 @@ export function addCarried(
 }
 
 /**
- * Takes apart what {@link addCarried} put together.
- * @param activation the name to give to batch × shape
- * @returns the name of what was carried, batch × width
+ * Splits the result of {@link addCarried}.
+ * @param activation name of the split activation, batch × shape
+ * @returns the name of the carried numbers, batch × width
  */
 export function splitCarried(
   editor: GraphEditor,

@@ -1,10 +1,10 @@
-import { OfframpError } from '@offramp/shared';
+import { OfframpError } from '@offramp/runtime';
 import type { TrainingTask } from './branch-trainer.js';
 
 /**
- * From pictures that the backbone gives one and the same answer for, branches would learn to always give it. Where
- * labels say that the pictures are of several classes, it is the backbone that does not tell them apart; it may.
- * @param answers the different ones that the backbone gave
+ * If the backbone gives the same answer for all pictures, branches would learn to always give it. This is accepted if
+ * labels show several classes, because then the backbone does not distinguish them.
+ * @param answers the backbone's distinct answers
  * @throws OfframpError `TRAINING_FAILED`
  */
 export function expectSeveralClasses({ training, epochs }: TrainingTask, answers: ReadonlySet<number>): void {
@@ -12,7 +12,7 @@ export function expectSeveralClasses({ training, epochs }: TrainingTask, answers
   const [only] = answers;
   throw new OfframpError(
     'TRAINING_FAILED',
-    `the backbone gives the same answer for all training pictures, class ${only}; expected two classes at least`,
+    `the backbone gives the same answer for all training pictures, class ${only}; expected at least two classes`,
     {
       hint: 'Check the preprocessing: size, mean and std must be those the model was trained with. Else give other pictures.',
     },

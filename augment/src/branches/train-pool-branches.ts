@@ -1,6 +1,6 @@
 import { setImmediate as eventLoopTurn } from 'node:timers/promises';
-import { OfframpError } from '@offramp/shared';
-import { throwIfInterrupted } from '../interruption.js';
+import { OfframpError } from '@offramp/runtime';
+import { throwIfInterrupted } from '../support/interruption.js';
 import { applyLinearClassifier, trainLinearClassifier } from '../training/linear-classifier.js';
 import { type Matrix, matrixOf } from '../training/matrix.js';
 import { openBackbone } from './backbone-runner.js';
@@ -16,15 +16,15 @@ const classHead = { batchSize: 128, learningRate: 2e-3, l2: 1e-4 };
  * Trains branches with the body `pool` and without reuse: linear heads on pooled activations. The frozen
  * backbone runs once over the pictures; its pooled activations stay in memory (4 bytes × features of all
  * branches × pictures). The class head learns the backbone's answers on the training pictures. The
- * confidence head learns whether the class head agrees with the backbone on held-out pictures: on pictures that
- * the backbone was trained on they almost always agree, which teaches a confidence head nothing.
- * @throws OfframpError `CONFIG_INVALID` for designs that need more than that
+ * confidence head learns whether the class head agrees with the backbone on held-out pictures. On pictures that
+ * the backbone was trained on they almost always agree, so a confidence head could not learn from these.
+ * @throws OfframpError `CONFIG_INVALID` for other designs
  */
 export const trainPoolBranches: BranchTrainer = async (task) => {
   if (task.designs.some(({ body, reuse }) => body.kind !== 'pool' || reuse !== 'none')) {
     throw new OfframpError('CONFIG_INVALID', 'expected branches with the body pool and without reuse');
   }
-  // Fast enough to do without one: another trainer's is refused.
+  // Fast enough to need no checkpoint; another trainer's is rejected.
   await task.checkpoint?.begin({ trainer: 'pool' });
   const training = await pooledFeatures(task, task.training, 'running the backbone');
   expectSeveralClasses(task, new Set(training.labels));
@@ -58,13 +58,13 @@ export const trainPoolBranches: BranchTrainer = async (task) => {
         score: null,
       }),
       heldOut: applyLinearClassifier(head, heldOut.pooled[i] as Matrix),
-      joint: null,
+      scores: null,
     });
   }
   return { branches: await finishBranches(task, branches, heldOut.labels), heldOutLabels: heldOut.labels };
 };
 
-/** What {@link trainPoolBranches} keeps in memory. */
+/** Bytes that {@link trainPoolBranches} keeps in memory. */
 export function pooledBytes({ designs, training, heldOut }: TrainingTask): number {
   const features = designs.reduce(
     (sum, { cutPoint, body }) => sum + poolGeometry(cutPoint.shape, body.grid).features,
@@ -86,9 +86,10 @@ async function pooledFeatures(
   title: string,
 ): Promise<PooledFeatures> {
   const widths = task.designs.map(({ cutPoint, body }) => poolGeometry(cutPoint.shape, body.grid).features);
-  const runner = await openBackbone(task.backbone, (editor) =>
+  const cutPoints = task.designs.map(({ cutPoint }) => cutPoint);
+  const runner = await openBackbone(task.backbone, cutPoints, (editor, names) =>
     task.designs.map(({ cutPoint, body }, i) => {
-      const name = addPoolBody(editor, cutPoint.tensor, cutPoint.shape, body.grid);
+      const name = addPoolBody(editor, names[i] as string, cutPoint.shape, body.grid);
       editor.addOutput(name, [widths[i] as number]);
       return name;
     }),

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { RunningAverage, TrainingNote } from './training-note.js';
 
 describe('RunningAverage', () => {
-  it('is the first value at first, and follows later ones', () => {
+  it('starts with the first value, and follows later ones', () => {
     const average = new RunningAverage();
     average.add(5);
     expect(average.value).toBeCloseTo(5, 10);
@@ -10,7 +10,7 @@ describe('RunningAverage', () => {
     expect(average.value).toBeCloseTo(1, 2);
   });
 
-  it('weighs the first values alike', () => {
+  it('weights the first values equally', () => {
     const average = new RunningAverage();
     average.add(0);
     average.add(1);
@@ -19,7 +19,7 @@ describe('RunningAverage', () => {
 });
 
 describe('TrainingNote', () => {
-  it('says how often each exit agrees with the backbone', () => {
+  it('shows how often each exit agrees with the backbone', () => {
     const note = new TrainingNote(2);
     const never = Float32Array.of(1, 0, 1, 0, 1, 0);
     const twice = Float32Array.of(0, 1, 0, 1, 1, 0);

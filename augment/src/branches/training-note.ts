@@ -1,10 +1,10 @@
-import { argMax } from '@offramp/shared';
+import { argMax } from '@offramp/bundle';
 
 const momentum = 0.98;
-/** More exits than these are shown by the first and the last. */
+/** If there are more exits, only the first and the last are shown. */
 const maxExitsShown = 6;
 
-/** An exponential average over about the last 50 values that does not lean towards where it began. */
+/** An exponential average over about the last 50 values, without bias towards its start. */
 export class RunningAverage {
   private sum = 0;
   private weight = 0;
@@ -20,7 +20,7 @@ export class RunningAverage {
   }
 }
 
-/** How a training goes: its loss, and how often each exit answers what the backbone does. */
+/** The progress of a training: its loss, and how often each exit agrees with the backbone. */
 export class TrainingNote {
   private readonly loss = new RunningAverage();
   private readonly agreement: RunningAverage[];

@@ -1,4 +1,4 @@
-import { type CalibrationTable, evaluateThresholds } from '@offramp/shared';
+import { type CalibrationTable, evaluateThresholds } from '@offramp/bundle';
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { describe, expect, it } from 'vitest';
@@ -7,7 +7,7 @@ import { chooseThresholds } from './choose-thresholds.js';
 
 const exitCosts = [0.2, 0.5, 1.05];
 
-/** Two branches with confidences drawn evenly; nothing depends on what agrees. */
+/** Two branches with uniform confidences; agreement does not matter here. */
 function drawnTable(samples: number, seed: number): CalibrationTable {
   const generator = xoroshiro128plus(seed);
   const branch = () => ({
@@ -21,18 +21,18 @@ const costAt = (table: CalibrationTable, threshold: number) =>
   evaluateThresholds(table, [threshold, threshold], exitCosts).cost;
 
 describe('highestAffordableThreshold', () => {
-  it('keeps to the cost on new samples, and makes use of it', () => {
-    const world = drawnTable(200_000, 1);
+  it('stays within the cost on new samples, and uses most of it', () => {
+    const population = drawnTable(200_000, 1);
     const missed = Array.from({ length: 200 }, (_, seed) => {
       const threshold = highestAffordableThreshold(drawnTable(2_000, seed + 2), exitCosts, 0.5, 0.05);
-      const cost = costAt(world, threshold as number);
+      const cost = costAt(population, threshold as number);
       expect(cost).toBeGreaterThan(0.45);
       return cost > 0.5;
     }).filter(Boolean);
     expect(missed.length).toBeLessThanOrEqual(10);
   });
 
-  it('is the highest one where there is enough for all, and none where there is not enough for anybody', () => {
+  it('is the highest one if the cost allows all, and none if it allows no sample', () => {
     const table = drawnTable(1_000, 1);
     const highest = Math.max(...table.branches.flatMap(({ confidence }) => confidence));
     expect(highestAffordableThreshold(table, exitCosts, 2, 0.05)).toBe(highest);
@@ -41,7 +41,7 @@ describe('highestAffordableThreshold', () => {
 });
 
 describe('chooseThresholds for a cost', () => {
-  it('says which agreement the table proves', () => {
+  it('gives the agreement that the table proves', () => {
     const table = drawnTable(1_000, 3);
     table.branches[0] = {
       ...(table.branches[0] as CalibrationTable['branches'][number]),
@@ -53,7 +53,7 @@ describe('chooseThresholds for a cost', () => {
     expect(agreement).toBeGreaterThan(outcome.agreement - 0.06);
   });
 
-  it('lets everybody leave at the first exit where even that is too dear', () => {
+  it('lets every sample exit at the first branch if even that costs too much', () => {
     const { thresholds } = chooseThresholds(drawnTable(100, 1), exitCosts, { cost: 0.1, delta: 0.05 });
     expect(thresholds).toEqual([0, 0]);
   });

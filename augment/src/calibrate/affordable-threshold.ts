@@ -1,4 +1,4 @@
-import type { CalibrationTable } from '@offramp/shared';
+import type { CalibrationTable } from '@offramp/bundle';
 import { type Move, movesOf } from './moves.js';
 
 /**
@@ -6,7 +6,7 @@ import { type Move, movesOf } from './moves.js';
  * fixed-sequence testing, from the cheapest threshold up, with the empirical Bernstein bound (A. Maurer, M. Pontil,
  * Empirical Bernstein bounds and sample-variance penalization, 2009, arXiv 0907.3740, theorem 4).
  * @param exitCosts rising; the final exit last
- * @returns `null` where even the cheapest does not pass
+ * @returns `null` if even the cheapest does not pass
  */
 export function highestAffordableThreshold(
   table: CalibrationTable,
@@ -41,6 +41,6 @@ export function highestAffordableThreshold(
     }
     steps.push({ threshold: confidence, affordable: isAffordable() });
   }
-  const dear = steps.findLastIndex(({ affordable }) => !affordable);
-  return steps[dear + 1]?.threshold ?? null;
+  const unaffordable = steps.findLastIndex(({ affordable }) => !affordable);
+  return steps[unaffordable + 1]?.threshold ?? null;
 }

@@ -1,4 +1,4 @@
-import { binomialCdf } from '@offramp/shared';
+import { binomialCdf } from '@offramp/bundle';
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { describe, expect, it } from 'vitest';
@@ -17,26 +17,26 @@ describe('provenAgreement', () => {
 });
 
 describe('allowedDisagreements', () => {
-  it('agrees with what can be counted by hand', () => {
-    // Of 4 samples 2 are looked at. One bad one hides in the others in 3 of 6 halves, two in 1 of 6.
+  it('agrees with counts by hand', () => {
+    // Of 4 samples 2 are observed. One disagreement is missed in 3 of 6 halves, two in 1 of 6.
     expect(allowedDisagreements(2, 1, 0.49)).toBe(-1);
     expect(allowedDisagreements(2, 1, 0.5)).toBe(0);
     expect(allowedDisagreements(2, 0.5, 0.16)).toBe(-1);
     expect(allowedDisagreements(2, 0.5, 0.17)).toBe(0);
   });
 
-  it('allows none at all where the samples are too few to tell, and all where nothing is wanted', () => {
+  it('allows none if there are too few samples, and all if no agreement is wanted', () => {
     expect(allowedDisagreements(10, 0.98, 0.05)).toBe(-1);
     expect(allowedDisagreements(10, 0, 0.05)).toBe(10);
   });
 
-  it('is stricter than a bound on endlessly many samples', () => {
+  it('is stricter than a bound for infinitely many samples', () => {
     expect(allowedDisagreements(5000, 0.98, 0.05)).toBe(78);
     expect(binomialCdf(83, 5000, 0.02)).toBeLessThanOrEqual(0.05);
     expect(binomialCdf(84, 5000, 0.02)).toBeGreaterThan(0.05);
   });
 
-  it('is missed on new samples no more often than stated, whatever the true share', () => {
+  it('is missed on new samples no more often than stated, for any true share', () => {
     const [n, agreement, delta] = [200, 0.9, 0.1];
     const allowed = allowedDisagreements(n, agreement, delta);
     const generator = xoroshiro128plus(7);

@@ -1,12 +1,11 @@
 /**
- * The most disagreements among `n` samples at which, with probability 1 − `delta`, as many new samples bring no more
- * than the share 1 − `agreement`; −1 if `n` is too small for any.
+ * The most disagreements among `n` samples at which, with probability 1 − `delta`, `n` new samples have at most
+ * the share 1 − `agreement`; −1 if `n` is too small.
  *
- * Samples that can be exchanged for one another need no model: of `total` disagreements among 2·n samples, the
- * number in the half that was looked at is hypergeometric. To accept a count k and be wrong, at least k + m + 1 must
- * be there in all, where m is what the new half may hold; that few of them in the first half is likeliest with
- * exactly so many. The bound counts the new samples' own noise, so it is stricter than Clopper and Pearson's, which
- * speaks of endlessly many.
+ * The test assumes only exchangeable samples: of `total` disagreements among 2·n samples, the number in the observed half is
+ * hypergeometric. Accepting a count k is wrong only if there are at least k + m + 1 in all, where m is what the new half may
+ * have; so few in the first half are likeliest if there are exactly k + m + 1. The bound includes the new samples' own noise,
+ * so it is stricter than Clopper and Pearson's, which is for infinitely many.
  */
 export function allowedDisagreements(n: number, agreement: number, delta: number): number {
   const hoped = Math.floor((1 - agreement) * n + 1e-9);
@@ -22,7 +21,7 @@ export function allowedDisagreements(n: number, agreement: number, delta: number
 }
 
 /**
- * The highest agreement that `disagreements` among `n` samples prove for as many new ones, with probability
+ * The highest agreement that `disagreements` among `n` samples prove for `n` new ones, with probability
  * 1 − `delta`; the inverse of {@link allowedDisagreements}.
  */
 export function provenAgreement(n: number, disagreements: number, delta: number): number {

@@ -1,8 +1,8 @@
-import type { CalibrationTable } from '@offramp/shared';
+import type { CalibrationTable } from '@offramp/bundle';
 import type { TrainedBranch } from '../branches/branch-trainer.js';
-import { roundConfidence } from '../evaluate.js';
+import { roundConfidence } from './evaluate-bundle.js';
 
-/** What the branches said of the held-out pictures. @param trueLabels `null` where there are none */
+/** The branches' outcomes on the held-out pictures. @param trueLabels `null` if there are none */
 export function calibrationTable(
   trained: { branches: readonly Pick<TrainedBranch, 'heldOut'>[]; heldOutLabels: Uint16Array },
   trueLabels: readonly (number | null)[] | null,

@@ -1,29 +1,28 @@
 import {
   type ActivationCodecManifest,
   type Bundle,
+  brokenExitError,
   type CascadeSample,
   type CodecChoice,
   carriedRows,
   checkTensor,
   codecNamed,
-  type Dataset,
-  type ExitOutcome,
   elementsOf,
   encodeTensor,
   InferencePool,
-  leaves,
-  neverExit,
   runStage,
   type StageRunner,
-} from '@offramp/shared';
+} from '@offramp/bundle';
+import { type ExitOutcome, leaves, neverExit } from '@offramp/contracts';
+import type { Dataset } from '@offramp/data';
 import type { ProgressListener } from '../branches/branch-trainer.js';
-import { throwIfInterrupted } from '../interruption.js';
-import { type PictureBatch, pictureBatches } from '../picture-batches.js';
+import { type PictureBatch, pictureBatches } from '../pictures/picture-batches.js';
+import { throwIfInterrupted } from '../support/interruption.js';
 import { type CodecCandidate, codecCandidates, losslessCandidate } from './codec-candidates.js';
 import { CodecTally, cheapestCodec } from './codec-tally.js';
 
 export interface ChooseCodecsOptions {
-  /** Share of the pictures whose answer may stop agreeing with the backbone's. Default 0.001: 0.1 point. */
+  /** Allowed loss of agreement, as a share of the pictures. Default 0.001: 0.1 point. */
   allowedLoss?: number;
   /** Pictures to use, from the first. Default 10,000. */
   limit?: number;
@@ -36,27 +35,27 @@ export interface ChooseCodecsOptions {
 export const defaultAllowedLoss = 0.001;
 const defaultLimit = 10_000;
 const maxBatch = 64;
-/** Activations of one batch at all boundaries together. */
+/** Limit for the activations of one batch at all boundaries together. */
 const maxBatchBytes = 64 * 2 ** 20;
-/** Where fewer pictures than this are offloaded, all of them are taken as if they were: few say little. */
+/** If fewer pictures than this are offloaded, all pictures are used, because few give little evidence. */
 const minOffloaded = 100;
 
 /** One stage boundary on trial. */
 interface Boundary {
   /** The stage whose input is encoded. */
   stage: number;
-  /** Whether pictures that leave before are left out, as under the bundle's thresholds they are. */
+  /** Whether pictures that exit earlier under the bundle's thresholds are left out. */
   offloadedOnly: boolean;
-  /** Candidates that have not lost too much yet; the lossless one among them. */
+  /** Candidates within the allowed loss so far, including the lossless one. */
   tallies: CodecTally[];
-  /** Pictures that leave before, with the backbone's answer. */
+  /** Pictures that exit earlier with the backbone's answer. */
   agreedBefore: number;
 }
 
 /**
- * Finds for every stage boundary the codec of fewest bytes whose loss of agreement is within bounds: pictures that the
- * bundle's thresholds offload there are written, read and run on through the rest of the cascade.
- * @param dataset pictures that trained nothing of the bundle
+ * Finds for every stage boundary the smallest codec whose loss of agreement is within bounds: pictures that the
+ * bundle's thresholds offload there are encoded, decoded and run through the rest of the cascade.
+ * @param dataset pictures that no part of the bundle was trained on
  * @returns one per stage, `undefined` for the last one
  * @throws OfframpError `INTERRUPTED`, `DATA_INVALID`, `IMAGE_INVALID`, `BUNDLE_CORRUPT`, `INFERENCE_FAILED`
  */
@@ -125,7 +124,7 @@ function batchSizeOf({ manifest }: Bundle): number {
   return Math.max(1, Math.min(maxBatch, Math.floor(maxBatchBytes / (4 * elements))));
 }
 
-/** Runs a batch through every exit, then on from every boundary with every codec that is still in question. */
+/** Runs a batch through every exit, then from every boundary with every remaining codec. */
 async function tryBatch(
   bundle: Bundle,
   runner: StageRunner,
@@ -156,14 +155,14 @@ async function tryBatch(
 }
 
 interface TriedRow {
-  /** In the batch. */
+  /** Index in the batch. */
   row: number;
   backboneLabel: number;
-  /** Whether the cascade answers so where nothing is lost on the way. */
+  /** Whether the cascade gives this answer without loss in transfer. */
   agreesExactly: boolean;
 }
 
-/** The exit at which a sample leaves that enters at a stage. */
+/** The exit of a sample that enters at a stage. */
 function exitOf(outcomes: readonly ExitOutcome[], thresholds: readonly number[], stage: number): number {
   let exit = stage;
   while (
@@ -204,6 +203,7 @@ async function tryCodec(
   let activation: Float32Array = decoded;
   for (let at = stage; samples.length > 0; at++) {
     const step = await runStage(runner, at, samples, activation);
+    if (step.broken.length > 0) throw brokenExitError(at);
     for (const { sample, outcome } of step.answered) {
       const agrees = outcome.label === sample.backboneLabel;
       tally.count(bytes[sample.i] as number, sample.agreesExactly, agrees);
@@ -218,7 +218,7 @@ function choiceOf({ encoding, step }: CodecCandidate, rows: number): CodecChoice
   return { codec: codecNamed(encoding), quantiser };
 }
 
-/** What every exit says of a batch, and what every stage but the last hands on. */
+/** Every exit's answers for a batch, and the activations of every stage but the last. */
 async function runEveryExit(
   { branches }: Bundle,
   runner: StageRunner,
@@ -230,10 +230,11 @@ async function runEveryExit(
   let activation = input;
   for (let stage = 0; stage <= branches; stage++) {
     const step = await runStage(runner, stage, samples, activation);
+    if (step.broken.length > 0) throw brokenExitError(stage);
     for (const { sample, outcome } of step.answered) sample.passed.push(outcome);
     if (stage === branches) break;
     activations.push(step.activation);
-    // A copy, since what is run is handed over.
+    // A copy, because running transfers the buffer.
     activation = step.activation.slice();
   }
   return { exits: samples.map(({ passed }) => passed), activations };

@@ -1,4 +1,4 @@
-import { type CalibrationTable, evaluateThresholds } from '@offramp/shared';
+import { type CalibrationTable, evaluateThresholds } from '@offramp/bundle';
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { describe, expect, it } from 'vitest';
@@ -51,14 +51,14 @@ describe('chooseThresholds', () => {
     expect(disagreementsAt(next)).toBeGreaterThan(allowed);
   });
 
-  it('searches jointly where asked to, at no more cost and within the same bound', () => {
+  it('searches jointly on request, at no higher cost and within the same bound', () => {
     const joint = chooseThresholds(table, exitCosts, goal, { search: 'joint' });
     const allowed = allowedDisagreements(table.samples, goal.agreement, goal.delta);
     expect(joint.outcome.cost).toBeLessThanOrEqual(chosen.outcome.cost);
     expect(Math.round((1 - joint.outcome.agreement) * table.samples)).toBeLessThanOrEqual(allowed);
   });
 
-  it('misses the agreement on as many new samples no more often than stated', () => {
+  it('misses the agreement on equally many new samples no more often than stated', () => {
     const generator = xoroshiro128plus(11);
     const draw = (samples: number): CalibrationTable => {
       const rows = Array.from({ length: samples }, () =>
@@ -83,12 +83,12 @@ describe('chooseThresholds', () => {
       const { thresholds } = chooseThresholds(draw(300), exitCosts, wanted);
       if (evaluateThresholds(draw(300), thresholds, exitCosts).agreement < wanted.agreement) misses++;
     }
-    // Three deviations of the count itself above what is stated; and it is not won by never leaving.
+    // At most three standard deviations of the count above the stated rate, and not without early exits.
     expect(misses / rounds).toBeLessThanOrEqual(0.1 + 3 * Math.sqrt((0.1 * 0.9) / rounds));
     expect(misses).toBeGreaterThan(0);
   });
 
-  it('never exits where the samples are too few for the goal', () => {
+  it('never exits early if the samples are too few for the goal', () => {
     const few = calibratedTable(10, [2, 4]);
     const { thresholds } = chooseThresholds(few, exitCosts, { agreement: 0.99, delta: 0.05 });
     expect(evaluateThresholds(few, thresholds, exitCosts).exitShares).toEqual([0, 0, 1]);

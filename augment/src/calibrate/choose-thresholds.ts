@@ -1,16 +1,17 @@
-import { type CalibrationTable, evaluateThresholds, neverExit, type ThresholdOutcome } from '@offramp/shared';
+import { type CalibrationTable, evaluateThresholds, type ThresholdOutcome } from '@offramp/bundle';
+import { neverExit } from '@offramp/contracts';
 import { highestAffordableThreshold } from './affordable-threshold.js';
 import { allowedDisagreements, provenAgreement } from './allowed-disagreements.js';
 import { searchJointly } from './search-jointly.js';
 import { lowestSharedThreshold } from './shared-threshold.js';
 
-/** What thresholds are chosen for, and how sure to be of it. */
+/** The goal of thresholds, and its certainty. */
 export type ThresholdGoal = {
-  /** Probability with which the promise may be broken. */
+  /** Allowed probability of missing the goal. */
   delta: number;
 } & (
   | {
-      /** Agreement with the backbone to keep on as many new samples as the table has, in [0, 1]. */
+      /** Agreement with the backbone to keep on equally many new samples as in the table, in [0, 1]. */
       agreement: number;
     }
   | {
@@ -23,25 +24,25 @@ export interface ChosenThresholds {
   /** One per branch. */
   thresholds: number[];
   outcome: ThresholdOutcome;
-  /** The agreement that the table proves for as many new samples, with the goal's certainty. */
+  /** The agreement that the table proves for equally many new samples, with the goal's certainty. */
   agreement: number;
 }
 
 export interface ChooseOptions {
   /**
    * For an agreement:
-   * - `shared`: one threshold for all branches, for which `delta` holds, as far as disagreements grow when the
+   * - `shared`: one threshold for all branches, for which `delta` holds if disagreements grow as the
    *   threshold falls. Confidences estimate agreement, so they are on one scale.
-   * - `joint`: lowered branch by branch from there while that saves cost. Picking the best of so many on the same
-   *   samples spends `delta` many times over: for comparing branches, with the outcome read on other samples.
+   * - `joint`: lowered branch by branch from there while that saves cost. Picking the best of many on the same
+   *   samples uses `delta` many times, so it is only for comparing branches, with the outcome measured on other samples.
    */
   search?: 'shared' | 'joint';
 }
 
 /**
- * The cheapest thresholds whose agreement on the table leaves enough room for the goal; or, where the goal is a cost,
- * the most careful ones that it allows.
- * @param exitCosts what leaving at each exit costs; the final exit last
+ * The cheapest thresholds whose agreement on the table leaves enough margin for the goal; or, if the goal is a cost,
+ * the safest ones that it allows.
+ * @param exitCosts cost of each exit, the final one last
  */
 export function chooseThresholds(
   table: CalibrationTable,
@@ -72,7 +73,7 @@ function forAgreement(
   return search === 'joint' ? searchJointly(table, exitCosts, allowed, start) : start;
 }
 
-/** Where even the cheapest is too dear, everybody leaves at the first exit. */
+/** If even the cheapest thresholds cost too much, every sample exits at the first branch. */
 function forCost(
   table: CalibrationTable,
   exitCosts: readonly number[],
@@ -82,5 +83,5 @@ function forCost(
   return table.branches.map(() => threshold ?? 0);
 }
 
-/** Confidences are kept with six decimals; so are thresholds, rounded up so that nobody more leaves. */
+/** Confidences are kept with six decimals; so are thresholds, rounded up so that no further samples exit. */
 const roundThreshold = (threshold: number) => Math.max(0, Math.ceil(threshold * 1e6 - 1e-6) / 1e6);

@@ -1,15 +1,15 @@
-import type { ActivationEncoding } from '@offramp/shared';
+import type { ActivationEncoding } from '@offramp/bundle';
 
-/** One way to write an activation, as a manifest names it. */
+/** One encoding of an activation, as in a manifest. */
 export interface CodecCandidate {
   encoding: ActivationEncoding;
   step?: number;
 }
 
 /**
- * What is tried, coarsest first. Deflate takes bytes off all of them and loses nothing. Common scales give fewer bytes at
- * the same agreement than scales of each channel's own, since the layer that follows adds the channels up; scales of
- * their own are there for activations whose channels differ by orders of magnitude.
+ * Codecs to try, coarsest first. Deflate makes all of them smaller without loss. A common scale gives fewer bytes at the same
+ * agreement than a scale per channel, because the next layer adds the channels up. Scales per channel are for activations
+ * whose channels differ by orders of magnitude.
  */
 export const codecCandidates: readonly CodecCandidate[] = [
   ...[2, 1, 0.7, 0.5].map((step) => ({ encoding: 'int4+deflate' as const, step })),
@@ -19,5 +19,5 @@ export const codecCandidates: readonly CodecCandidate[] = [
   { encoding: 'float16+deflate' },
 ];
 
-/** Loses nothing, so that there is one in any case. */
+/** Lossless, so that one candidate always qualifies. */
 export const losslessCandidate: CodecCandidate = { encoding: 'float32+deflate' };

@@ -14,14 +14,14 @@ const middle = tally({ encoding: 'int4+deflate' }, 20, 'yy yy yn ny');
 const fine = tally({ encoding: 'float16+deflate' }, 40, 'yy yy yy ny');
 const bounds = { samples: 10, agreedBefore: 5, allowedLost: 1 };
 
-test('the fewest bytes within the allowed loss win, whatever their order', () => {
+test('the fewest bytes within the allowed loss win, in any order', () => {
   const expected = { encoding: 'int4+deflate', meanBytes: 20, agreement: 0.8, agreementLost: 0.1 };
   expect(cheapestCodec([coarse, middle, fine], bounds)).toEqual(expected);
   expect(cheapestCodec([fine, middle, coarse], bounds)).toEqual(expected);
   expect(cheapestCodec([coarse, middle, fine], { ...bounds, allowedLost: 2 })).toMatchObject({ step: 1 });
 });
 
-test('answers that it turns right do not pay for those that it turns wrong', () => {
+test('newly correct answers do not offset newly wrong ones', () => {
   const lucky = tally({ encoding: 'int4+deflate', step: 2 }, 1, 'yn yn ny ny ny');
   expect(cheapestCodec([lucky], bounds)).toBeUndefined();
 });
@@ -31,6 +31,6 @@ test('samples that agree neither before nor after lose nothing', () => {
   expect(cheapestCodec([wrong], { ...bounds, allowedLost: 0 })).toMatchObject({ agreementLost: 0 });
 });
 
-test('nothing is chosen where nothing was tried', () => {
+test('nothing is chosen if nothing was tried', () => {
   expect(cheapestCodec([new CodecTally({ encoding: 'int4+deflate' })], bounds)).toBeUndefined();
 });

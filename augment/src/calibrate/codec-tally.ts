@@ -1,13 +1,13 @@
-import type { ActivationCodecManifest } from '@offramp/shared';
+import type { ActivationCodecManifest } from '@offramp/bundle';
 import type { CodecCandidate } from './codec-candidates.js';
 
-/** What became of offloaded samples with one codec. Pure. */
+/** Counts of offloaded samples with one codec. Pure. */
 export class CodecTally {
   samples = 0;
   bytes = 0;
-  /** Samples whose answer is the backbone's. */
+  /** Samples that agree with the backbone. */
   agreed = 0;
-  /** Samples whose answer was the backbone's without this codec, and is no longer. */
+  /** Samples that agree without this codec but not with it. */
   lost = 0;
 
   constructor(readonly candidate: CodecCandidate) {}
@@ -21,11 +21,11 @@ export class CodecTally {
 }
 
 /**
- * The candidate of fewest bytes that loses no more than allowed. What it loses is not set off against answers that it
- * happens to turn right: those come and go by chance, and the cheapest of many would be picked by its luck.
- * @param samples held out in all
- * @param agreedBefore samples that leave before they get here, with the backbone's answer
- * @returns `undefined` where none qualifies
+ * The smallest candidate within the allowed loss. Losses are not offset by answers that happen to become correct, because
+ * these depend on chance, and the cheapest of many candidates would be chosen by luck.
+ * @param samples number of held-out samples
+ * @param agreedBefore samples that exit earlier with the backbone's answer
+ * @returns `undefined` if none qualifies
  */
 export function cheapestCodec(
   tallies: readonly CodecTally[],

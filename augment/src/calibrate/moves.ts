@@ -1,13 +1,13 @@
-import type { CalibrationTable } from '@offramp/shared';
+import type { CalibrationTable } from '@offramp/bundle';
 
-/** A sample that leaves earlier, at `exit`, as soon as the threshold falls to `confidence`. */
+/** When the threshold falls to `confidence`, a sample moves to the earlier `exit`. */
 export interface Move {
   confidence: number;
   sample: number;
   exit: number;
 }
 
-/** All that happens while one threshold for all branches falls. At equal confidence a sample's later exit first, so that its earliest one stays. */
+/** All moves while one threshold for all branches falls. At equal confidence a sample's later exit is first, so that its earliest one stays. */
 export function movesOf({ samples, branches }: CalibrationTable): Move[] {
   const moves: Move[] = [];
   for (let sample = 0; sample < samples; sample++) {

@@ -1,8 +1,9 @@
-import { type CalibrationTable, evaluateThresholds, neverExits } from '@offramp/shared';
+import { type CalibrationTable, evaluateThresholds } from '@offramp/bundle';
+import { neverExits } from '@offramp/contracts';
 
 /**
- * What one branch gives and another takes, where room has to come from somewhere: shares of the samples that reach the
- * giver's threshold. Shares, so that the search finds the same whatever scale confidences are on.
+ * Shares of the samples at a branch's threshold by which it is raised to make room for another branch. Shares make the search
+ * independent of the confidences' scale.
  */
 const givenShares = [0.003, 0.01, 0.03, 0.1];
 /** Smaller savings than this are rounding. */
@@ -10,7 +11,7 @@ const leastSaving = 1e-9;
 
 /**
  * Cheaper thresholds than the given ones, by coordinate descent on the table: each branch's best threshold, with the
- * others as they are, or with one of them raised.
+ * others unchanged, or with one of them raised.
  * @param allowed most disagreements
  */
 export function searchJointly(
@@ -65,7 +66,7 @@ interface Search {
   allowed: number;
 }
 
-/** The branch's threshold that costs least, in one pass over the samples, the others' thresholds as given. */
+/** The cheapest threshold of a branch with the others' given, in one pass over the samples. */
 function bestThreshold(
   { samples, branches, exitCosts, allowed }: Search,
   branch: number,
@@ -73,7 +74,7 @@ function bestThreshold(
 ): { threshold: number; cost: number } {
   const costOf = (exit: number) => exitCosts[exit] as number;
   const disagreesAt = (sample: number, exit: number) => branches[exit]?.disagrees[sample] ?? 0;
-  /** Where each sample leaves if not at this branch. */
+  /** Each sample's exit if it does not exit at this branch. */
   const otherExits = new Uint8Array(samples);
   let cost = 0;
   let disagreements = 0;
@@ -107,7 +108,7 @@ function bestThreshold(
   return { threshold: best.threshold, cost: best.cost / samples };
 }
 
-/** The threshold at which so many fewer samples reach it. */
+/** The threshold that `share` fewer of the samples reach. */
 function raisedThreshold({ confidence, order }: SearchedBranch, threshold: number, share: number): number {
   const reaching = order.filter((sample) => (confidence[sample] as number) >= threshold).length;
   const last = order[Math.floor(reaching * (1 - share)) - 1];

@@ -1,12 +1,12 @@
-import type { CalibrationTable } from '@offramp/shared';
+import type { CalibrationTable } from '@offramp/bundle';
 import { type Move, movesOf } from './moves.js';
 
 /**
  * The lowest threshold for all branches that fixed-sequence testing reaches: from the safest on, the threshold falls
  * from one recorded confidence to the next and stops before the first at which more than `allowed` samples
  * disagree (Angelopoulos et al., Learn then Test, 2021, arXiv 2110.01052, section 2.3). Each test may then use the
- * whole of the certainty, as no later one counts unless all before it have passed.
- * @returns `null` where not even the first passes
+ * whole `delta`, because a test counts only if all earlier ones have passed.
+ * @returns `null` if not even the first passes
  */
 export function lowestSharedThreshold(table: CalibrationTable, allowed: number): number | null {
   const moves = movesOf(table);

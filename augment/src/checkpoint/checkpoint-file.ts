@@ -1,10 +1,12 @@
-import { open, readFile, rename, rm } from 'node:fs/promises';
-import { messageOf, OfframpError, sha256Hex, systemCodeOf } from '@offramp/shared';
+// biome-ignore lint/style/noRestrictedImports: to write
+import { open, rename, rm } from 'node:fs/promises';
+import { messageOf, OfframpError, readFile, sha256Hex, systemCodeOf } from '@offramp/runtime';
 import { z } from 'zod';
 
-/** What a training depends on, each under the name that a person knows it by. */
+/** Everything that a training depends on, by user-facing names. */
 export type TrainingFacts = Readonly<Record<string, string | number | boolean>>;
 
+const maxCheckpointBytes = 2 ** 31 - 1;
 const format = 'offramp-checkpoint-1';
 const headerSchema = z.object({
   format: z.literal(format),
@@ -12,10 +14,10 @@ const headerSchema = z.object({
   state: z.object({ bytes: z.int().min(0), sha256: z.string() }),
 });
 
-/** A training that can be gone on with. */
+/** A training that can be resumed. */
 export interface CheckpointContents {
   facts: TrainingFacts;
-  /** What the trainer needs to go on. */
+  /** The trainer's state. */
   state: Uint8Array;
 }
 
@@ -44,17 +46,17 @@ export async function writeCheckpointFile(path: string, { facts, state }: Checkp
   }
 }
 
-/** @throws OfframpError `FILE_NOT_FOUND`; `CHECKPOINT_INVALID` for a file that is none, or is broken */
+/** @throws OfframpError `FILE_NOT_FOUND`; `CHECKPOINT_INVALID` for a file that is not a checkpoint or is damaged */
 export async function readCheckpointFile(path: string): Promise<CheckpointContents> {
-  const startAnew = 'Without --resume the training starts anew.';
-  const bytes = await readFile(path).catch((cause: unknown) => {
+  const startOver = 'Without --resume the training starts from the beginning.';
+  const bytes = await readFile(path, { atMost: maxCheckpointBytes }).catch((cause: unknown) => {
     if (systemCodeOf(cause) === 'ENOENT') {
-      throw new OfframpError('FILE_NOT_FOUND', `no checkpoint at ${path}`, { hint: startAnew, cause });
+      throw new OfframpError('FILE_NOT_FOUND', `no checkpoint at ${path}`, { hint: startOver, cause });
     }
     throw new OfframpError('CHECKPOINT_INVALID', `cannot read ${path}: ${messageOf(cause)}`, { cause });
   });
   const refuse = (problem: string) =>
-    new OfframpError('CHECKPOINT_INVALID', `${path}: ${problem}`, { hint: startAnew });
+    new OfframpError('CHECKPOINT_INVALID', `${path}: ${problem}`, { hint: startOver });
   const lineEnd = bytes.indexOf('\n');
   const header = headerOf(bytes.subarray(0, Math.max(0, lineEnd)));
   if (!header) throw refuse('expected a checkpoint of offramp augment');
@@ -62,7 +64,7 @@ export async function readCheckpointFile(path: string): Promise<CheckpointConten
   if (state.length !== header.state.bytes) {
     throw refuse(`expected ${header.state.bytes} bytes of state, found ${state.length}`);
   }
-  if (sha256Hex(state) !== header.state.sha256) throw refuse('is not what was written: its digest differs');
+  if (sha256Hex(state) !== header.state.sha256) throw refuse('the digest differs, so the file is damaged');
   return { facts: header.facts, state };
 }
 
@@ -74,10 +76,11 @@ function headerOf(line: Buffer): z.output<typeof headerSchema> | null {
   }
 }
 
-/** What differs between two runs: `epochs 3, now 5`. */
+/** Differences between two runs: `epochs 3, now 5`. */
 export function differingFacts(before: TrainingFacts, now: TrainingFacts): string[] {
-  const names = new Set([...Object.keys(before), ...Object.keys(now)]);
-  return [...names]
-    .filter((name) => before[name] !== now[name])
-    .map((name) => `${name} ${before[name] ?? 'not set'}, now ${now[name] ?? 'not set'}`);
+  const was = new Map(Object.entries(before));
+  const is = new Map(Object.entries(now));
+  return [...new Set([...was.keys(), ...is.keys()])]
+    .filter((name) => was.get(name) !== is.get(name))
+    .map((name) => `${name} ${was.get(name) ?? 'not set'}, now ${is.get(name) ?? 'not set'}`);
 }

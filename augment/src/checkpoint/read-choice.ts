@@ -2,10 +2,10 @@ import { readCheckpointFile } from './checkpoint-file.js';
 import { refuseOther } from './training-checkpoint.js';
 
 /**
- * Which branches the training chose that is to be gone on with: no second trial.
- * @param placement what the choice depends on now
- * @returns indices into the candidates; `null` where it was stopped in the trial
- * @throws OfframpError `FILE_NOT_FOUND`, `CHECKPOINT_INVALID`; `CONFIG_INVALID` where it chose in another way
+ * The branches that the training to resume chose, so that there is no second trial.
+ * @param placement the options that the choice depends on
+ * @returns indices into the candidates; `null` if the run was stopped during the trial
+ * @throws OfframpError `FILE_NOT_FOUND`, `CHECKPOINT_INVALID`; `CONFIG_INVALID` if it chose with other options
  */
 export async function readChoice(path: string, placement: string): Promise<number[] | null> {
   const { facts } = await readCheckpointFile(path);

@@ -1,8 +1,8 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { OfframpError } from '@offramp/shared';
-import { ManualClock } from '@offramp/shared/testing';
+import { OfframpError } from '@offramp/runtime';
+import { ManualClock } from '@offramp/runtime/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { checkpointPathOf, TrainingCheckpoint } from './training-checkpoint.js';
 
@@ -37,7 +37,7 @@ async function leave(bytes: Uint8Array = state): Promise<void> {
 }
 
 describe('TrainingCheckpoint', () => {
-  it('lies beside the bundle, and holds what was kept when the run was stopped', async () => {
+  it('is beside the bundle, and contains the last kept state of a stopped run', async () => {
     const checkpoint = run();
     expect(await checkpoint.begin({ trainer: 'test' })).toBeNull();
     checkpoint.keep(state);
@@ -50,7 +50,7 @@ describe('TrainingCheckpoint', () => {
     expect(await run({ resume: true }).begin({ trainer: 'test' })).toEqual(Buffer.from(state));
   });
 
-  it('is written when it is time to, and not before', async () => {
+  it('is written after the interval, and not before', async () => {
     const checkpoint = run({ everyMinutes: 5 });
     await checkpoint.begin({});
     const save = () => state;
@@ -73,14 +73,14 @@ describe('TrainingCheckpoint', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it('is kept when what follows the training fails, and removed when all is done', async () => {
+  it('is kept if a later step fails, and removed after success', async () => {
     const failing = run();
     await failing.begin({ trainer: 'test' });
     failing.keep(state);
     const full = new OfframpError('OUTPUT_FAILED', 'disk full', { hint: 'Make room.' });
     await expect(failing.protect(() => Promise.reject(full))).rejects.toMatchObject({
       code: 'OUTPUT_FAILED',
-      hint: 'Make room. The same command with --resume goes on from there.',
+      hint: 'Make room. The same command with --resume continues from there.',
     });
     const resumed = run({ resume: true });
     await resumed.begin({ trainer: 'test' });
@@ -88,13 +88,13 @@ describe('TrainingCheckpoint', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it('promises no way on where nothing was kept', async () => {
+  it('does not offer --resume if nothing was kept', async () => {
     const error = new OfframpError('TRAINING_FAILED', 'no number');
     await expect(run().protect(() => Promise.reject(error))).rejects.toBe(error);
     await expect(run().protect(stopped)).rejects.toMatchObject({ message: 'stopped' });
   });
 
-  it('leaves alone what another run left', async () => {
+  it('does not change the checkpoint of another run', async () => {
     await leave();
     const other = run({ facts: { ...facts, seed: 2 } });
     await other.begin({});
@@ -102,7 +102,7 @@ describe('TrainingCheckpoint', () => {
     expect(await readdir(folder)).toEqual(['bundle.checkpoint']);
   });
 
-  it('refuses to go on with a training that depended on something else, and says what', async () => {
+  it('rejects a training with other options, and names them', async () => {
     await leave();
     const other = run({ resume: true, facts: { seed: 2, epochs: 3 } });
     await expect(other.begin({ trainer: 'test', batchSize: 8 })).rejects.toMatchObject({
@@ -111,7 +111,7 @@ describe('TrainingCheckpoint', () => {
     });
   });
 
-  it('refuses what is missing, cut, changed, or no checkpoint', async () => {
+  it('rejects a missing, truncated, changed or foreign file', async () => {
     const begin = () => run({ resume: true }).begin({ trainer: 'test' });
     await expect(begin()).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
     await leave();
@@ -133,7 +133,7 @@ describe('TrainingCheckpoint', () => {
     }
   });
 
-  it('says so where it cannot be written', async () => {
+  it('reports that it cannot be written', async () => {
     const checkpoint = run();
     await checkpoint.begin({});
     checkpoint.keep(state);

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { type Clock, isOfframpError, OfframpError } from '@offramp/shared';
+import { type Clock, isOfframpError, OfframpError } from '@offramp/runtime';
 import {
   type CheckpointContents,
   differingFacts,
@@ -10,36 +10,38 @@ import {
 } from './checkpoint-file.js';
 
 export interface CheckpointOptions {
-  /** How often to write one; 0: only where the training is stopped. */
+  /** Interval of writing; 0: only when the training is stopped. */
   everyMinutes: number;
-  /** Whether to go on from the one that is there. */
+  /** Whether to resume from an existing checkpoint. */
   resume: boolean;
 }
 
-/** Where the checkpoint of a bundle's training lies. */
+/** The checkpoint's path for a bundle. */
 export function checkpointPathOf(out: string): string {
   return `${resolve(out)}.checkpoint`;
 }
 
-/** @throws OfframpError `CONFIG_INVALID` for a checkpoint of a training that depended on something else */
+/** @throws OfframpError `CONFIG_INVALID` for a checkpoint of a training with other options or data */
 export function refuseOther(path: string, before: TrainingFacts, now: TrainingFacts): void {
   const differing = differingFacts(before, now);
   if (differing.length === 0) return;
   throw new OfframpError(
     'CONFIG_INVALID',
     `--resume: ${path} is of another training: ${differing.join('; ')}`,
-    { hint: 'Go on with what that training was begun with, or start anew without --resume.' },
+    {
+      hint: 'Use the options and data that the training began with, or start from the beginning without --resume.',
+    },
   );
 }
 
-/** The checkpoint of one run: what it started from, and what it leaves for another one to start from. */
+/** The checkpoint of one run: the state that it resumed from, and the state that it saves. */
 export class TrainingCheckpoint {
   private facts: TrainingFacts;
   private kept: Uint8Array | null = null;
   private lastMs: number;
   private isOurs = false;
 
-  /** @param facts what the training depends on, as far as the trainer does not know better */
+  /** @param facts what the training depends on, besides the trainer's own facts */
   constructor(
     readonly path: string,
     facts: TrainingFacts,
@@ -52,10 +54,10 @@ export class TrainingCheckpoint {
 
   /**
    * Begins a training.
-   * @param facts what it depends on besides
-   * @returns the state to go on from; `null`: start anew
-   * @throws OfframpError `FILE_NOT_FOUND`, `CHECKPOINT_INVALID`; `CONFIG_INVALID` for a checkpoint of a training that
-   *   depended on something else
+   * @param facts what it depends on in addition
+   * @returns the state to resume from; `null`: start from the beginning
+   * @throws OfframpError `FILE_NOT_FOUND`, `CHECKPOINT_INVALID`; `CONFIG_INVALID` for a checkpoint of a training with
+   *   other options or data
    */
   async begin(facts: TrainingFacts): Promise<Uint8Array | null> {
     this.facts = { ...this.facts, ...facts };
@@ -67,7 +69,7 @@ export class TrainingCheckpoint {
     return found.state;
   }
 
-  /** Between two steps: writes a checkpoint when it is time to. @throws OfframpError `OUTPUT_FAILED` */
+  /** Called between two steps; writes a checkpoint when the interval has passed. @throws OfframpError `OUTPUT_FAILED` */
   async offer(save: () => Uint8Array): Promise<void> {
     const { everyMinutes } = this.options;
     if (everyMinutes === 0 || this.clock.now() - this.lastMs < everyMinutes * 60_000) return;
@@ -76,14 +78,14 @@ export class TrainingCheckpoint {
     this.lastMs = this.clock.now();
   }
 
-  /** Keeps a state to be written, should the run end here. */
+  /** Keeps a state that is written if the run ends early. */
   keep(state: Uint8Array): void {
     this.kept = state;
   }
 
   /**
-   * Does a job that a training is a part of. Where it ends early, what was kept last is written, and the error
-   * says so; where it is done, this run's checkpoint is removed. One that another run left stays.
+   * Runs a job that includes the training. If it ends early, the last kept state is written, and the error says so. After
+   * success, this run's checkpoint is removed. Another run's checkpoint stays.
    */
   async protect<T>(job: () => Promise<T>): Promise<T> {
     let result: T;
@@ -96,10 +98,10 @@ export class TrainingCheckpoint {
       try {
         await this.write();
       } catch (problem) {
-        // Somebody who stops a training counts on the checkpoint; otherwise what came first is the news.
+        // After an interruption, a failed write is reported, because the user expects the checkpoint; otherwise the first error is.
         throw isInterruption ? problem : error;
       }
-      throw isKept || (isInterruption && this.isOurs) ? this.withWayOn(error) : error;
+      throw isKept || (isInterruption && this.isOurs) ? this.withResumeHint(error) : error;
     }
     if (this.isOurs) await rm(this.path, { force: true });
     return result;
@@ -112,10 +114,10 @@ export class TrainingCheckpoint {
     this.isOurs = true;
   }
 
-  private withWayOn({ code, message, hint, cause }: OfframpError): OfframpError {
-    const wayOn = 'The same command with --resume goes on from there.';
+  private withResumeHint({ code, message, hint, cause }: OfframpError): OfframpError {
+    const resumeHint = 'The same command with --resume continues from there.';
     return new OfframpError(code, `${message}; the training so far is in ${this.path}`, {
-      hint: hint === undefined ? wayOn : `${hint} ${wayOn}`,
+      hint: hint === undefined ? resumeHint : `${hint} ${resumeHint}`,
       cause,
     });
   }

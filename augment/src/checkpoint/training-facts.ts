@@ -1,16 +1,18 @@
 import { createHash } from 'node:crypto';
-import { type Dataset, offrampVersion } from '@offramp/shared';
+import type { Dataset } from '@offramp/data';
+import { offrampVersion } from '@offramp/runtime';
 import type { TrainingTask } from '../branches/branch-trainer.js';
-import { onnxruntimeVersion } from '../onnxruntime-version.js';
+import { onnxruntimeVersion } from '../pipeline/onnxruntime-version.js';
 import type { TrainingFacts } from './checkpoint-file.js';
 
-/** What any training depends on. What a trainer was told besides, it adds itself. */
+/** What every training depends on. A trainer adds its own options. */
 export function trainingFacts(task: TrainingTask, backboneSha256: string): TrainingFacts {
   const { preprocessing } = task.input;
   return {
     offramp: offrampVersion,
     'ONNX Runtime': onnxruntimeVersion(),
     backbone: backboneSha256,
+    output: task.backbone.output.name,
     data: task.training.description,
     pictures: task.training.size,
     'names and labels': namesSha256(task.training),

@@ -1,3 +1,4 @@
+import { propertyNames } from '@offramp/runtime/testing';
 import { describe, expect, it } from 'vitest';
 import { onnx } from '#onnx';
 import { isOpaque, macsOf, shapesNeededBy } from './cost-model.js';
@@ -197,16 +198,22 @@ describe('macsOf', () => {
     expect(found).toBe(expected);
   });
 
+  it.each(propertyNames)('knows no operator %s', (operator) => {
+    expect(macs(operator, { in: [[1, 8]], out: [1, 8] })).toBe(0);
+    expect(shapesNeededBy(nodeOf(operator, ['x'], ['y']))).toEqual([]);
+    expect(isOpaque(nodeOf('If', ['c'], ['y'], { then_branch: { g: body(operator) } }))).toBe(false);
+  });
+
   it('asks for the shapes it needs only', () => {
     expect(shapesNeededBy(nodeOf('Conv', ['x', 'w', ''], ['y']))).toEqual(['x', 'w', 'y']);
     expect(shapesNeededBy(nodeOf('Add', ['x', 'w'], ['y']))).toEqual([]);
   });
 });
 
-describe('isOpaque', () => {
-  const body = (opType: string) =>
-    new onnx.GraphProto({ node: [new onnx.NodeProto({ opType, input: ['x'], output: ['z'] })] });
+const body = (opType: string) =>
+  new onnx.GraphProto({ node: [new onnx.NodeProto({ opType, input: ['x'], output: ['z'] })] });
 
+describe('isOpaque', () => {
   it('tells operators that may hide a matrix product', () => {
     expect(isOpaque(nodeOf('If', ['c'], ['y'], { then_branch: { g: body('MatMul') } }))).toBe(true);
     expect(isOpaque(new onnx.NodeProto({ opType: 'FusedConv', domain: 'com.microsoft' }))).toBe(true);

@@ -1,4 +1,4 @@
-import { elementsOf } from '@offramp/shared';
+import { elementsOf } from '@offramp/bundle';
 import type { onnx } from '#onnx';
 import { einsumMacs } from './einsum.js';
 import { subgraphsOf } from './graph.js';
@@ -25,30 +25,33 @@ const matrixProduct: Counter = ({ input, output }) => elementsOf(output(0)) * (i
 const recurrence: Counter = ({ input }) =>
   elementsOf(input(0).slice(0, 2)) * (elementsOf(input(1)) + elementsOf(input(2)));
 
-const counters: Readonly<Record<string, Counter>> = {
-  Conv: convolution(1),
-  ConvInteger: convolution(1),
-  QLinearConv: convolution(3),
-  // Each input value meets the weights of its own input channel: weight [in, out / groups, …kernel].
-  ConvTranspose: ({ input }) => elementsOf(input(0)) * elementsOf(input(1).slice(1)),
-  Gemm({ input, output }, node) {
-    const transposed = node.attribute.some(({ name, i }) => name === 'transA' && !i.isZero());
-    return elementsOf(output(0)) * (input(0)[transposed ? 0 : 1] ?? 1);
-  },
-  MatMul: matrixProduct,
-  MatMulInteger: matrixProduct,
-  QLinearMatMul: matrixProduct,
-  Einsum({ input }, node) {
-    const equation = node.attribute.find(({ name }) => name === 'equation')?.s ?? new Uint8Array();
-    return einsumMacs(
-      Buffer.from(equation).toString('utf8'),
-      node.input.map((_, at) => input(at)),
-    );
-  },
-  RNN: recurrence,
-  GRU: recurrence,
-  LSTM: recurrence,
-};
+/** By operator. */
+const counters: ReadonlyMap<string, Counter> = new Map(
+  Object.entries<Counter>({
+    Conv: convolution(1),
+    ConvInteger: convolution(1),
+    QLinearConv: convolution(3),
+    // Each input value meets the weights of its own input channel: weight [in, out / groups, …kernel].
+    ConvTranspose: ({ input }) => elementsOf(input(0)) * elementsOf(input(1).slice(1)),
+    Gemm({ input, output }, node) {
+      const transposed = node.attribute.some(({ name, i }) => name === 'transA' && !i.isZero());
+      return elementsOf(output(0)) * (input(0)[transposed ? 0 : 1] ?? 1);
+    },
+    MatMul: matrixProduct,
+    MatMulInteger: matrixProduct,
+    QLinearMatMul: matrixProduct,
+    Einsum({ input }, node) {
+      const equation = node.attribute.find(({ name }) => name === 'equation')?.s ?? new Uint8Array();
+      return einsumMacs(
+        Buffer.from(equation).toString('utf8'),
+        node.input.map((_, at) => input(at)),
+      );
+    },
+    RNN: recurrence,
+    GRU: recurrence,
+    LSTM: recurrence,
+  }),
+);
 
 /**
  * Multiply-accumulates of a node in the run that `shapeOf` tells of, by the convention of the literature:
@@ -56,7 +59,7 @@ const counters: Readonly<Record<string, Counter>> = {
  * normalisation, pooling and data movement count 0.
  */
 export function macsOf(node: onnx.NodeProto, shapeOf: ShapeOf): number {
-  const count = isDefaultDomain(node.domain) ? counters[node.opType] : undefined;
+  const count = isDefaultDomain(node.domain) ? counters.get(node.opType) : undefined;
   return (
     count?.(
       { input: (at) => shapeOf(node.input[at] ?? ''), output: (at) => shapeOf(node.output[at] ?? '') },
@@ -67,7 +70,7 @@ export function macsOf(node: onnx.NodeProto, shapeOf: ShapeOf): number {
 
 /** The tensors whose shapes {@link macsOf} asks for. */
 export function shapesNeededBy(node: onnx.NodeProto): string[] {
-  if (!isDefaultDomain(node.domain) || !(node.opType in counters)) return [];
+  if (!isDefaultDomain(node.domain) || !counters.has(node.opType)) return [];
   return [...node.input, ...node.output.slice(0, 1)].filter((name) => name !== '');
 }
 
@@ -76,6 +79,6 @@ export function isOpaque(node: onnx.NodeProto): boolean {
   if (!isDefaultDomain(node.domain)) return true;
   if (node.opType === 'Attention') return true;
   return subgraphsOf(node).some((graph) =>
-    graph.node.some((inner) => inner.opType in counters || isOpaque(inner)),
+    graph.node.some((inner) => counters.has(inner.opType) || isOpaque(inner)),
   );
 }

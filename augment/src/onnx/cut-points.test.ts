@@ -3,7 +3,7 @@ import { onnx } from '#onnx';
 import { findCutPoints } from './cut-points.js';
 import { GraphEditor } from './graph-editor.js';
 import { readModel } from './read-model.js';
-import { addWeight, failureOf, smallModel } from './testing.js';
+import { addWeight, failureOf, smallModel } from './testing/small-model.js';
 import { writeModel } from './write-model.js';
 
 describe('findCutPoints', () => {

@@ -1,5 +1,6 @@
-import { OfframpError } from '@offramp/shared';
-import { dataFlow, readsOf, writesOf } from './graph.js';
+import { OfframpError } from '@offramp/runtime';
+import { longestLived } from './gaps.js';
+import { type DataFlow, dataFlow, readsOf, writesOf } from './graph.js';
 import type { OnnxModel } from './model.js';
 
 const shownTensors = 6;
@@ -9,17 +10,31 @@ const shownTensors = 6;
  * to its output passes; neither the input nor the output itself. Constants are on no path; what is
  * computed from a tensor's shape is.
  *
+ * @throws OfframpError `MODEL_UNSUPPORTED` where there is none, naming what runs side by side
+ */
+export function findCutPoints(model: OnnxModel): string[] {
+  const flow = dataFlow(model.graph, model.input.name, model.output.name);
+  const { cuts, widest } = sweepCuts(model, flow);
+  if (cuts.length === 0) throw noCutPoint(model.where, widest, flow);
+  return cuts;
+}
+
+/** What a sweep over a graph finds. */
+export interface CutSweep {
+  cuts: string[];
+  /** The tensors at the place where most of them are alive at once; none where there is only one everywhere. */
+  widest: string[];
+}
+
+/**
  * In a topological order, whatever a cut point depends on stands before it and whatever depends on it
  * stands after. So a tensor is a cut point exactly if, just after its node, it is the only tensor alive:
  * already computed from the input and still to be read. One sweep finds them all, in time linear in the
  * size of the graph.
- *
- * @throws OfframpError `MODEL_UNSUPPORTED` where there is none, naming what runs side by side
  */
-export function findCutPoints(model: OnnxModel): string[] {
+export function sweepCuts(model: OnnxModel, { nodes, dynamic }: DataFlow): CutSweep {
   const input = model.input.name;
   const output = model.output.name;
-  const { nodes, dynamic } = dataFlow(model.graph, input, output);
   if (!dynamic.has(output)) {
     throw new OfframpError(
       'MODEL_INVALID',
@@ -49,11 +64,10 @@ export function findCutPoints(model: OnnxModel): string[] {
       widest = [...alive];
     }
   });
-  if (cuts.length === 0) throw noCutPoint(model.where, widest);
-  return cuts;
+  return { cuts, widest };
 }
 
-function noCutPoint(where: string, widest: readonly string[]): OfframpError {
+function noCutPoint(where: string, widest: readonly string[], { nodes, dynamic }: DataFlow): OfframpError {
   if (widest.length === 0) {
     return new OfframpError(
       'MODEL_UNSUPPORTED',
@@ -61,12 +75,15 @@ function noCutPoint(where: string, widest: readonly string[]): OfframpError {
     );
   }
   const more = widest.length > shownTensors ? `, and ${widest.length - shownTensors} more` : '';
+  const [bridge] = longestLived(nodes, Array(nodes.length).fill(1), dynamic);
   return new OfframpError(
     'MODEL_UNSUPPORTED',
     `${where}: expected a tensor through which every path from input to output passes; found none: ` +
       `at the widest place ${widest.length} run side by side, ${widest.slice(0, shownTensors).join(', ')}${more}`,
-    {
-      hint: 'A connection that spans the whole network leaves no place to cut; so do shapes of the input that are read late.',
-    },
+    bridge
+      ? {
+          hint: `A connection that spans the whole network leaves no place to cut: ${bridge.reader} reads ${bridge.tensor}.`,
+        }
+      : {},
   );
 }

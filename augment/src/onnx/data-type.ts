@@ -41,3 +41,18 @@ export function dataTypeName(dataType: number): string {
 export function holdsWeights(dataType: number): boolean {
   return weightTypes.has(dataTypeName(dataType));
 }
+
+/** The number of a data type; `undefined` for a name that ONNX does not have. */
+export function dataTypeOf(name: string): number | undefined {
+  const found = names.indexOf(name as (typeof names)[number]);
+  return found > 0 ? found : undefined;
+}
+
+/** Bits of a value; `undefined` for types whose values differ in size. */
+export function bitsOf(dataType: number): number | undefined {
+  const name = dataTypeName(dataType);
+  if (name === 'bool') return 8;
+  if (name === 'complex64' || name === 'complex128') return Number(name.slice('complex'.length));
+  const digits = /^(?:bfloat|float|uint|int)(\d+)/.exec(name)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}

@@ -6,7 +6,7 @@ import { extractSegment } from './extract-segment.js';
 import { GraphEditor } from './graph-editor.js';
 import type { OnnxModel } from './model.js';
 import { type BackboneProfile, profileBackbone } from './profile.js';
-import { addWeight, failureOf, smallModel } from './testing.js';
+import { addWeight, failureOf, smallModel } from './testing/small-model.js';
 import { writeModel } from './write-model.js';
 
 const batch = 2;

@@ -1,6 +1,6 @@
-import { OfframpError, offrampVersion } from '@offramp/shared';
+import { OfframpError, offrampVersion } from '@offramp/runtime';
 import { onnx } from '#onnx';
-import { readsOf, subgraphsOf, writesOf } from './graph.js';
+import { readsOf, withInnerNodes, writesOf } from './graph.js';
 import { isDefaultDomain, type OnnxModel } from './model.js';
 import { namesIn, renameNode, renameSparseTensor, renameTensor, takeName } from './names.js';
 import type { BackboneProfile } from './profile.js';
@@ -10,6 +10,8 @@ import { batchOf } from './value-info.js';
 export interface SegmentNames {
   input: string;
   output: string;
+  /** Names that tensors inside get, by what the backbone calls them. */
+  inner?: ReadonlyMap<string, string>;
   /** Names to keep free for what will be appended. */
   reserved?: readonly string[];
 }
@@ -38,12 +40,13 @@ export function extractSegment(
 
   const graph = new onnx.GraphProto({ name: 'segment', node: nodes });
   const inner = namesIn(graph);
-  const wanted = [names.input, names.output, ...(names.reserved ?? [])];
+  const wanted = [names.input, names.output, ...(names.inner?.values() ?? []), ...(names.reserved ?? [])];
   const taken = new Set([...inner, ...wanted]);
   const renames = new Map<string, string>();
   for (const name of wanted) {
     if (inner.has(name)) renames.set(name, takeName(taken, `${name}_inner`));
   }
+  for (const [tensor, name] of names.inner ?? []) renames.set(tensor, name);
   renames.set(source, names.input);
   renames.set(target, names.output);
 
@@ -119,8 +122,4 @@ function functionsOf(proto: onnx.ModelProto, nodes: readonly onnx.NodeProto[]): 
   };
   visit(nodes);
   return proto.functions.filter((entry) => found.has(entry));
-}
-
-function withInnerNodes(node: onnx.NodeProto): onnx.NodeProto[] {
-  return [node, ...subgraphsOf(node).flatMap((graph) => graph.node.flatMap(withInnerNodes))];
 }

@@ -1,7 +1,7 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { GraphEditor } from './graph-editor.js';
-import { failureOf } from './testing.js';
+import { failureOf } from './testing/small-model.js';
 import { writeModel } from './write-model.js';
 
 describe('GraphEditor', () => {

@@ -1,4 +1,4 @@
-import { OfframpError } from '@offramp/shared';
+import { OfframpError } from '@offramp/runtime';
 import Long from 'long';
 import { onnx } from '#onnx';
 import { DataType } from './data-type.js';
@@ -117,7 +117,7 @@ export function tensorOf(
   });
 }
 
-function attributeOf(name: string, value: AttributeValue): onnx.AttributeProto {
+export function attributeOf(name: string, value: AttributeValue): onnx.AttributeProto {
   const [field] = Object.keys(value) as (keyof typeof attributeTypes)[];
   const attribute = new onnx.AttributeProto({ name, type: field ? attributeTypes[field] : 0 });
   if ('i' in value) attribute.i = Long.fromNumber(value.i);

@@ -1,4 +1,4 @@
-import { OfframpError } from '@offramp/shared';
+import { OfframpError } from '@offramp/runtime';
 import type { onnx } from '#onnx';
 
 /** The graphs that a node carries in its attributes: branches of an If, body of a Loop or Scan. */
@@ -7,6 +7,34 @@ export function subgraphsOf(node: onnx.NodeProto): onnx.GraphProto[] {
     ...(attribute.g ? [attribute.g] : []),
     ...(attribute.graphs ?? []),
   ]);
+}
+
+/** A node and all nodes inside of its graphs. */
+export function withInnerNodes(node: onnx.NodeProto): onnx.NodeProto[] {
+  return [node, ...subgraphsOf(node).flatMap((graph) => graph.node.flatMap(withInnerNodes))];
+}
+
+/** `TensorProto.DataLocation` of the ONNX specification. */
+export const DataLocation = { default: 0, external: 1 } as const;
+
+/** The tensors of a model whose values are in other files. */
+export function externalTensors(proto: onnx.ModelProto): onnx.TensorProto[] {
+  return tensorsOf(proto).filter(({ dataLocation }) => dataLocation === DataLocation.external);
+}
+
+function tensorsOf({ graph, functions }: onnx.ModelProto): onnx.TensorProto[] {
+  const nodes = [...(graph?.node ?? []), ...functions.flatMap(({ node }) => node)].flatMap(withInnerNodes);
+  const attributes = nodes.flatMap(({ attribute }) => attribute);
+  const graphs = [
+    ...(graph ? [graph] : []),
+    ...attributes.flatMap(({ g, graphs: more }) => [...(g ? [g] : []), ...more]),
+  ];
+  const sparse = graphs.flatMap(({ sparseInitializer }) => sparseInitializer);
+  return [
+    ...graphs.flatMap(({ initializer }) => initializer),
+    ...attributes.flatMap(({ t, tensors }) => [t, ...tensors]),
+    ...sparse.flatMap(({ values, indices }) => [values, indices]),
+  ].flatMap((tensor) => tensor ?? []);
 }
 
 /** The tensors that a node reads: its inputs, and what its subgraphs take from outside themselves. */
@@ -122,4 +150,15 @@ export function dataFlow(graph: onnx.GraphProto, input: string, output: string):
     for (const name of readsOf(node)) needed.add(name);
   }
   return { nodes: nodes.reverse(), dynamic };
+}
+
+/** The nodes that a tensor needs, in order. */
+export function pruned(nodes: readonly onnx.NodeProto[], output: string): onnx.NodeProto[] {
+  const needed = new Set([output]);
+  const kept = nodes.toReversed().filter((node) => {
+    if (!writesOf(node).some((name) => needed.has(name))) return false;
+    for (const name of readsOf(node)) needed.add(name);
+    return true;
+  });
+  return kept.reverse();
 }

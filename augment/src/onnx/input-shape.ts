@@ -1,15 +1,13 @@
-import { elementsOf, OfframpError } from '@offramp/shared';
+import { elementsOf, maxSampleElements } from '@offramp/bundle';
+import { OfframpError } from '@offramp/runtime';
 import type { OnnxModel } from './model.js';
 import { declaredShape } from './value-info.js';
-
-/** One sample of 2^27 float32 values is half a gigabyte. */
-const maxSampleElements = 2 ** 27;
 
 /**
  * The shape of one sample, from the model's declared input and, where that leaves dimensions open, from
  * the user.
  * @returns `declaredBatch`: the batch size written into the model, 1 where it is dynamic
- * @throws OfframpError `MODEL_UNSUPPORTED` for open dimensions that nobody fills, `CONFIG_INVALID` for a
+ * @throws OfframpError `MODEL_UNSUPPORTED` for open dimensions without a value, `CONFIG_INVALID` for a
  *   `wanted` shape that contradicts the declared one
  */
 export function sampleShapeOf(

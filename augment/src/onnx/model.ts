@@ -1,7 +1,7 @@
 import type { onnx } from '#onnx';
 
 /**
- * A classifier as ONNX holds it: one float32 input, one output, weights inside the file. The nodes stand
+ * A classifier as ONNX holds it: one float32 input, one output, weights inside the file, an operator set that is not old. The nodes stand
  * in topological order and initialisers are not listed among the graph's inputs.
  */
 export interface OnnxModel {
@@ -13,6 +13,8 @@ export interface OnnxModel {
   readonly output: onnx.ValueInfoProto;
   /** Version of the default operator set. */
   readonly opset: number;
+  /** The model as its file has it, if that is of an older operator set. */
+  readonly older: OnnxModel | null;
 }
 
 /** Whether an operator set or node domain is the default one. */

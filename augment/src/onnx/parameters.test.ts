@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { dataFlow } from './graph.js';
 import { tensorOf } from './graph-editor.js';
 import { parametersOf } from './parameters.js';
-import { addWeight, smallModel } from './testing.js';
+import { addWeight, smallModel } from './testing/small-model.js';
 
 describe('parametersOf', () => {
   it('counts a weight at the node that uses it first, through constant nodes too, and once', () => {

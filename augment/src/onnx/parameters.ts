@@ -1,4 +1,4 @@
-import { elementsOf } from '@offramp/shared';
+import { elementsOf } from '@offramp/bundle';
 import type { onnx } from '#onnx';
 import { holdsWeights } from './data-type.js';
 import { readsOf, writesOf } from './graph.js';

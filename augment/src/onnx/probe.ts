@@ -1,9 +1,16 @@
-import { elementsOf, messageOf, OfframpError } from '@offramp/shared';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { totalmem } from 'node:os';
+import { isOfframpError, messageOf, OfframpError, ProcessFailure, ProcessPool } from '@offramp/runtime';
 import { onnx } from '#onnx';
 import { GraphEditor } from './graph-editor.js';
 import { changed, type OnnxModel } from './model.js';
+import { namesIn, renameNode, takeName } from './names.js';
+import type { OpenReply, ProbeRequest, RunReply, TensorValue } from './probe-process.js';
 import { writeModel } from './write-model.js';
+
+/** Time for loading a model, and for each run, in milliseconds. */
+export const maxProbeMs = 120_000;
+/** Memory of the process that runs the model, as a share of the machine's. */
+const maxProbeMemoryShare = 0.8;
 
 /** What one run of a model told. */
 export interface ProbeRun {
@@ -11,80 +18,135 @@ export interface ProbeRun {
   shapes: ReadonlyMap<string, readonly number[]>;
   /** Values of the model's output, row-major. */
   output: Float32Array;
+  /** The tensors whose values were asked for. */
+  values: ReadonlyMap<string, TensorValue>;
 }
 
-/** A model with an eye on its inner tensors. */
+/** A model with an eye on its inner tensors, until the process gets another. */
 export interface Probe {
-  /** Whether a tensor asked for with its type is float32. */
-  isFloat32(tensor: string): boolean;
-  /** Runs a batch of fixed, different samples; the first is the same in every batch. */
-  run(batch: number): Promise<ProbeRun>;
-  close(): Promise<void>;
+  /** Type of the elements of a tensor asked for with its type; `undefined` for what is no tensor. */
+  typeOf(tensor: string): string | undefined;
+  /**
+   * Runs a batch of fixed, different samples; the first is the same in every batch.
+   * @param fetched of the tensors asked for with their type, those whose values to tell
+   * @throws OfframpError `MODEL_UNSUPPORTED`, `MODEL_INVALID` for a run that was ended; else what ONNX Runtime says
+   */
+  run(batch: number, fetched?: readonly string[]): Promise<ProbeRun>;
 }
 
 /**
- * Loads a model so that one run tells the shapes of inner tensors: ONNX Runtime's word, not an inference
- * of ours. The tensors themselves are not kept, only their shapes.
- * @param sampleShape of the model's input, without the batch dimension
- * @param tensors whose shape to tell
- * @param typed those of them whose type to tell
- * @throws OfframpError `MODEL_INVALID`, `MODEL_UNSUPPORTED` where ONNX Runtime refuses the model
+ * A process for models of which nothing is known yet: one may run for ever, take all memory, or make ONNX Runtime end its
+ * process. It holds one model at a time.
  */
-export async function openProbe(
-  model: OnnxModel,
-  sampleShape: readonly number[],
-  tensors: readonly string[],
-  typed: readonly string[],
-): Promise<Probe> {
-  const output = model.output.name;
-  const graph = changed(onnx.GraphProto, model.graph, {
-    node: [...model.graph.node],
-    initializer: [...model.graph.initializer],
-    output: [output, ...typed].map((name) => new onnx.ValueInfoProto({ name })),
-    valueInfo: [],
-  });
-  const editor = new GraphEditor(changed(onnx.ModelProto, model.proto, { graph }));
-  const shapeNames = new Map<string, string>();
-  for (const tensor of new Set([output, ...tensors, ...typed])) {
-    const name = editor.uniqueName(`${tensor}_shape`);
-    editor.addNode('Shape', [tensor], [name]);
-    graph.output.push(new onnx.ValueInfoProto({ name }));
-    shapeNames.set(tensor, name);
-  }
-  const session = await createSession(writeModel(editor.proto), model.where);
-  const types = new Map(
-    session.outputMetadata.map((value) => [value.name, value.isTensor ? value.type : 'none']),
-  );
-  return {
-    isFloat32: (tensor) => types.get(tensor) === 'float32',
-    async run(batch) {
-      const input = new Tensor('float32', samples(batch * elementsOf(sampleShape)), [batch, ...sampleShape]);
-      const fetched = await session.run({ [model.input.name]: input }, [output, ...shapeNames.values()]);
-      const shapes = new Map(
-        Array.from(shapeNames, ([tensor, name]) => [
-          tensor,
-          Array.from((fetched[name]?.data ?? []) as BigInt64Array, Number),
-        ]),
-      );
-      return { shapes, output: (fetched[output]?.data ?? new Float32Array()) as Float32Array };
-    },
-    close: () => session.release(),
-  };
-}
+export class ProbeProcess {
+  private readonly pool: ProcessPool<ProbeRequest, OpenReply | RunReply>;
 
-async function createSession(bytes: Uint8Array, where: string): Promise<InferenceSession> {
-  try {
-    // Unoptimised: every tensor of the graph is there to be looked at. Errors come back as exceptions.
-    return await InferenceSession.create(bytes, { graphOptimizationLevel: 'disabled', logSeverityLevel: 4 });
-  } catch (cause) {
-    const problem = runtimeMessage(cause);
-    const unknown =
-      /No Op registered|not a registered function|find an implementation|only \*guarantees\* support|Unsupported model IR/;
-    throw new OfframpError(
-      unknown.test(problem) ? 'MODEL_UNSUPPORTED' : 'MODEL_INVALID',
-      `${where}: ONNX Runtime refuses it: ${problem}`,
-      { cause },
-    );
+  /**
+   * @param where names the model in messages
+   * @param maxMs time for loading a model, and for each run
+   */
+  constructor(
+    private readonly where: string,
+    maxMs: number,
+  ) {
+    // The compiled process, also for unit tests, which import the source.
+    const module = new URL('../../dist/onnx/probe-process.js', import.meta.url);
+    const maxBytes = totalmem() * maxProbeMemoryShare;
+    this.pool = new ProcessPool({ module, processes: 1, maxMs, maxBytes });
+  }
+
+  /**
+   * Loads a model so that one run tells the shapes of inner tensors: ONNX Runtime's word, not an inference
+   * of ours. The tensors themselves are not kept, only their shapes. The model loaded before is dropped.
+   * @param sampleShape of the model's input, without the batch dimension
+   * @param tensors whose shape to tell
+   * @param typed those of them whose type to tell
+   * @throws OfframpError `MODEL_INVALID`, `MODEL_UNSUPPORTED` where ONNX Runtime refuses the model, or cannot load it
+   *   within bounds
+   */
+  async open(
+    model: OnnxModel,
+    sampleShape: readonly number[],
+    tensors: readonly string[],
+    typed: readonly string[],
+  ): Promise<Probe> {
+    // ONNX Runtime hands tensors over as properties of objects, and some names cannot be properties. So the input and all
+    // outputs get names of ours.
+    const input = takeName(namesIn(model.graph), 'probe_input');
+    const renames = new Map([[model.input.name, input]]);
+    const graph = changed(onnx.GraphProto, model.graph, {
+      node: model.graph.node.map((node) => renameNode(node, renames)),
+      input: [changed(onnx.ValueInfoProto, model.input, { name: input })],
+      initializer: [...model.graph.initializer],
+      output: [],
+      valueInfo: [],
+    });
+    const editor = new GraphEditor(changed(onnx.ModelProto, model.proto, { graph }));
+    const outputsOf = (operator: 'Identity' | 'Shape', of: readonly string[]) =>
+      new Map(
+        [...new Set(of)].map((tensor) => {
+          const name = editor.uniqueName(`probe_output_${graph.output.length}`);
+          editor.addNode(operator, [renames.get(tensor) ?? tensor], [name]);
+          graph.output.push(new onnx.ValueInfoProto({ name }));
+          return [tensor, name] as const;
+        }),
+      );
+    const output = model.output.name;
+    const valueNames = outputsOf('Identity', [output, ...typed]);
+    const shapeNames = outputsOf('Shape', [output, ...tensors, ...typed]);
+    const { types } = await this.load(writeModel(editor.proto));
+    return {
+      typeOf: (tensor) => types.get(valueNames.get(tensor) ?? ''),
+      run: async (batch, fetched = []) => {
+        const { values, shapes } = (await this.ask({
+          ...{ input, shape: [batch, ...sampleShape] },
+          values: [output, ...fetched].map((tensor) => valueNames.get(tensor) as string),
+          shapes: [...shapeNames.values()],
+        })) as RunReply;
+        const [first, ...others] = values;
+        return {
+          shapes: new Map([...shapeNames.keys()].map((tensor, i) => [tensor, shapes[i] ?? []])),
+          output: (first?.data ?? new Float32Array()) as Float32Array,
+          values: new Map(others.map((value, i) => [fetched[i] ?? '', value])),
+        };
+      },
+    };
+  }
+
+  close(): void {
+    this.pool.close();
+  }
+
+  private async load(bytes: Uint8Array): Promise<OpenReply> {
+    try {
+      return (await this.ask({ open: bytes })) as OpenReply;
+    } catch (cause) {
+      if (isOfframpError(cause)) throw cause;
+      const problem = runtimeMessage(cause);
+      const unknown =
+        /No Op registered|not a registered function|find an implementation|only \*guarantees\* support|Unsupported model IR/;
+      throw new OfframpError(
+        unknown.test(problem) ? 'MODEL_UNSUPPORTED' : 'MODEL_INVALID',
+        `${this.where}: ONNX Runtime refuses it: ${problem}`,
+        { cause },
+      );
+    }
+  }
+
+  private async ask(request: ProbeRequest): Promise<OpenReply | RunReply> {
+    try {
+      return await this.pool.run(request);
+    } catch (error) {
+      if (!(error instanceof ProcessFailure) || error.reason === 'error') throw error;
+      const { reason, message } = error;
+      if (reason === 'start') throw new OfframpError('INTERNAL', `the process that runs models ${message}`);
+      const step = 'open' in request ? 'loading it' : `a run on a batch of ${request.shape[0]}`;
+      throw new OfframpError(
+        reason === 'ended' ? 'MODEL_INVALID' : 'MODEL_UNSUPPORTED',
+        `${this.where}: ${step} ${message}`,
+        { cause: error },
+      );
+    }
   }
 }
 
@@ -93,9 +155,4 @@ export function runtimeMessage(error: unknown): string {
   return messageOf(error)
     .replaceAll(/\/\S*onnxruntime\/core\/\S+:\d+ [^()]*\([^()]*\)( const)? /g, '')
     .trim();
-}
-
-/** Values in [-1, 1] without a period that a network would notice. */
-function samples(count: number): Float32Array {
-  return Float32Array.from({ length: count }, (_, i) => Math.sin((i + 1) ** 1.3));
 }

@@ -1,10 +1,12 @@
+import { propertyNames, unreadableNames } from '@offramp/runtime/testing';
 import Long from 'long';
 import { describe, expect, it } from 'vitest';
 import { onnx } from '#onnx';
-import type { GraphEditor } from './graph-editor.js';
+import { openBackbone } from '../branches/backbone-runner.js';
+import { GraphEditor } from './graph-editor.js';
 import { profileBackbone } from './profile.js';
 import { readModel } from './read-model.js';
-import { addWeight, failureOf, type SmallModel, smallModel } from './testing.js';
+import { addWeight, failureOf, type SmallModel, smallModel } from './testing/small-model.js';
 import { batchOf } from './value-info.js';
 import { writeModel } from './write-model.js';
 
@@ -199,6 +201,35 @@ describe('profileBackbone', () => {
     expect((await profileBackbone(redeclared(plain, null), { inputShape: [2, 4, 4] })).input.shape).toEqual([
       2, 4, 4,
     ]);
+  });
+
+  it('takes tensors of any names for tensors', async () => {
+    const answersOf = async ([input, cut, output]: readonly [string, string, string]) => {
+      const g = GraphEditor.create(input, [4], 17);
+      g.addNode('MatMul', [input, addWeight(g, 'first', [4, 4])], [cut]);
+      g.addNode('Relu', [cut], ['relu']);
+      g.addNode('Gemm', ['relu', addWeight(g, 'last', [4, 3])], [output]);
+      g.addOutput(output, [3]);
+      const profile = await profileBackbone(readModel(writeModel(g.proto), 'named.onnx'));
+      const runner = await openBackbone(profile, profile.cutPoints, (editor, names) => {
+        for (const name of names) editor.addOutput(name, [4]);
+        return [...names];
+      });
+      const ran = await runner.run(Float32Array.of(1, -2, 3, 0.5), 1);
+      await runner.close();
+      return { ran, macs: profile.macs, cutPoints: profile.cutPoints.map(({ tensor }) => tensor) };
+    };
+    const [first, second, third] = propertyNames;
+    const unreadable = [...unreadableNames.values()].filter((name) => name !== '').join('');
+    const plain = await answersOf(['x', 'cut', 'y']);
+    for (const names of [
+      [first, second, third],
+      [second, third, first],
+      [third, first, second],
+      [unreadable, `${unreadable}2`, `${unreadable}3`],
+    ] as const) {
+      expect(await answersOf(names)).toEqual({ ...plain, cutPoints: [names[1], 'relu'] });
+    }
   });
 
   it('refuses an output that is no score per class', async () => {

@@ -1,11 +1,15 @@
-import { elementsOf, formatShape, OfframpError } from '@offramp/shared';
+import { elementsOf, formatShape } from '@offramp/bundle';
+import { OfframpError } from '@offramp/runtime';
 import type { onnx } from '#onnx';
-import { isOpaque, macsOf, shapesNeededBy } from './cost-model.js';
+import { isOpaque, macsOf } from './cost-model.js';
 import { findCutPoints } from './cut-points.js';
+import type { OutputKind } from './examine.js';
+import { findGaps, type Gap } from './gaps.js';
 import { dataFlow, writesOf } from './graph.js';
 import type { OnnxModel } from './model.js';
 import { parametersOf } from './parameters.js';
-import { type OutputKind, prepareModel } from './prepare-model.js';
+import { prepareModel } from './prepare-model.js';
+import { maxProbeMs } from './probe.js';
 
 /** A place where the backbone can be cut in two and an exit attached. */
 export interface CutPoint {
@@ -27,7 +31,13 @@ export interface BackboneProfile {
   model: OnnxModel;
   /** Shape of one sample. */
   input: { name: string; shape: number[] };
-  output: { name: string; classes: number; kind: OutputKind };
+  output: {
+    name: string;
+    classes: number;
+    kind: OutputKind;
+    /** The model has a single score: the one of the second of two classes. */
+    oneScore?: true;
+  };
   /** Of the whole backbone, for one sample. */
   macs: number;
   parameters: number;
@@ -35,13 +45,17 @@ export interface BackboneProfile {
   uncounted: string[];
   /** In the order in which they are computed. */
   cutPoints: CutPoint[];
+  /** Expensive parts without cut points. */
+  gaps: Gap[];
 }
 
-export type { OutputKind } from './prepare-model.js';
+export type { OutputKind } from './examine.js';
 
 export interface ProfileOptions {
   /** One sample's shape, batch left out, for a model that leaves dimensions open. */
   inputShape?: readonly number[];
+  /** Time for loading the model, and for each of a few runs, in milliseconds. Default: two minutes. */
+  maxRunMs?: number;
 }
 
 /**
@@ -58,21 +72,21 @@ export async function profileBackbone(
   given: OnnxModel,
   options: ProfileOptions = {},
 ): Promise<BackboneProfile> {
-  const tensors = findCutPoints(given);
-  const { nodes } = dataFlow(given.graph, given.input.name, given.output.name);
   const prepared = await prepareModel(given, {
     inputShape: options.inputShape,
-    shapes: nodes.flatMap(shapesNeededBy),
-    activations: tensors,
+    maxRunMs: options.maxRunMs ?? maxProbeMs,
   });
   const { model, inputShape, classes, shapeOf } = prepared;
+  const tensors = findCutPoints(model);
 
-  const flow = dataFlow(model.graph, model.input.name, model.output.name).nodes;
+  const values = dataFlow(model.graph, model.input.name, model.output.name);
+  const flow = values.nodes;
+  const costs = flow.map((node) => macsOf(node, shapeOf));
   const parameters = parametersOf(model.graph, flow);
   const total = { macs: 0, parameters: 0 };
   const after = new Map<string, { macs: number; parameters: number }>();
   flow.forEach((node, index) => {
-    total.macs += macsOf(node, shapeOf);
+    total.macs += costs[index] ?? 0;
     total.parameters += parameters[index] ?? 0;
     for (const name of writesOf(node)) after.set(name, { ...total });
   });
@@ -104,10 +118,20 @@ export async function profileBackbone(
   return {
     model,
     input: { name: model.input.name, shape: inputShape },
-    output: { name: model.output.name, classes, kind: prepared.outputKind },
+    output: {
+      name: model.output.name,
+      classes,
+      kind: prepared.outputKind,
+      ...(prepared.oneScore ? { oneScore: true } : {}),
+    },
     ...total,
     uncounted: uncountedIn(flow),
     cutPoints,
+    gaps: findGaps(
+      values,
+      costs,
+      cutPoints.map(({ tensor }) => tensor),
+    ),
   };
 }
 

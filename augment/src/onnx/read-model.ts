@@ -1,11 +1,13 @@
-import { readFile, stat } from 'node:fs/promises';
-import { messageOf, OfframpError, systemCodeOf } from '@offramp/shared';
+import { messageOf, OfframpError, readFile, systemCodeOf } from '@offramp/runtime';
 import Long from 'long';
 import protobuf from 'protobufjs/minimal.js';
 import { onnx } from '#onnx';
 import { DataType, dataTypeName } from './data-type.js';
-import { initialiserNames, sortTopologically, subgraphsOf } from './graph.js';
+import { externalTensors, initialiserNames, sortTopologically } from './graph.js';
+import { refuseOpenLoops } from './loops.js';
 import { type OnnxModel, opsetOf } from './model.js';
+import { chooseOutput } from './outputs.js';
+import { upgrade } from './upgrade.js';
 
 /** The limit of the format itself: a protobuf message is smaller than 2 GiB. */
 export const maxModelBytes = 2 ** 31 - 1;
@@ -14,19 +16,13 @@ export const maxModelBytes = 2 ** 31 - 1;
 const irVersionWithFreeInitialisers = 4;
 
 /**
- * Reads an ONNX classifier from a file.
- * @throws OfframpError `FILE_NOT_FOUND`, and what {@link readModel} throws
+ * The bytes of a model's file.
+ * @throws OfframpError `FILE_NOT_FOUND`; `MODEL_INVALID` for what is no file, and for a file that is too large
  */
-export async function readModelFile(path: string): Promise<OnnxModel> {
-  let bytes: Buffer;
+export async function readModelBytes(path: string): Promise<Uint8Array> {
   try {
-    const status = await stat(path);
-    if (status.isDirectory())
-      throw new OfframpError('MODEL_INVALID', `${path} is a folder, not an ONNX file`);
-    checkSize(status.size, path);
-    bytes = await readFile(path);
+    return await readFile(path, { atMost: maxModelBytes });
   } catch (cause) {
-    if (cause instanceof OfframpError) throw cause;
     const absent = ['ENOENT', 'ENOTDIR'].includes(systemCodeOf(cause) ?? '');
     throw new OfframpError(
       absent ? 'FILE_NOT_FOUND' : 'MODEL_INVALID',
@@ -34,23 +30,39 @@ export async function readModelFile(path: string): Promise<OnnxModel> {
       { cause },
     );
   }
-  return readModel(bytes, path);
 }
 
 /**
- * Reads an ONNX classifier: one float32 input, one output, weights inside the file. Fields that
- * Offramp does not know are kept.
+ * Reads an ONNX classifier: one float32 input, weights inside the file. Fields that
+ * Offramp does not know are kept. A model of an old operator set is brought to a newer one.
  * @param where names the model in messages
- * @throws OfframpError `MODEL_INVALID` for what is no ONNX model or a broken one, `MODEL_UNSUPPORTED` for
- *   one that is no such classifier
+ * @param output name of the output that holds the answer, where there are several
+ * @throws OfframpError `MODEL_INVALID` for bytes that are no ONNX model or a damaged one;
+ *   `MODEL_UNSUPPORTED` for any other kind of model; `CONFIG_INVALID` for an output that is not there
  */
-export function readModel(bytes: Uint8Array, where: string): OnnxModel {
+export function readModel(bytes: Uint8Array, where: string, output?: string): OnnxModel {
+  return modelOf(decodeModel(bytes, where), where, output);
+}
+
+/**
+ * The message that a model's file holds.
+ * @throws OfframpError `MODEL_INVALID`
+ */
+export function decodeModel(bytes: Uint8Array, where: string): onnx.ModelProto {
   checkSize(bytes.length, where);
   const proto = decode(bytes, where);
-  const graph = proto.graph;
-  if (proto.irVersion.toNumber() < 1 || !graph || graph.node.length === 0) {
+  if (proto.irVersion.toNumber() < 1 || !proto.graph || proto.graph.node.length === 0) {
     throw notOnnx(bytes, where, 'it holds no graph');
   }
+  return proto;
+}
+
+/**
+ * The classifier in a message.
+ * @throws OfframpError as {@link readModel}
+ */
+export function modelOf(proto: onnx.ModelProto, where: string, outputName?: string): OnnxModel {
+  const graph = proto.graph as onnx.GraphProto;
   const opset = opsetOf(proto);
   if (opset < 1) {
     throw new OfframpError(
@@ -58,17 +70,27 @@ export function readModel(bytes: Uint8Array, where: string): OnnxModel {
       `${where}: expected the version of the ONNX operator set, found none; the file may be truncated`,
     );
   }
-  refuseExternalData(graph, where);
-
+  const [external] = externalTensors(proto);
+  if (external) {
+    throw new OfframpError(
+      'MODEL_INVALID',
+      `${where}: expected weights inside the model, found ${external.name} in another file`,
+    );
+  }
   const initialisers = new Set(initialiserNames(graph));
   graph.input = graph.input.filter(({ name }) => !initialisers.has(name));
   if (proto.irVersion.toNumber() < irVersionWithFreeInitialisers) {
     proto.irVersion = Long.fromNumber(irVersionWithFreeInitialisers);
   }
   const input = onlyInput(graph, where);
-  const output = onlyOutput(graph, where);
+  const output = chooseOutput(graph, where, outputName);
+  graph.output = [output];
   graph.node = sortTopologically(graph, where);
-  return { where, proto, graph, input, output, opset };
+  refuseOpenLoops(proto, where);
+  const asStored: OnnxModel = { where, proto, graph, input, output, opset, older: null };
+  const upgraded = upgrade(proto, where);
+  if (upgraded === proto || !upgraded.graph) return asStored;
+  return { ...asStored, proto: upgraded, graph: upgraded.graph, opset: opsetOf(upgraded), older: asStored };
 }
 
 function decode(bytes: Uint8Array, where: string): onnx.ModelProto {
@@ -112,27 +134,6 @@ function notOnnx(bytes: Uint8Array, where: string, problem: string, cause?: unkn
   });
 }
 
-function refuseExternalData(graph: onnx.GraphProto, where: string): void {
-  const external = 1;
-  const tensors = [
-    ...graph.initializer,
-    ...graph.sparseInitializer.flatMap(({ values, indices }) => [values, indices]),
-    ...graph.node.flatMap((node) => node.attribute.flatMap(({ t, tensors }) => [t, ...tensors])),
-  ];
-  const found = tensors.find((tensor) => tensor?.dataLocation === external);
-  if (found) {
-    const file = found.externalData.find(({ key }) => key === 'location')?.value ?? 'another file';
-    throw new OfframpError(
-      'MODEL_UNSUPPORTED',
-      `${where}: expected weights inside the file; ${found.name} is kept in ${file}`,
-      {
-        hint: 'Save it as one file: onnx.save_model(onnx.load(path), path, save_as_external_data=False).',
-      },
-    );
-  }
-  for (const subgraph of graph.node.flatMap(subgraphsOf)) refuseExternalData(subgraph, where);
-}
-
 function onlyInput(graph: onnx.GraphProto, where: string): onnx.ValueInfoProto {
   const [input, ...more] = graph.input;
   if (!input) throw new OfframpError('MODEL_INVALID', `${where}: expected a graph input, found none`);
@@ -151,21 +152,6 @@ function onlyInput(graph: onnx.GraphProto, where: string): onnx.ValueInfoProto {
     );
   }
   return input;
-}
-
-function onlyOutput(graph: onnx.GraphProto, where: string): onnx.ValueInfoProto {
-  const [output, ...more] = graph.output;
-  if (!output) throw new OfframpError('MODEL_INVALID', `${where}: expected a graph output, found none`);
-  if (more.length > 0) {
-    throw new OfframpError(
-      'MODEL_UNSUPPORTED',
-      `${where}: expected one output, a score per class; found ${listNames(graph.output)}`,
-      {
-        hint: 'Which one is the answer cannot be told from the graph. Keep only that: onnx.utils.extract_model(path, to, [input], [output]).',
-      },
-    );
-  }
-  return output;
 }
 
 function listNames(values: readonly onnx.ValueInfoProto[]): string {

@@ -1,4 +1,4 @@
-import { OfframpError } from '@offramp/shared';
+import { OfframpError } from '@offramp/runtime';
 import { onnx } from '#onnx';
 import { maxModelBytes } from './read-model.js';
 

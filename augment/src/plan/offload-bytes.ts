@@ -1,4 +1,5 @@
-import { Encoding, elementsOf, type Manifest, offloadService } from '@offramp/shared';
+import { elementsOf, type Manifest } from '@offramp/bundle';
+import { Encoding, offloadService } from '@offramp/contracts';
 
 /** What one offload is on the wire, framing of gRPC and HTTP/2 included. */
 export interface OffloadBytes {

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
-import { Bundle, elementsOf, neverExit } from '@offramp/shared';
+import { Bundle, elementsOf } from '@offramp/bundle';
+import { neverExit } from '@offramp/contracts';
 import { expect, test } from 'vitest';
 import { planBundle } from './plan-bundle.js';
 

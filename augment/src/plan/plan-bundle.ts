@@ -1,11 +1,5 @@
-import {
-  type Bundle,
-  checkThresholds,
-  elementsOf,
-  evaluateThresholds,
-  exitCosts,
-  stageMacs,
-} from '@offramp/shared';
+import { type Bundle, elementsOf, evaluateThresholds, exitCosts, stageMacs } from '@offramp/bundle';
+import { checkThresholds } from '@offramp/contracts';
 import { measureExitTimesOn } from '../report/measure-exit-times.js';
 import { offloadBytes } from './offload-bytes.js';
 import type { Link, PlanInput } from './split-plan.js';

@@ -16,7 +16,7 @@ describe('Clopper-Pearson bounds', () => {
     expect(high).toBeCloseTo(0.9748, 4);
   });
 
-  it('say nothing where there are no trials', () => {
+  it('are 0 and 1 without trials', () => {
     expect(interval(0, 0)).toEqual([0, 1]);
   });
 
@@ -33,7 +33,7 @@ describe('deviationsApart', () => {
     expect(deviationsApart({ share: 0.4, trials: 100 }, { share: 0.6, trials: 100 })).toBeCloseTo(-2.828, 3);
   });
 
-  it('is 0 where both are certain', () => {
+  it('is 0 if both shares are certain', () => {
     expect(deviationsApart({ share: 1, trials: 5 }, { share: 1, trials: 7 })).toBe(0);
   });
 });

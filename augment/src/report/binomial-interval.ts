@@ -1,11 +1,11 @@
-import { binomialCdf } from '@offramp/shared';
+import { binomialCdf } from '@offramp/bundle';
 
-/** Halvings of [0, 1]; leaves an error below 1e-12. */
+/** Halvings of [0, 1], for an error below 1e-12. */
 const bisections = 40;
 
 /**
- * The largest share that `successes` of `trials` still allow: were it higher, so few successes would have
- * a probability below `alpha` (Clopper-Pearson, one-sided). 1 where there are no trials.
+ * The largest share consistent with `successes` of `trials`: with a higher one, so few successes would have
+ * a probability below `alpha` (Clopper-Pearson, one-sided). 1 without trials.
  */
 export function upperBound(successes: number, trials: number, alpha: number): number {
   if (successes >= trials) return 1;
@@ -19,7 +19,7 @@ export function upperBound(successes: number, trials: number, alpha: number): nu
   return high;
 }
 
-/** The smallest share that `successes` of `trials` still allow; see {@link upperBound}. */
+/** The smallest share consistent with `successes` of `trials`; see {@link upperBound}. */
 export function lowerBound(successes: number, trials: number, alpha: number): number {
   return 1 - upperBound(trials - successes, trials, alpha);
 }

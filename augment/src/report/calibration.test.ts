@@ -21,7 +21,7 @@ describe('histogram', () => {
 describe('reliability', () => {
   const bins = reliability([...said(0.6, true, false), ...said(0.7, true, true), ...said(0.95, true)], 10);
 
-  it('compares stated with observed where there are samples', () => {
+  it('compares stated with observed in bins with samples', () => {
     expect(bins.map(({ samples, agreement }) => [samples, agreement])).toEqual([
       [2, 0.5],
       [2, 1],
@@ -48,7 +48,7 @@ describe('discrimination', () => {
     expect(discrimination(judgements)).toBeCloseTo(expected, 12);
   });
 
-  it('is unknown where all are of one kind', () => {
+  it('is `null` if all samples are of one kind', () => {
     expect(discrimination(said(0.5, true, true))).toBeNull();
   });
 });

@@ -4,7 +4,7 @@ import type { Judgement } from './play-cascade.js';
 export interface HistogramBin {
   /** Confidences from here … */
   from: number;
-  /** … to below here; the last bin takes 1 as well. */
+  /** … to below here; the last bin includes 1. */
   to: number;
   agree: number;
   disagree: number;
@@ -55,7 +55,7 @@ export function reliability(judgements: readonly Judgement[], bins: number): Rel
 
 /**
  * Expected calibration error: the mean distance of stated from observed over the bins, weighted by their
- * samples (Naeini et al., AAAI 2015). 0 where there are no samples.
+ * samples (Naeini et al., AAAI 2015). 0 without samples.
  */
 export function expectedCalibrationError(bins: readonly ReliabilityBin[]): number {
   const samples = bins.reduce((sum, bin) => sum + bin.samples, 0);
@@ -67,9 +67,9 @@ export function expectedCalibrationError(bins: readonly ReliabilityBin[]): numbe
 }
 
 /**
- * How well confidence tells agreement from disagreement: the probability that a sample on which the branch
+ * How well confidence separates agreement from disagreement: the probability that a sample on which the branch
  * agrees has the higher confidence of a pair (area under the ROC curve; ties count half). 0.5 is chance;
- * `null` where all agree or none does.
+ * `null` if all agree or none does.
  */
 export function discrimination(judgements: readonly Judgement[]): number | null {
   const sorted = [...judgements].sort((a, b) => a.confidence - b.confidence);
@@ -87,7 +87,7 @@ export function discrimination(judgements: readonly Judgement[]): number | null 
   return (rankSum - (agreeing * (agreeing + 1)) / 2) / (agreeing * disagreeing);
 }
 
-/** 0 where there are none. */
+/** 0 without samples. */
 export function meanConfidence(judgements: readonly Judgement[]): number {
   return judgements.length === 0
     ? 0

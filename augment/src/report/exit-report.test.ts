@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { reportExits } from './exit-report.js';
-import { tableOf } from './findings/testing.js';
+import { tableOf } from './findings/testing/situation.js';
 
 const table = tableOf([
   { samples: 50, confidence: [0.9, 0.9], disagreements: [2, 1] },
@@ -20,7 +20,7 @@ const model = {
 describe('reportExits', () => {
   const [first, second, ...more] = reportExits(table, model, [0.9, 0.8]);
 
-  it('counts who reaches an exit, who leaves and who is wrong there', () => {
+  it('counts samples that reach an exit, that exit there, and that are wrong there', () => {
     expect(more).toEqual([]);
     expect(first).toMatchObject({ reached: 1, left: 0.5, cost: 0.3, stageCost: 0.3, body: 'conv1, grid 2' });
     expect(first?.leavers).toMatchObject({ samples: 50, disagreements: 2 });
@@ -30,7 +30,7 @@ describe('reportExits', () => {
     expect(second?.leavers).toMatchObject({ samples: 30, disagreements: 3 });
   });
 
-  it('looks at the confidence of those that reach it', () => {
+  it('uses the confidences of samples that reach it', () => {
     const counted = second?.histogram.filter(({ agree, disagree }) => agree + disagree > 0);
     expect(counted?.map(({ agree, disagree }) => [agree, disagree])).toEqual([
       [10, 10],
@@ -40,7 +40,7 @@ describe('reportExits', () => {
     expect(second?.calibrationError).toBeCloseTo((20 * 0.3 + 30 * 0.1) / 50, 12);
   });
 
-  it('compares with the cascade that has no such exit', () => {
+  it('compares with the cascade without this exit', () => {
     // With both: 0.5 × 0.3 + 0.3 × 0.7 + 0.2 × 1.2 = 0.6. Without the first: 0.8 × 0.6 + 0.2 × 1.1 = 0.7.
     expect(first?.saving).toBeCloseTo(0.1, 12);
     // Without the second: 0.5 × 0.3 + 0.5 × 1.1 = 0.7.
@@ -51,7 +51,7 @@ describe('reportExits', () => {
     expect(second?.branchCost).toBeCloseTo(0.05, 12);
   });
 
-  it('finds nothing to say of an exit that nobody reaches', () => {
+  it('gives zeros for an exit that no sample reaches', () => {
     const [, unreached] = reportExits(table, model, [0, 0.8]);
     expect(unreached).toMatchObject({
       ...{ reached: 0, left: 0, reliability: [], calibrationError: 0, discrimination: null },

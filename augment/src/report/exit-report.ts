@@ -1,4 +1,4 @@
-import { type CalibrationTable, type CostModel, evaluateThresholds, exitCosts } from '@offramp/shared';
+import { type CalibrationTable, type CostModel, evaluateThresholds, exitCosts } from '@offramp/bundle';
 import {
   discrimination,
   expectedCalibrationError,
@@ -13,46 +13,46 @@ import { judgementsOf, playCascade, shareOfOnes } from './play-cascade.js';
 const histogramBins = 20;
 const reliabilityBins = 10;
 
-/** One branch under a policy. Shares are of all samples, costs over the whole backbone's, if not said otherwise. */
+/** One branch under a policy. Shares are of all samples, costs over the whole backbone's, unless noted. */
 export interface ExitReport {
   exit: number;
   cutPoint: string;
-  /** What stands before the heads, in words. */
+  /** The body, as text. */
   body: string;
-  /** One above 1 never lets anybody leave. */
+  /** Above 1 no sample exits. */
   threshold: number;
-  /** What leaving here costs, with all branches passed. */
+  /** Cost up to this exit, including all branches before. */
   cost: number;
   /** The segment and branch of this stage alone. */
   stageCost: number;
-  /** If all samples left here. */
+  /** If all samples exited here. */
   alone: { agreement: number; accuracy: number | null };
   /** Share of samples that reach the exit. */
   reached: number;
-  /** Share of samples that leave at it. */
+  /** Share of samples that exit here. */
   left: number;
   leavers: {
     samples: number;
     disagreements: number;
-    /** Mean of what the exit states; 0 where nobody leaves. */
+    /** Mean confidence; 0 if no sample exits. */
     confidence: number;
   };
   /** Mean cost per sample of running this branch. */
   branchCost: number;
-  /** Mean cost per sample that having the exit saves, its branch paid: without it the next exits serve. */
+  /** Mean cost per sample that the exit saves, minus its branch's cost: without it the next exits answer. */
   saving: number;
-  /** Agreement that would be won without the exit. */
+  /** Agreement gained without the exit. */
   agreementLost: number;
-  /** Of the samples that reach the exit: its confidence. */
+  /** Confidences of the samples that reach the exit. */
   histogram: HistogramBin[];
   reliability: ReliabilityBin[];
   /** Over the bins of `reliability`. */
   calibrationError: number;
-  /** See {@link discrimination}, of the samples that reach the exit. */
+  /** See {@link discrimination}, over the samples that reach the exit. */
   discrimination: number | null;
 }
 
-/** What of a manifest tells of exits. */
+/** The part of a manifest that describes exits. */
 export interface ExitModel extends CostModel {
   stages: readonly {
     readonly segmentMacs: number;
@@ -64,7 +64,7 @@ export interface ExitModel extends CostModel {
   }[];
 }
 
-/** What every branch of a bundle does under these thresholds. */
+/** A report on every branch of a bundle under these thresholds. */
 export function reportExits(
   table: CalibrationTable,
   manifest: ExitModel,

@@ -29,12 +29,12 @@ export function count(value: number): string {
   return unit ? `${(value / unit[0]).toFixed(1)}${unit[1]}` : String(value);
 }
 
-/** For pages: no line ends between a number and its unit. */
+/** For pages: no line break between a number and its unit. */
 export function keepUnits(text: string): string {
   return text.replace(/(?<=\d) (?=(%|points|[kMG])(\W|$))/g, '\u00a0');
 }
 
-/** A threshold for people: three decimals, or that nobody leaves by it. */
+/** A threshold as text: three decimals, or that no sample exits. */
 export function threshold(value: number): string {
   return value > 1 ? 'never' : String(Number(value.toFixed(3)));
 }

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { availableParallelism, cpus } from 'node:os';
 
-/** Where something was measured. */
+/** The machine of a measurement. */
 export interface Machine {
   /** The processor's name, as the operating system gives it. */
   cpu: string;

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { markup, trusted } from './markup.js';
 
-test('texts are escaped, markup is not, lists are joined and nothing is left out', () => {
+test('texts are escaped, markup is not, lists are joined and null is left out', () => {
   const name = `<b>"a" & 'b'</b>`;
   const items = [1, 2].map((i) => markup`<li>${i}</li>`);
   expect(markup`<p title="${name}">${items}${null}${trusted('<br>')}</p>`.text).toBe(

@@ -10,7 +10,7 @@ export function markup(strings: TemplateStringsArray, ...parts: readonly Part[])
   return new Markup(strings.reduce((text, string, i) => text + render(parts[i - 1] ?? null) + string));
 }
 
-/** Text that is markup already, such as a style sheet of our own. */
+/** Text that is already markup, such as our own style sheet. */
 export const trusted = (text: string): Markup => new Markup(text);
 
 function render(part: Part): string {

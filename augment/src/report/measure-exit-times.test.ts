@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Bundle, openDataset } from '@offramp/shared';
+import { Bundle } from '@offramp/bundle';
+import { openDataset } from '@offramp/data';
 import { expect, test } from 'vitest';
 import { measureExitTimes } from './measure-exit-times.js';
 
@@ -33,7 +34,7 @@ test('every exit takes longer than the one before, and the last one all', async 
   expect(progress).toEqual(['1/6', '2/6', '3/6', '4/6', '5/6', '6/6']);
 });
 
-test('three repetitions are enough once the time is over', async () => {
+test('three repetitions are enough after the time limit', async () => {
   const options = { batchSizes: [1, 2], repetitions: 1_000, maxMs: 0 };
   const times = await measureExitTimes(await Bundle.open(bundlePath), await open(), options);
   expect(times.map(({ repetitions }) => repetitions)).toEqual([3, 3]);

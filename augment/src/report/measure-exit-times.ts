@@ -1,6 +1,8 @@
-import { type Bundle, type Dataset, messageOf, OfframpError, stageTensors } from '@offramp/shared';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { pictureBatches } from '../picture-batches.js';
+import { type Bundle, createSession, stageTensors } from '@offramp/bundle';
+import type { Dataset } from '@offramp/data';
+import { messageOf, OfframpError } from '@offramp/runtime';
+import { Tensor } from 'onnxruntime-node';
+import { pictureBatches } from '../pictures/picture-batches.js';
 import { type ExitTimes, type StageTimes, summariseStageTimes } from './stage-times.js';
 
 export interface MeasureOptions {
@@ -8,21 +10,21 @@ export interface MeasureOptions {
   batchSizes: readonly number[];
   /** Runs of the whole chain for each batch size, taken in turns. */
   repetitions: number;
-  /** No repetition starts after this, once there are three: large models take long. Default 60,000. */
+  /** After this time no repetition starts if there are three, because large models take long. Default 60,000. */
   maxMs?: number;
   onProgress?: (done: number, total: number) => void;
 }
 
-/** Runs before the first that counts. */
+/** Warm-up runs. */
 const warmUps = 2;
-/** Fewer make no median. */
+/** Minimum for a median. */
 const fewestRepetitions = 3;
 const defaultMaxMs = 60_000;
 
 /**
- * Times a bundle's stages on this thread, one core: repetition by repetition the whole chain, so that all
- * stages meet the same machine, and batch sizes in turns. CPU time is the process's own, so that other
- * programs on the machine matter little.
+ * Times a bundle's stages on this thread, one core. Each repetition runs the whole chain, so that all
+ * stages have the same conditions, and batch sizes take turns. CPU time is the process's own, so other
+ * programs on the machine have little influence.
  * @throws OfframpError `BUNDLE_CORRUPT`, `INFERENCE_FAILED`, `IMAGE_INVALID`, `DATA_INVALID`
  */
 export function measureExitTimes(
@@ -34,8 +36,8 @@ export function measureExitTimes(
 }
 
 /**
- * {@link measureExitTimes} on any inputs: what a stage takes does not depend on what it sees.
- * @param inputsOf gives so many samples, one after the other
+ * {@link measureExitTimes} on any inputs: a stage's time does not depend on its input.
+ * @param inputsOf returns this many samples, concatenated
  * @throws OfframpError `BUNDLE_CORRUPT`, `INFERENCE_FAILED`, and what `inputsOf` throws
  */
 export async function measureExitTimesOn(
@@ -47,10 +49,10 @@ export async function measureExitTimesOn(
   const { stages, input } = bundle.manifest;
   const models = await bundle.readStages();
   const run = async (): Promise<ExitTimes[]> => {
-    // As the inference threads open them.
+    // With the options of the inference threads.
     const sessions = await Promise.all(
       models.map((model) =>
-        InferenceSession.create(model, {
+        createSession(model, {
           intraOpNumThreads: 1,
           interOpNumThreads: 1,
           executionMode: 'sequential',
@@ -86,7 +88,7 @@ export async function measureExitTimesOn(
         measured[which]?.push(times);
         options.onProgress?.(i + 1, total);
       }
-      // Stages block this thread: let progress and signals in.
+      // Stages block this thread, so yield to progress and signals.
       await new Promise((resolve) => setImmediate(resolve));
     }
     await Promise.all(sessions.map((session) => session.release()));
@@ -98,7 +100,7 @@ export async function measureExitTimesOn(
   });
 }
 
-/** `count` preprocessed pictures; those of a small data set more than once. */
+/** `count` preprocessed pictures; a small data set is repeated. */
 async function firstPictures(
   dataset: Dataset,
   count: number,

@@ -1,6 +1,7 @@
-import { type CalibrationTable, leaves } from '@offramp/shared';
+import type { CalibrationTable } from '@offramp/bundle';
+import { leaves } from '@offramp/contracts';
 
-/** The exit at which each sample of a table leaves; the number of branches means the final exit. */
+/** The exit of each sample of a table; the number of branches means the final exit. */
 export function playCascade(table: CalibrationTable, thresholds: readonly number[]): number[] {
   const final = table.branches.length;
   return Array.from({ length: table.samples }, (_, sample) => {
@@ -17,7 +18,7 @@ export interface Judgement {
   agrees: boolean;
 }
 
-/** What a branch said of all samples that `takes` picks. */
+/** A branch's judgements of the samples that `takes` selects. */
 export function judgementsOf(
   table: CalibrationTable,
   branch: number,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { tableOf } from './findings/testing.js';
+import { tableOf } from './findings/testing/situation.js';
 import { curveThresholds, policyJudge } from './policy-outcome.js';
 
 const table = tableOf([
@@ -17,7 +17,7 @@ const model = {
 const times = [{ batchSize: 1, repetitions: 1, cpuMs: [3, 5], wallMs: [3, 5], costs: [0.6, 1] }];
 
 describe('policyJudge', () => {
-  it('weighs the cost of every exit by who leaves there, in MACs and in time', () => {
+  it('weights the cost of every exit by its share of samples, in MACs and in time', () => {
     const outcome = policyJudge(table, model, times)([0.8]);
     expect(outcome).toMatchObject({ thresholds: [0.8], agreement: 0.97, onDevice: 0.6 });
     expect(outcome.cost).toBeCloseTo(0.6 * 0.5 + 0.4 * 1.1, 12);
@@ -32,7 +32,7 @@ describe('curveThresholds', () => {
     expect(thresholds).toEqual([0, 0.5, 0.9, 2]);
   });
 
-  it('has two ends even where nothing lies between', () => {
+  it('has two ends even if nothing is between them', () => {
     expect(curveThresholds({ samples: 0, branches: [], correct: null })).toEqual([0, 2]);
   });
 });

@@ -5,18 +5,18 @@ import {
   exitCosts,
   type Manifest,
   type ThresholdOutcome,
-} from '@offramp/shared';
+} from '@offramp/bundle';
 import type { ExitTimes } from './stage-times.js';
 
-/** What a vector of thresholds gives on a data set. */
+/** The outcome of a vector of thresholds on a data set. */
 export interface PolicyOutcome extends ThresholdOutcome {
   /** One per branch. */
   thresholds: number[];
-  /** Share of samples that leave on the stages a device runs by default. */
+  /** Share of samples that exit on the stages that a device runs by default. */
   onDevice: number;
   /**
    * CPU time over that of the whole chain of stages, one per measured batch size: the sum over exits of
-   * the share that leaves there × what leaving there takes.
+   * the share of samples × the time up to the exit.
    */
   cpuCosts: number[];
 }
@@ -42,18 +42,18 @@ export function policyJudge(
   };
 }
 
-/** How many thresholds a curve has, at most. */
+/** Maximum number of thresholds of a curve. */
 const curvePoints = 80;
 
 /**
  * Thresholds to draw a curve with, each for all branches at once: quantiles of all confidences, so that
- * the points lie evenly along it, from 0 (all leave at the first exit) to one above 1 (none leaves early).
+ * the points are spread evenly along it, from 0 (all samples exit at the first branch) to one above 1 (no early exits).
  */
 export function curveThresholds(table: CalibrationTable): number[] {
   const sorted = table.branches.flatMap(({ confidence }) => confidence).sort((a, b) => a - b);
   const picked = new Set([0]);
   for (let i = 1; i < curvePoints; i++) {
-    // Denser towards high confidence, where agreement decides.
+    // Denser towards high confidence, where agreement changes most.
     const position = 1 - (1 - i / curvePoints) ** 2;
     const value = sorted[Math.floor(position * sorted.length)];
     if (value !== undefined) picked.add(value);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { summariseStageTimes } from './stage-times.js';
 
-test('an exit takes the stages up to it, per sample, by the median repetition', () => {
+test('the time of an exit is the sum of the stages up to it, per sample, in the median repetition', () => {
   const times = summariseStageTimes(
     [
       { cpuMs: [2, 6], wallMs: [3, 7] },
@@ -19,7 +19,7 @@ test('an exit takes the stages up to it, per sample, by the median repetition', 
   });
 });
 
-test('of an even number of repetitions the middle two count half each', () => {
+test('with an even number of repetitions the middle two are averaged', () => {
   const times = summariseStageTimes(
     [
       { cpuMs: [1, 1], wallMs: [1, 1] },

@@ -1,23 +1,23 @@
-/** Measured on one thread: what one sample costs that runs the stages up to an exit. */
+/** Time of one sample through the stages up to each exit, measured on one thread. */
 export interface ExitTimes {
   /** Samples per run. */
   batchSize: number;
   repetitions: number;
-  /** CPU milliseconds per sample that leaves at each exit, the final one last; median over repetitions. */
+  /** CPU milliseconds per sample by exit, the final one last; median over repetitions. */
   cpuMs: number[];
-  /** The same by the clock on the wall. */
+  /** The same in wall time. */
   wallMs: number[];
   /** `cpuMs` over that of the whole chain of stages. */
   costs: number[];
 }
 
-/** What one repetition measured, per stage, for the whole batch. */
+/** The times of one repetition, per stage, for the whole batch. */
 export interface StageTimes {
   cpuMs: number[];
   wallMs: number[];
 }
 
-/** Sums up interleaved repetitions, each a run of the whole chain of stages. */
+/** Summarises interleaved repetitions, each a run of the whole chain of stages. */
 export function summariseStageTimes(repetitions: readonly StageTimes[], batchSize: number): ExitTimes {
   const perSample = (pick: (times: StageTimes) => number[]) => {
     const sums = repetitions.map((times) => runningSums(pick(times)).map((sum) => sum / batchSize));

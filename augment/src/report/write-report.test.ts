@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { diagnose } from './findings/diagnose.js';
-import { factsOf, type Situation } from './findings/testing.js';
+import { factsOf, type Situation } from './findings/testing/situation.js';
 import type { Report } from './report.js';
 import { prepareReportFolder, writeReport } from './write-report.js';
 
@@ -44,7 +44,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(scratch, { recursive: true }));
 
-/** Names and texts of what was written. */
+/** Names and texts of the written files. */
 async function written(report: Report): Promise<Record<string, string>> {
   const folder = join(scratch, 'deep', 'report');
   expect(await writeReport(report, folder)).toBe(join(folder, 'report.html'));
@@ -55,7 +55,7 @@ async function written(report: Report): Promise<Record<string, string>> {
 }
 
 describe('writeReport', () => {
-  it('writes a page that needs nothing else, and its charts as files', async () => {
+  it('writes a self-contained page, and its charts as files', async () => {
     const report = reportOf();
     const { 'report.html': page = '', ...charts } = await written(report);
     expect(Object.keys(charts).sort()).toEqual([
@@ -76,7 +76,7 @@ describe('writeReport', () => {
     }
   });
 
-  it('adds a close-up where the curve is much longer than what matters', async () => {
+  it('adds a close-up if the interesting part of the curve is short', async () => {
     const steep = situation.groups.with(1, { samples: 90, confidence: [0.2, 0.3], disagreements: [80, 40] });
     expect(await written(reportOf({ groups: steep }))).toHaveProperty(['agreement-cost-close.svg']);
   });
@@ -84,25 +84,25 @@ describe('writeReport', () => {
   it.each<[string, Partial<Situation>]>([
     ['usual', {}],
     ['no time measured', { times: [] }],
-    ['an exit that nobody reaches', { thresholds: [0, 0.9] }],
+    ['an exit that no sample reaches', { thresholds: [0, 0.9] }],
     ['exits switched off', { thresholds: [2, 2] }],
     ['one sample', { groups: [{ samples: 1, confidence: [1, 1], disagreements: [0, 0] }] }],
     [
       'no branches',
       { groups: [{ samples: 5, confidence: [], disagreements: [] }], thresholds: [], times: [] },
     ],
-  ])('draws whatever there is: %s', async (_, change) => {
+  ])('draws special cases: %s', async (_, change) => {
     for (const text of Object.values(await written(reportOf(change)))) {
       expect(text).not.toMatch(/NaN|undefined|Infinity|\[object/);
     }
   });
 
-  it('does not take a name for markup', async () => {
+  it('escapes names', async () => {
     const { 'report.html': page } = await written(reportOf({}, '<script>alert(1)</script>'));
     expect(page).not.toContain('<script>');
   });
 
-  it('says where it cannot write', async () => {
+  it('names the folder that it cannot write to', async () => {
     const file = join(scratch, 'file');
     await writeFile(file, 'mine');
     const expected = { code: 'OUTPUT_FAILED', message: expect.stringContaining(file) };

@@ -1,13 +1,13 @@
 import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { makeFolder, messageOf, OfframpError } from '@offramp/shared';
+import { makeFolder, messageOf, OfframpError } from '@offramp/runtime';
 import { drawCharts } from './charts/charts.js';
 import { svgFile } from './charts/frame.js';
 import { renderPage } from './page/page.js';
 import type { Report } from './report.js';
 
 /**
- * Makes the folder that a report goes to, so that a wrong one is noticed before all the work.
+ * Creates the folder of a report before the evaluation, so that a wrong path fails early.
  * @throws OfframpError `OUTPUT_FAILED`
  */
 export async function prepareReportFolder(folder: string): Promise<void> {
@@ -40,7 +40,7 @@ async function writing(folder: string, write: () => Promise<unknown>): Promise<v
   } catch (cause) {
     throw new OfframpError('OUTPUT_FAILED', `cannot write the report to ${folder}: ${messageOf(cause)}`, {
       cause,
-      hint: 'Give --report a folder that exists or can be made.',
+      hint: 'Give --report a folder that exists or can be created.',
     });
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { seededPermutation } from '../random.js';
+import { seededPermutation } from '../support/random.js';
 import { applyLinearClassifier, trainLinearClassifier } from './linear-classifier.js';
 import { type Matrix, matrixOf, rowOf } from './matrix.js';
 
@@ -13,7 +13,7 @@ function corners(rows: number): { features: Matrix; targets: number[] } {
     rowOf(features, row).set([
       1000 + (target === 1 ? 4 : 0) + wobble(0),
       0.01 * ((target === 2 ? 4 : 0) + wobble(1)),
-      5, // constant: tells nothing, and must not divide by zero
+      5, // constant: no information, and must not cause a division by zero
     ]);
   });
   return { features, targets };
@@ -30,7 +30,7 @@ function accuracy(probabilities: Matrix, targets: number[]): number {
 }
 
 describe('trainLinearClassifier', () => {
-  it('separates what a line can separate, whatever the scale of the features', async () => {
+  it('separates linearly separable data, at any scale of the features', async () => {
     const { features, targets } = corners(300);
     const classifier = await trainLinearClassifier(features, targets, options);
     const probabilities = applyLinearClassifier(classifier, features);
@@ -40,7 +40,7 @@ describe('trainLinearClassifier', () => {
     }
   });
 
-  it('gives the same weights for the same seed, others for another', async () => {
+  it('gives the same weights for the same seed, and others for another', async () => {
     const { features, targets } = corners(60);
     const [a, b, c] = await Promise.all(
       [1, 1, 2].map((seed) => trainLinearClassifier(features, targets, { ...options, epochs: 2, seed })),
@@ -60,7 +60,7 @@ describe('trainLinearClassifier', () => {
     expect(losses.at(-1)).toBeLessThan((losses[0] as number) / 2);
   });
 
-  it('says so when the loss is not a number', async () => {
+  it('reports a loss that is not a number', async () => {
     const { features, targets } = corners(30);
     features.values[0] = Number.NaN;
     await expect(trainLinearClassifier(features, targets, options)).rejects.toMatchObject({

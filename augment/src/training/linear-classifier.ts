@@ -1,5 +1,5 @@
-import { OfframpError } from '@offramp/shared';
-import { seededPermutation } from '../random.js';
+import { OfframpError } from '@offramp/runtime';
+import { seededPermutation } from '../support/random.js';
 import { type Matrix, rowOf } from './matrix.js';
 
 /** probabilities = softmax(features · weights + bias) */
@@ -15,7 +15,7 @@ export interface LinearTrainingOptions {
   classes: number;
   epochs: number;
   batchSize: number;
-  /** Of Adam at the start; falls to 0 along half a cosine. */
+  /** Adam's initial rate, which falls to 0 along half a cosine. */
   learningRate: number;
   /** Pulls the weights of standardised features towards 0: loss + l2/2 · Σw². */
   l2: number;
@@ -29,7 +29,7 @@ const adam = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 
 /**
  * Multinomial logistic regression by Adam on shuffled mini-batches. Features are standardised for the
- * training; what comes back takes them as they are.
+ * training; the result takes them without standardisation.
  * @param targets one class per row
  * @throws OfframpError `TRAINING_FAILED` when the loss is no longer a number
  */
@@ -157,14 +157,14 @@ function softmaxInPlace(scores: Float32Array): void {
   for (let c = 0; c < scores.length; c++) scores[c] = (scores[c] as number) / sum;
 }
 
-/** Mean of every column, and 1 / standard deviation (0 where a column is constant: it tells nothing). */
+/** Mean of every column, and 1 / standard deviation (0 for a constant column, which has no information). */
 function columnStatistics(features: Matrix): { mean: Float64Array; scale: Float64Array } {
   const mean = new Float64Array(features.width);
   const square = new Float64Array(features.width);
   for (let row = 0; row < features.rows; row++) {
     const values = rowOf(features, row);
     for (let j = 0; j < features.width; j++) {
-      // Welford's update: sums of squares would cancel where the mean is far from 0.
+      // Welford's update, because sums of squares would cancel if the mean is far from 0.
       const delta = (values[j] as number) - (mean[j] as number);
       mean[j] = (mean[j] as number) + delta / (row + 1);
       square[j] = (square[j] as number) + delta * ((values[j] as number) - (mean[j] as number));

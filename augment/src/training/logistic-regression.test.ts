@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { seededPermutation } from '../random.js';
+import { seededPermutation } from '../support/random.js';
 import { applyLogistic, fitLogistic } from './logistic-regression.js';
 import { type Matrix, matrixOf, rowOf, selectRows } from './matrix.js';
 
@@ -46,7 +46,7 @@ test('does not depend on the order of the rows', () => {
   });
 });
 
-test('the gradient is 0 at what it finds, the pull of the prior counted', () => {
+test('the gradient is 0 at the result, including the prior', () => {
   const { features, targets } = sample();
   const prior = { weights: [1, 0.5], strength: 300 };
   const model = fitLogistic(features, targets, prior);
@@ -65,7 +65,7 @@ test('the gradient is 0 at what it finds, the pull of the prior counted', () => 
   }
 });
 
-test('where data say nothing, the prior remains: targets all alike, a constant feature', () => {
+test('without information in the data, the prior remains: equal targets, a constant feature', () => {
   const { features } = sample();
   const ones = new Array<number>(features.rows).fill(1);
   const strong = fitLogistic(features, ones, { weights: [1, 0], strength: 1e6 });
@@ -89,7 +89,7 @@ test('separable targets give finite weights', () => {
   expect(applyLogistic(model, features)[99]).toBeGreaterThan(0.99);
 });
 
-test('features that are no numbers are an error', () => {
+test('features that are not numbers are an error', () => {
   const features = matrixOf(2, 1);
   features.values.set([Number.NaN, 1]);
   expect(() => fitLogistic(features, [0, 1], { weights: [1], strength: 3 })).toThrowError(/logistic fit/);

@@ -1,4 +1,4 @@
-import { OfframpError } from '@offramp/shared';
+import { OfframpError } from '@offramp/runtime';
 import { type Matrix, rowOf } from './matrix.js';
 
 /** probability = sigmoid(features · weights + bias) */
@@ -9,22 +9,22 @@ export interface LogisticModel {
 }
 
 export interface LogisticPrior {
-  /** What weights are where data say nothing; one per feature. */
+  /** The weights without data; one per feature. */
   weights: ArrayLike<number>;
-  /** How much data it takes to leave them: loss (nats, summed over rows) + strength/2 · Σ ((w − prior)·σ)², σ a feature's standard deviation. */
+  /** Weight of the prior: loss (nats, summed over rows) + strength/2 · Σ ((w − prior)·σ)², σ a feature's standard deviation. */
   strength: number;
 }
 
 const mostSteps = 50;
 const largestStep = 2;
 const converged = 1e-9;
-/** Keeps the bias finite where all targets are alike. */
+/** Keeps the bias finite if all targets are equal. */
 const biasStrength = 1e-2;
 
 /**
- * Logistic regression with a Gaussian prior, by Newton's method: the one optimum, whatever the order of the rows.
+ * Logistic regression with a Gaussian prior, by Newton's method. The optimum is unique, so the order of the rows does not matter.
  * @param targets 0 or 1 per row
- * @throws OfframpError `TRAINING_FAILED` for features that are no numbers
+ * @throws OfframpError `TRAINING_FAILED` for features that are not numbers
  */
 export function fitLogistic(
   features: Matrix,
@@ -56,7 +56,7 @@ export function fitLogistic(
         hint: 'Check the preprocessing: mean and std must be those the model was trained with.',
       });
     }
-    // Far from the optimum the curvature may be next to nothing, and a whole step leads astray.
+    // Far from the optimum the curvature may be tiny, and a full step would overshoot.
     const share = Math.min(1, largestStep / longest);
     for (let j = 0; j <= width; j++) {
       parameters[j] = (parameters[j] as number) - share * (step[j] as number);
@@ -79,7 +79,7 @@ export function applyLogistic({ weights, bias }: LogisticModel, features: Matrix
   });
 }
 
-/** Of the summed loss: gradient, and Hessian row by row. @param rows standardised, with a last column of ones */
+/** Gradient and Hessian (row by row) of the summed loss. @param rows standardised, with a last column of ones */
 function slopes(
   rows: readonly Float64Array[],
   targets: ArrayLike<number>,
@@ -115,7 +115,7 @@ function columnStatistics({ rows, width, values }: Matrix): { mean: Float64Array
     for (let row = 0; row < rows; row++) squares += ((values[row * width + j] as number) - average) ** 2;
     const found = Math.sqrt(squares / Math.max(1, rows));
     mean[j] = average;
-    // A constant column tells nothing.
+    // A constant column has no information.
     deviation[j] = found < 1e-8 ? 0 : found;
   }
   return { mean, deviation };

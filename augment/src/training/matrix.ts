@@ -1,4 +1,4 @@
-/** Rows of `width` numbers each, one after the other. */
+/** A row-major matrix. */
 export interface Matrix {
   values: Float32Array;
   rows: number;

@@ -1,5 +1,7 @@
-// A bundle's cascade with nothing around it: `session.run` in a loop. What the data plane is measured against.
-import { elementsOf, leaves, openDataset, pictureChannels, preprocess } from '@offramp/shared';
+// A bundle's cascade with nothing around it: `session.run` in a loop. The data plane is measured against it.
+import { elementsOf } from '@offramp/bundle';
+import { leaves } from '@offramp/contracts';
+import { openDataset, pictureChannels, preprocess } from '@offramp/data';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 
 /** @returns sessions of stages `from` up to `to`, one thread each, as the programs open them */
@@ -21,7 +23,7 @@ export async function bareSessions(bundle, from = 0, to = bundle.manifest.stages
 }
 
 /**
- * Runs samples, `batch` at a time, until the last of them has left.
+ * Runs samples, `batch` at a time, until each has ended at an exit.
  * @param inputs one per sample
  * @returns the exit of each sample
  */

@@ -1,7 +1,7 @@
-// What ONNX Runtime gives without anything around it: threads that call `session.run` in a loop, over the same stages
+// ONNX Runtime with nothing around it: threads that call `session.run` in a loop, over the same stages
 // and samples that the worker gets. Every sample is prepared beforehand; outputs are dropped.
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { Bundle } from '@offramp/shared';
+import { Bundle } from '@offramp/bundle';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { measured, serve } from './child.mjs';
 import { readOffloads } from './offloads.mjs';
@@ -42,7 +42,7 @@ if (isMainThread) {
     });
   }
 
-  // The same share of samples reaches each stage as on the worker: passes over all of them, until the time is over.
+  // Passes over all samples until the time is over, so that the same share reaches each stage as on the worker.
   parentPort.on('message', async ({ seconds, batch }) => {
     const until = performance.now() + seconds * 1000;
     let samples = 0;

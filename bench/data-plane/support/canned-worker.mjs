@@ -1,6 +1,7 @@
-// `node canned-worker.mjs ADDRESS ANSWER`: a worker that answers every sample the same, at once.
+// `node canned-worker.mjs ADDRESS ANSWER`: a worker that gives every sample the same answer, at once.
 import { Metadata, Server, ServerCredentials } from '@grpc/grpc-js';
-import { encodingsHeader, formatEncodings, offloadService } from '@offramp/shared';
+import { encodingsHeader, formatEncodings } from '@offramp/bundle';
+import { offloadService } from '@offramp/contracts';
 
 const [, , address, text] = process.argv;
 const answer = JSON.parse(text);

@@ -1,4 +1,4 @@
-// A process of the bench that answers one message at a time.
+// A child process that answers one message at a time.
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
@@ -43,7 +43,7 @@ export function serve(jobs) {
   });
 }
 
-/** Runs `work`; what it returned, with the seconds and the processor time of this process that it took. */
+/** Runs `work`. @returns its result, and the seconds and processor time of this process that it took */
 export async function measured(work) {
   const started = performance.now();
   const before = process.cpuUsage();

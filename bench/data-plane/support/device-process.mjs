@@ -1,8 +1,10 @@
-// A device in a process of its own, told over IPC what to run: an agent, or a client that sends every input to the cloud.
+// A device in a separate process, which is told over IPC what to run: an agent, or a client that sends every input to the cloud.
 import { Writable } from 'node:stream';
 import { Client, credentials } from '@grpc/grpc-js';
-import { agentConfig, startAgent } from '@offramp/edge-agent';
-import { Bundle, createLogger, offloadService, resolveConfig, uint8Deflated } from '@offramp/shared';
+import { Bundle, uint8Deflated } from '@offramp/bundle';
+import { offloadService } from '@offramp/contracts';
+import { agentConfig, agentHeapGrowthPercent, startAgent } from '@offramp/edge-agent';
+import { createLogger, resolveConfig, setHeapGrowth } from '@offramp/runtime';
 import { inputsOf } from './bare-cascade.mjs';
 
 const logger = createLogger('bench', 'silent');
@@ -17,7 +19,7 @@ process.on('message', async ({ kind, ...job }) => {
 });
 process.once('disconnect', () => process.exit());
 
-/** @returns latencies in milliseconds, and how long all took, of what is answered between the warm-up and the end */
+/** @returns latencies in milliseconds of the samples answered between the warm-up and the end, and the total time */
 async function agent({ config, ...span }) {
   const window = answerWindow(span);
   const output = new Writable({
@@ -28,6 +30,7 @@ async function agent({ config, ...span }) {
     },
   });
   const defaults = { nats: 'none', device: 'bench', loop: true, drainMs: 0, offloadTimeoutMs: 120_000 };
+  setHeapGrowth(agentHeapGrowthPercent);
   const running = await startAgent(await resolveConfig(agentConfig, { ...defaults, ...config }, {}), logger, {
     output,
   });
@@ -65,7 +68,7 @@ async function cloud({ bundle: directory, data, address, inFlight, ...span }) {
   };
   window.begin();
   const lanes = Promise.all(Array.from({ length: inFlight }, lane));
-  // What is under way when the client closes fails.
+  // Requests in flight fail when the client closes.
   lanes.catch((error) => over || window.fail(error));
   await window.ended;
   over = true;
@@ -73,7 +76,7 @@ async function cloud({ bundle: directory, data, address, inFlight, ...span }) {
   return window.result();
 }
 
-/** Collects answers from `warmUpMs` on for `measureMs`, and on until there are `fewest`, but not beyond `longestMs`. */
+/** Collects answers from `warmUpMs` on for `measureMs`; longer, up to `longestMs`, until there are `fewest`. */
 function answerWindow({ warmUpMs, measureMs, fewest, longestMs }) {
   const latencies = [];
   let degraded = 0;

@@ -1,32 +1,28 @@
-// Simulated devices: each a connection of its own with one `Resume` stream, all in this process. Requests are encoded
-// beforehand, but for id and deadline; of a response only id and kind are read. So it costs little beyond gRPC itself.
+// Simulated devices, all in this process, each with its own connection and one `Resume` stream. Requests are encoded
+// beforehand except for id and deadline, and only id and kind of a response are read, so little is spent beyond gRPC itself.
 import { Client, credentials, status } from '@grpc/grpc-js';
-import {
-  Bundle,
-  codecNamed,
-  encodeTensor,
-  offloadService,
-  preferredCodecs,
-  setHeapGrowth,
-} from '@offramp/shared';
+import { Bundle, codecNamed, encodeTensor, preferredCodecs } from '@offramp/bundle';
+import { offloadService } from '@offramp/contracts';
+import { agentHeapGrowthPercent } from '@offramp/edge-agent';
+import { setHeapGrowth } from '@offramp/runtime';
 import { measured, serve } from './child.mjs';
 import { readOffloads } from './offloads.mjs';
 
 const idTag = 0x08;
 const deadlineTag = 0x38;
 const answerTag = 0x12;
-/** Refusals should come sooner. */
+/** Refusals should arrive sooner than this. */
 const promptMs = 5;
 const raw = (bytes) => bytes;
 
-// As agents do: else collections of all devices' garbage in this one process would be taken for the worker's time.
-setHeapGrowth(300);
+// As agents do. Otherwise garbage collection for all devices in this process would count as the worker's time.
+setHeapGrowth(agentHeapGrowthPercent);
 
 let bodies = [];
 let deadline = Buffer.alloc(0);
 let devices = [];
 
-/** What the agent does by default, too. */
+/** The agent's default. */
 const maxInFlight = 32;
 
 class Device {
@@ -46,7 +42,7 @@ class Device {
     this.ended = new Promise((resolve) => this.#call.once('status', resolve));
   }
 
-  /** As the agent does: it does not ask a worker that asked for a pause, nor sends too much. @returns whether it asked */
+  /** Like the agent, sends nothing during a pause that the worker asked for, nor beyond the limit. @returns whether it sent */
   offer() {
     if (performance.now() < this.#pausedUntil || this.inFlight.size >= maxInFlight) return false;
     this.send();
@@ -82,7 +78,7 @@ class Device {
 }
 
 serve({
-  /** Encodes the samples, as the bundle says where no codec is named. */
+  /** Encodes the samples, with the bundle's codec if none is named. */
   async start({ directory, folder, stage, codecName }) {
     const bundle = await Bundle.open(directory);
     const shape = bundle.manifest.stages[stage].inputShape;
@@ -105,7 +101,7 @@ serve({
     };
   },
 
-  /** Every device keeps `window` samples in flight for as long as it lasts, without deadlines. */
+  /** Every device keeps `window` samples in flight until the end, without deadlines. */
   closedLoop: ({ address, count, window, seconds, warmUpSeconds = 1 }) => {
     deadline = Buffer.alloc(0);
     return play(address, count, warmUpSeconds, seconds, (until) => {
@@ -116,7 +112,7 @@ serve({
     });
   },
 
-  /** Samples come at random at `rate` a second, over all devices, whatever becomes of those before. */
+  /** Samples arrive at random at `rate` a second, over all devices, regardless of earlier answers. */
   openLoop: async ({ address, count, rate, seconds, deadlineMs, warmUpSeconds = 1 }) => {
     deadline = field(deadlineTag, deadlineMs);
     let keptBack = 0;

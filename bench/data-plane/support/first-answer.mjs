@@ -1,5 +1,5 @@
-// `node first-answer.mjs BUNDLE DATA`: the least that a program must do to answer one picture.
-import { Bundle } from '@offramp/shared';
+// `node first-answer.mjs BUNDLE DATA`: the minimum that a program must do to answer one picture.
+import { Bundle } from '@offramp/bundle';
 import { bareCascade, bareSessions, inputsOf } from './bare-cascade.mjs';
 
 const [, , directory, data] = process.argv;

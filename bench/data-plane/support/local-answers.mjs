@@ -1,19 +1,14 @@
-// A process that answers samples on the device, so that its processor time and its garbage are its own: a bare loop of
-// `session.run`, the same with what any program does around it, or an agent.
+// Answers samples on the device, in a separate process so that processor time and garbage are measured alone: a bare loop of
+// `session.run`, the same with the work that any program does around it, or an agent.
 import { Writable } from 'node:stream';
-import { agentConfig, startAgent } from '@offramp/edge-agent';
-import {
-  Bundle,
-  createLogger,
-  openDataset,
-  pictureChannels,
-  preprocess,
-  resolveConfig,
-} from '@offramp/shared';
+import { Bundle } from '@offramp/bundle';
+import { openDataset, pictureChannels, preprocess } from '@offramp/data';
+import { agentConfig, agentHeapGrowthPercent, startAgent } from '@offramp/edge-agent';
+import { createLogger, resolveConfig, setHeapGrowth } from '@offramp/runtime';
 import { bareCascade, bareSessions, inputsOf } from './bare-cascade.mjs';
 import { measured, serve } from './child.mjs';
 
-/** Before a turn is measured: what others left in the caches is gone then, and what an agent held back is out. */
+/** Runs before a turn is measured: caches are warm afterwards, and an agent has written the answers that it held back. */
 const warmUp = 150;
 const kinds = { bareLoop, plainProgram, agent };
 let answer;
@@ -21,7 +16,7 @@ let answer;
 serve({
   async start({ kind, ...how }) {
     answer = await kinds[kind](how);
-    // What the compiler does to a loop, and the agent finds out about its stages, is over by then.
+    // By then the compiler has optimised the loop, and the agent has measured its stages.
     await answer(3000);
     return {};
   },
@@ -61,7 +56,7 @@ async function plainProgram({ bundle: directory, data }) {
   };
 }
 
-/** An agent that works only in its turns: in between nobody reads its answers, which holds back its source. */
+/** An agent that works only in its turns. In between its answers are not read, which holds back its source. */
 async function agent({ bundle, data, ...config }) {
   let left = 0;
   let onLeft = () => undefined;
@@ -79,6 +74,7 @@ async function agent({ bundle, data, ...config }) {
   });
   const { manifest } = await Bundle.open(bundle);
   const flags = { bundle, source: data, nats: 'none', device: 'bench', loop: true };
+  setHeapGrowth(agentHeapGrowthPercent);
   await startAgent(
     await resolveConfig(agentConfig, { ...flags, deviceStages: manifest.stages.length, ...config }, {}),
     createLogger('bench', 'silent'),
@@ -103,7 +99,7 @@ async function opened(directory) {
   };
 }
 
-/** @returns gives the numbers of the next `count` samples, starting over after the last */
+/** @returns a function that gives the numbers of the next `count` samples, and restarts after the last */
 function inTurn(size) {
   let at = 0;
   return (count) => Array.from({ length: count }, () => at++ % size);

@@ -1,13 +1,14 @@
-// What devices would send: the example's test pictures that no exit on the device answers, run up to every stage.
+// The offloads of devices: the example's test pictures that no exit on the device answers, run up to every stage.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { InferencePool, openDataset, preprocess, runStage } from '@offramp/shared';
+import { InferencePool, runStage } from '@offramp/bundle';
+import { openDataset, preprocess } from '@offramp/data';
 
 const readBatch = 16;
 
 /**
- * Writes for each stage from `firstStage` on the inputs of the samples that reach it (`<stage>.f32`), as many as are
- * offloaded among the pictures, `most` at most.
+ * Writes, for each stage from `firstStage` on, the inputs of the samples that reach it (`<stage>.f32`). These are the samples
+ * that are offloaded, at most `most`.
  * @returns samples per stage, 0 before `firstStage`
  */
 export async function writeOffloads(bundle, dataFolder, firstStage, most, folder) {
@@ -47,7 +48,7 @@ export async function writeOffloads(bundle, dataFolder, firstStage, most, folder
   return rows.map(({ length }) => length);
 }
 
-/** The inputs of one stage, all rows. */
+/** All inputs of one stage. */
 export async function readOffloads(folder, stage) {
   const bytes = await readFile(join(folder, `${stage}.f32`));
   return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));

@@ -1,5 +1,5 @@
-// `node --import slow-device.mjs`: ONNX Runtime takes OFFRAMP_BENCH_SLOWDOWN times as long, in every thread. What a
-// session takes is measured as it runs, the least for each batch size so far; the rest of the time is slept.
+// `node --import slow-device.mjs`: ONNX Runtime takes OFFRAMP_BENCH_SLOWDOWN times as long, in every thread. The time of a
+// run is measured (the shortest so far for each batch size), and the thread sleeps for the rest.
 import { InferenceSession } from 'onnxruntime-node';
 
 const slowdown = Number(process.env.OFFRAMP_BENCH_SLOWDOWN ?? 1);

@@ -1,7 +1,10 @@
-// A worker in a process of its own, so that its processor time and memory are its own.
-import { startWorker, workerConfig } from '@offramp/cloud-worker';
-import { createLogger, resolveConfig } from '@offramp/shared';
+// A worker in a separate process, so that its processor time and memory are measured alone.
+import { startWorker, workerConfig, workerHeapGrowthPercent } from '@offramp/cloud-worker';
+import { createLogger, resolveConfig, setHeapGrowth } from '@offramp/runtime';
 import { serve } from './child.mjs';
+
+// As `offramp worker` does.
+setHeapGrowth(workerHeapGrowthPercent);
 
 let worker;
 serve({

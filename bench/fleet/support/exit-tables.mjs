@@ -1,7 +1,7 @@
-// What every exit of a bundle says of pictures as they are, and of the same pictures after the world has changed.
+// Outcomes of all exits of a bundle on recorded pictures, unchanged and with a shifted input distribution.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { evaluateBundle } from '@offramp/augment';
-import { openDataset } from '@offramp/shared';
+import { openDataset } from '@offramp/data';
 import { randomFrom } from './random.mjs';
 
 const noiseStandardDeviation = 25;
@@ -9,8 +9,8 @@ const blurRadius = 1;
 const darkness = 0.35;
 
 /**
- * Calibration tables by name; all of one table are the same pictures, the first ones of the data set.
- * @param file where they are kept from one run to the next; left out: nowhere
+ * Calibration tables by name. All use the first pictures of the data set.
+ * @param file where they are kept between runs; omitted: not kept
  */
 export async function exitTables(bundle, path, { pictures, driftPictures, file }) {
   const asked = { digest: bundle.digest, pictures, driftPictures };
@@ -30,7 +30,7 @@ export async function exitTables(bundle, path, { pictures, driftPictures, file }
   return tables;
 }
 
-/** Samples of a table that say of themselves what `evaluateThresholds` wants: one table of the chosen rows. */
+/** A table of the chosen rows, as `evaluateThresholds` takes it. */
 export function rowsOf(table, rows) {
   const pick = (bits) => rows.map((row) => bits[row]).join('');
   return {

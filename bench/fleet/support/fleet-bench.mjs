@@ -1,19 +1,19 @@
-// What the benchmarks of goals and drift start from: a bundle, what its exits say of pictures, and the tuner's inputs.
+// Common set-up of the benchmarks of goals and drift: a bundle, outcomes of its exits on pictures, and the tuner's inputs.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Bundle, exitCosts, parseCalibrationTable } from '@offramp/shared';
+import { Bundle, exitCosts, parseCalibrationTable } from '@offramp/bundle';
 import { exitTables } from './exit-tables.mjs';
 import { factsOf, inputsOf, trafficOf } from './simulate-group.mjs';
 
 const example = (path) => fileURLToPath(new URL(`../../../examples/fashion-mnist/${path}`, import.meta.url));
 
-/** For `parseArgs`, beside those of a benchmark's own. */
+/** For `parseArgs`, besides a benchmark's own options. */
 export const fleetOptions = {
   bundle: { type: 'string', default: example('bundle') },
   data: { type: 'string', default: example('data') },
   runs: { type: 'string', default: '50' },
-  /** Where recorded outcomes are kept from one run to the next. */
+  /** Where recorded outcomes are kept between runs. */
   tables: { type: 'string' },
 };
 
@@ -21,7 +21,7 @@ export const agreement = { kind: 'agreement', floor: 0.98 };
 
 /**
  * @param flags see `fleetOptions`
- * @returns `worlds`: traffic by the name of what has become of the pictures, `clean` among them
+ * @returns `inputDistributions`: traffic by the name of the change to the pictures; `clean` has none
  */
 export async function openFleetBench(flags) {
   const bundle = await Bundle.open(flags.bundle);
@@ -38,8 +38,10 @@ export async function openFleetBench(flags) {
   const costs = exitCosts(manifest);
   const facts = factsOf(costs, manifest.deviceStages);
   const inputs = inputsOf({ facts, goals: [agreement] }, calibration);
-  const worlds = Object.fromEntries(Object.entries(tables).map(([name, table]) => [name, trafficOf(table)]));
-  return { bundle, calibration, tables, costs, facts, inputs, path: inputs.path, worlds };
+  const inputDistributions = Object.fromEntries(
+    Object.entries(tables).map(([name, table]) => [name, trafficOf(table)]),
+  );
+  return { bundle, calibration, tables, costs, facts, inputs, path: inputs.path, inputDistributions };
 }
 
 export const range = (length) => Array.from({ length }, (_, i) => i);

@@ -1,7 +1,7 @@
-// The cheapest thresholds that meet a goal on samples whose every outcome is known.
+// The cheapest thresholds that meet a goal on samples whose outcomes are all known.
 import { truthOf } from './simulate-group.mjs';
 
-/** Of the tuner's candidates. */
+/** The cheapest of the tuner's candidates. */
 export function bestOnPath(traffic, path, costs, floor) {
   let best = 0;
   for (let candidate = 0; candidate < path.candidates; candidate++) {
@@ -12,8 +12,8 @@ export function bestOnPath(traffic, path, costs, floor) {
 }
 
 /**
- * Of all vectors of bin edges, as far as moving one or two thresholds at a time leads from the best candidate. It knows the
- * samples that it is judged on, and so does a little better than anything could that does not.
+ * The cheapest vector of bin edges that moving one or two thresholds at a time finds from the best candidate. The search knows
+ * the samples it is judged on, so it is slightly better than any search without that knowledge can be.
  */
 export function bestOfAll(traffic, path, binStarts, costs, floor) {
   let best = bestOnPath(traffic, path, costs, floor);

@@ -1,7 +1,7 @@
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 
-/** Random numbers that follow from the seed alone. */
+/** Random numbers determined by the seed. */
 export function randomFrom(seed) {
   const generator = xoroshiro128plus(seed);
   const uniform = () => uniformFloat64(generator);

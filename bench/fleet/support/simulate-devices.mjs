@@ -1,14 +1,19 @@
-// Devices of one group, each with a camera of its own: those whose traffic is provably not the group's are tuned by
-// themselves, and the group by the others.
+// Devices of one group, each with its own camera. Devices whose traffic provably differs from the group's are tuned
+// separately, and the group is tuned by the others.
 
-import { deviatingDevices, newTunerState, sumCounts, tune } from '../../../controller/dist/tuner/index.js';
+import {
+  deviatingDevices,
+  newTunerState,
+  sumCounts,
+  tune,
+} from '../../../controller/dist/decide/tuner/index.js';
 import { randomFrom } from './random.mjs';
 import { addSample, emptyEvidence, truthOf } from './simulate-group.mjs';
 
 /** Windows over which devices are compared. */
 const comparedWindows = 10;
 
-/** @param trafficOf what a device sees, by its number and the samples that the group has had */
+/** @param trafficOf a device's traffic, by its number and the samples that the group has had */
 export function simulateDevices(inputs, { seed, devices, start, samples, perDevice, trafficOf }) {
   const random = randomFrom(seed);
   const group = { policy: start, state: newTunerState(true) };

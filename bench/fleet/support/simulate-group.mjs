@@ -1,12 +1,14 @@
-// A group of devices in a tuner's loop, without devices, network or clock: samples are drawn from recorded tables, the policy
-// of a window is what the tuner said after the one before.
-import { binOf, binStarts, evaluateThresholds } from '@offramp/shared';
-import { binTable, newTunerState, ThresholdPath, tune } from '../../../controller/dist/tuner/index.js';
+// A tuner's loop without devices, network or clock: samples are drawn from recorded tables, and the policy
+// of a window is the tuner's decision after the previous one.
+
+import { evaluateThresholds } from '@offramp/bundle';
+import { binOf, binStarts } from '@offramp/contracts';
+import { binTable, newTunerState, ThresholdPath, tune } from '../../../controller/dist/decide/tuner/index.js';
 import { randomFrom } from './random.mjs';
 
 export const confidencePath = (branches) => new ThresholdPath(branches, binStarts.slice(1));
 
-/** A table, with what is drawn from it ready. */
+/** A table with its rows prepared for drawing. */
 export function trafficOf(table) {
   return {
     table,
@@ -25,7 +27,7 @@ export function inputsOf(bundleFacts, calibration) {
   return { path, table: binTable(calibration, path, binOf), ...bundleFacts };
 }
 
-/** What leaving at each exit takes, with a device's share of the stages in the manifest. */
+/** Cost facts of each exit, with the manifest's number of stages on the device. */
 export function factsOf(costs, deviceStages) {
   return {
     cost: costs,
@@ -43,7 +45,7 @@ export function factsOf(costs, deviceStages) {
  * @param inputs see `inputsOf`
  * @param trafficAt the traffic of a sample, by its number
  * @param options.utilisationOf the workers' load, from the share of samples that were offloaded
- * @returns one entry a window: what the policy in force does to that traffic as a whole, and what the tuner said then
+ * @returns one entry per window: the effect of the policy in force on that traffic as a whole, and the tuner's decision then
  */
 export function simulateGroup(
   inputs,

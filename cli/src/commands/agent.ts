@@ -1,5 +1,5 @@
-import { agentConfig, startAgent } from '@offramp/edge-agent';
-import { createLogger } from '@offramp/shared';
+import { agentConfig, agentHeapGrowthPercent, startAgent } from '@offramp/edge-agent';
+import { createLogger, setHeapGrowth } from '@offramp/runtime';
 import type { Command } from 'commander';
 import { configCommand } from '../config-command.js';
 import { runService } from '../service.js';
@@ -10,6 +10,7 @@ export function agentCommand(): Command {
     'Classify on this device, and offload what no exit here is sure of',
     agentConfig,
     async (config) => {
+      setHeapGrowth(agentHeapGrowthPercent);
       const logger = createLogger('agent', config.logLevel);
       await runService(await startAgent(config, logger, { output: process.stdout }));
     },

@@ -1,34 +1,38 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import {
   augmentBackbone,
   bodiesOf,
   checkpointPathOf,
-  profileBackbone,
-  readModelFile,
+  loadBackbone,
+  outputSchema,
   trainerFacts,
   trainerFor,
   trainingOptions,
   trialTrainerFor,
 } from '@offramp/augment';
+import { exitMacs, type Manifest } from '@offramp/bundle';
 import {
   type ConfigOf,
   defineConfig,
-  exitMacs,
-  type Manifest,
+  duration,
   messageOf,
   OfframpError,
+  readTextFile,
   shortDigest,
-} from '@offramp/shared';
+} from '@offramp/runtime';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { configCommand } from '../config-command.js';
 import { dataOptions, openData } from '../data-options.js';
+import { warnOfFewHeldOut } from '../held-out-warning.js';
 import { interruptible } from '../interruptible.js';
 import { preprocessingOptions, resolvePreprocessing } from '../preprocessing-options.js';
 import { ProgressBar } from '../progress-bar.js';
 import { formatInteger, formatPercent } from '../units.js';
+
+/** Of the file with the labels. */
+const maxLabelsBytes = 16 * 2 ** 20;
 
 const share = z.number().gt(0).lt(1);
 
@@ -36,6 +40,7 @@ const definition = defineConfig('augment', {
   ...dataOptions('train'),
   out: z.string().describe('Folder to write the bundle to'),
   name: z.string().optional().meta({ description: 'Name of the bundle', fallback: "the model file's name" }),
+  output: outputSchema,
   ...preprocessingOptions,
   labels: z.string().optional().meta({
     description: "File with one label per line, in the model's order",
@@ -62,9 +67,7 @@ const definition = defineConfig('augment', {
     .positive()
     .default(0.45)
     .describe("Share of the backbone's cost up to which the device runs stages"),
-  checkpointMinutes: z
-    .number()
-    .min(0)
+  checkpointMinutes: duration({ unit: 'minutes', fraction: true })
     .default(5)
     .describe(
       'Minutes between checkpoints of the training, beside --out; 0: only when it is interrupted. Bodies of pooling alone train in one pass and leave none',
@@ -73,7 +76,7 @@ const definition = defineConfig('augment', {
     .boolean()
     .default(false)
     .describe(
-      'Go on from the checkpoint that an interrupted training left; the bundle is the same as without',
+      'Continue from the checkpoint of an interrupted training; the bundle is the same as without an interruption',
     ),
   calibrateOn: z.string().optional().meta({
     description: 'Other pictures to fit confidence heads and choose thresholds on, instead of held-out ones',
@@ -90,7 +93,7 @@ export function augmentCommand(): Command {
       const progress = new ProgressBar();
       await interruptible(
         (signal) => augment(config, model as string, progress, signal),
-        (signal) => progress.say(`${signal}: coming to an end; once more ends at once`),
+        (signal) => progress.say(`${signal}: stopping; repeat it to stop at once`),
       ).finally(() => progress.stop());
     },
   );
@@ -103,18 +106,26 @@ async function augment(
   signal: AbortSignal,
 ): Promise<void> {
   const preprocessing = await resolvePreprocessing(config);
-  // Before the data are opened: a wrong model is the commoner mistake, and its input says how to decode.
-  const { input } = await profileBackbone(await readModelFile(modelPath));
-  const dataset = await openData(config, input.shape[0] === 1 ? 1 : 3);
+  // Before the data: a wrong model is the more common mistake, and its input says how to decode pictures.
+  const backbone = await loadBackbone(
+    modelPath,
+    config.output === undefined ? {} : { output: config.output },
+  );
+  const { input, uncounted } = backbone.profile;
+  if (uncounted.length > 0) {
+    process.stderr.write(`warning: the cost leaves out ${uncounted.join(', ')}, which cannot be seen into\n`);
+  }
+  const channels = input.shape[0] === 1 ? 1 : 3;
+  const dataset = await openData(config, channels);
   const calibration =
     config.calibrateOn === undefined
       ? null
-      : await openData({ ...config, data: config.calibrateOn }, input.shape[0] === 1 ? 1 : 3);
+      : await openData({ ...config, data: config.calibrateOn }, channels);
   const path = checkpointPathOf(config.out);
   if (!config.resume && existsSync(path)) {
-    process.stderr.write(`${path} is left of an interrupted training; --resume would go on from there\n`);
+    process.stderr.write(`${path} was left by an interrupted training; --resume continues from there\n`);
   }
-  const result = await augmentBackbone(modelPath, dataset, config.out, {
+  const result = await augmentBackbone(backbone, dataset, config.out, {
     ...config,
     name: config.name ?? basename(modelPath, extname(modelPath)),
     labels: config.labels === undefined ? null : await readLabels(config.labels),
@@ -125,6 +136,7 @@ async function augment(
     trainer: trainerFor(config),
     trialTrainer: trialTrainerFor(config),
     trainerOptions: trainerFacts(config),
+    onHeldOut: (proof, heldOut) => warnOfFewHeldOut(proof, heldOut, progress),
     progress,
     signal,
     checkpoint: { everyMinutes: config.checkpointMinutes, resume: config.resume },
@@ -151,12 +163,12 @@ async function augment(
   process.stdout.write(`${lines.join('\n')}\n`);
   if (result.differentAnswers === 1) {
     process.stderr.write(
-      'warning: the backbone gives the same answer for all held-out pictures, so to agree with it says little; check the preprocessing\n',
+      'warning: the backbone gives the same answer for all held-out pictures, so agreement with it says little; check the preprocessing\n',
     );
   }
   if (config.cost !== undefined && outcome.cost > config.cost) {
     process.stderr.write(
-      `warning: no thresholds keep to a cost of ${formatPercent(config.cost)} with certainty ${1 - config.delta}; these let everybody leave at the first exit, at ${formatPercent(outcome.cost)} and agreement ${formatPercent(outcome.agreement)}; ask for an earlier branch (--cut-points), or for a higher --cost\n`,
+      `warning: no thresholds keep to a cost of ${formatPercent(config.cost)} with certainty ${1 - config.delta}; with these every sample leaves at the first exit, at ${formatPercent(outcome.cost)} and agreement ${formatPercent(outcome.agreement)}; ask for an earlier branch (--cut-points), or for a higher --cost\n`,
     );
   }
   if (outcome.exitShares.at(-1) === 1) {
@@ -166,7 +178,7 @@ async function augment(
   }
 }
 
-/** What a device sends of a sample that none of its exits is sure of. */
+/** What a device sends of a sample that no exit of it is sure of. */
 function sending({ stages, deviceStages }: Manifest): string {
   const { codec } = stages[deviceStages - 1] ?? {};
   return codec
@@ -181,7 +193,7 @@ function condition(threshold: number | undefined): string {
 }
 
 async function readLabels(path: string): Promise<string[]> {
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+  const text = await readTextFile(path, maxLabelsBytes).catch((cause: unknown) => {
     throw new OfframpError('FILE_NOT_FOUND', `--labels: cannot read ${path}: ${messageOf(cause)}`, { cause });
   });
   return text

@@ -2,7 +2,7 @@ import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Bundle } from '@offramp/shared';
+import { Bundle } from '@offramp/bundle';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { main } from '../main.js';
 

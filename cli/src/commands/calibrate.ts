@@ -1,18 +1,18 @@
-import { calibrateBundle, defaultAllowedLoss, refitConfidence, splitHoldOut } from '@offramp/augment';
 import {
-  Bundle,
-  type ConfigOf,
-  defineConfig,
-  elementsOf,
-  formatShape,
-  pictureChannels,
-  shortDigest,
-  subsetOf,
-} from '@offramp/shared';
+  calibrateBundle,
+  defaultAllowedLoss,
+  type HeldOutProof,
+  refitConfidence,
+  splitHoldOut,
+} from '@offramp/augment';
+import { Bundle, elementsOf, formatShape } from '@offramp/bundle';
+import { pictureChannels, subsetOf } from '@offramp/data';
+import { type ConfigOf, defineConfig, shortDigest } from '@offramp/runtime';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { configCommand } from '../config-command.js';
 import { dataOptions, openData } from '../data-options.js';
+import { warnOfFewHeldOut } from '../held-out-warning.js';
 import { interruptible } from '../interruptible.js';
 import { ProgressBar } from '../progress-bar.js';
 import { formatTable } from '../table.js';
@@ -29,7 +29,7 @@ const definition = defineConfig('calibrate', {
     .boolean()
     .default(false)
     .describe(
-      "Before that, fit the confidence heads anew on all of the pictures, and choose thresholds for the bundle's own goal; class heads stay",
+      "Before that, refit the confidence heads on all of the pictures, and choose thresholds for the bundle's own goal; class heads stay",
     ),
   limit: z
     .number()
@@ -72,7 +72,10 @@ async function calibrate(
   const dataset =
     config.holdOut === undefined ? all : subsetOf(all, splitHoldOut(all, config.holdOut).heldOut);
   const run = config.refit ? refitConfidence : calibrateBundle;
-  const bundle = await run(directory, dataset, { ...config, progress, signal });
+  const bundle = await run(directory, dataset, {
+    ...{ ...config, progress, signal },
+    onHeldOut: (proof: HeldOutProof, heldOut: number) => warnOfFewHeldOut(proof, heldOut, progress),
+  });
   progress.stop();
   process.stdout.write(`${codecTable(bundle)}\n\nbundle   ${directory} (${shortDigest(bundle.digest)})\n`);
 }

@@ -1,5 +1,5 @@
-import { controllerConfig, startController } from '@offramp/controller';
-import { createLogger } from '@offramp/shared';
+import { controllerConfig, controllerHeapGrowthPercent, startController } from '@offramp/controller';
+import { createLogger, redactUrls, setHeapGrowth } from '@offramp/runtime';
 import type { Command } from 'commander';
 import { configCommand } from '../config-command.js';
 import { runService } from '../service.js';
@@ -10,9 +10,10 @@ export function controllerCommand(): Command {
     'Keep the register of a fleet, and give its groups their policies',
     controllerConfig,
     async (config) => {
+      setHeapGrowth(controllerHeapGrowthPercent);
       const controller = await startController(config, createLogger('controller', config.logLevel));
       const http = controller.httpAddress ? `, HTTP API at ${controller.httpAddress}` : '';
-      console.log(`controller ready on ${config.nats}${http}`);
+      console.log(`controller ready on ${redactUrls(config.nats)}${http}`);
       await runService(controller);
     },
   );

@@ -9,14 +9,9 @@ import {
   thisMachine,
   writeReport,
 } from '@offramp/augment';
-import {
-  Bundle,
-  type ConfigOf,
-  type Dataset,
-  defineConfig,
-  pictureChannels,
-  shortDigest,
-} from '@offramp/shared';
+import { Bundle } from '@offramp/bundle';
+import { type Dataset, pictureChannels } from '@offramp/data';
+import { type ConfigOf, defineConfig, shortDigest } from '@offramp/runtime';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { configCommand } from '../config-command.js';
@@ -132,7 +127,7 @@ async function measure(
   return { table, times: await measureExitTimes(bundle, dataset, { batchSizes, repetitions, onProgress }) };
 }
 
-/** How good each exit would be if everybody left there. */
+/** How good each exit would be if every sample left there. */
 function exitSummary({ exits, backboneAccuracy, samples }: Report): string {
   const branches = exits.map(({ exit, alone }) => `${exit}: ${formatPercent(alone.agreement)}`);
   const final = backboneAccuracy === null ? '' : `; backbone's accuracy ${formatPercent(backboneAccuracy)}`;

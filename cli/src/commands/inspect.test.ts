@@ -65,6 +65,36 @@ hidden         3  4.6 k  99.8 %        12 B
 `);
   });
 
+  it('says what bridges an expensive part without cut points', async () => {
+    const g = GraphEditor.create('picture', [4], 17);
+    const weight = (dims: number[]) => g.addInitializer('w', dims, new Float32Array(16).fill(0.1));
+    g.addNode('Relu', ['picture'], ['a']);
+    g.addNode('MatMul', ['a', weight([4, 4])], ['b']);
+    g.addNode('MatMul', ['b', weight([4, 4])], ['c']);
+    g.addNode('Add', ['c', 'a'], ['d']);
+    g.addNode('MatMul', ['d', weight([4, 4])], ['logits']);
+    g.addOutput('logits', [4]);
+    await writeFile(path, writeModel(g.proto));
+    await main(['inspect', path]);
+    expect(out).toContain('\nno cut point between a and d (66.7 % of all MACs): Add node Add_d reads a\n');
+  });
+
+  it('takes the output that is asked for, and says what a single score stands for', async () => {
+    const g = GraphEditor.create('picture', [4], 17);
+    const weight = (count: number) =>
+      g.addInitializer('w', [4, count], new Float32Array(4 * count).fill(0.1));
+    g.addNode('Relu', ['picture'], ['a']);
+    g.addNode('MatMul', ['a', weight(3)], ['kind']);
+    g.addNode('MatMul', ['a', weight(1)], ['faulty']);
+    g.addOutput('kind', [3]);
+    g.addOutput('faulty', [1]);
+    await writeFile(path, writeModel(g.proto));
+    await main(['inspect', path]);
+    expect(err).toContain('found 2: kind [N, 3], faulty [N, 1]');
+    await main(['inspect', path, '--output', 'faulty']);
+    expect(out).toContain('output faulty_two_classes 2 logits, of one score: that of the second class\n');
+  });
+
   it('shows all with --all', async () => {
     await main(['inspect', path, '--all']);
     const cutPoints = ['conv', 'relu', 'pooled', 'flat', 'hidden'];

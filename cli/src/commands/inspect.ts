@@ -1,5 +1,5 @@
-import { type BackboneProfile, inspectConfig, profileBackbone, readModelFile } from '@offramp/augment';
-import { formatShape } from '@offramp/shared';
+import { type BackboneProfile, inspectConfig, loadBackbone } from '@offramp/augment';
+import { formatShape } from '@offramp/bundle';
 import type { Command } from 'commander';
 import { configCommand } from '../config-command.js';
 import { formatTable } from '../table.js';
@@ -11,22 +11,19 @@ export function inspectCommand(): Command {
     'Show where an ONNX classifier can be cut and what each part costs',
     inspectConfig,
     async (config, model) => {
-      const profile = await profileBackbone(
-        await readModelFile(model ?? ''),
-        config.inputShape ? { inputShape: config.inputShape } : {},
-      );
+      const { inputShape, output } = config;
+      const { profile } = await loadBackbone(model ?? '', {
+        ...(inputShape ? { inputShape } : {}),
+        ...(output === undefined ? {} : { output }),
+      });
       console.log(config.json ? inspectionJson(profile) : inspectionText(profile, config.all));
     },
   );
 }
 
 function inspectionJson(profile: BackboneProfile): string {
-  const { model, input, output, macs, parameters, uncounted, cutPoints } = profile;
-  return JSON.stringify(
-    { model: model.where, opset: model.opset, input, output, macs, parameters, uncounted, cutPoints },
-    null,
-    2,
-  );
+  const { model, ...facts } = profile;
+  return JSON.stringify({ model: model.where, opset: (model.older ?? model).opset, ...facts }, null, 2);
 }
 
 /**
@@ -34,7 +31,7 @@ function inspectionJson(profile: BackboneProfile): string {
  * @param all also those cut points that cost as much as another with a smaller activation
  */
 export function inspectionText(profile: BackboneProfile, all: boolean): string {
-  const { model, input, output, macs, parameters, uncounted, cutPoints } = profile;
+  const { model, input, output, macs, parameters, uncounted, cutPoints, gaps } = profile;
   const shown = all ? cutPoints : smallestOfEachCost(cutPoints);
   const left = cutPoints.length - shown.length;
   const table = formatTable(
@@ -49,20 +46,35 @@ export function inspectionText(profile: BackboneProfile, all: boolean): string {
       tensor,
       formatShape(shape),
       formatCount(cumulativeMacs),
-      `${((100 * cumulativeMacs) / Math.max(macs, 1)).toFixed(1)} %`,
+      shareOf(cumulativeMacs, macs),
       formatBytes(activationBytes),
     ]),
   );
   return [
-    `${model.where}: ${formatCount(macs)} MACs, ${formatCount(parameters)} parameters, opset ${model.opset}`,
-    `input ${input.name} ${formatShape(input.shape)}, output ${output.name} ${output.classes} ${output.kind}`,
+    `${model.where}: ${formatCount(macs)} MACs, ${formatCount(parameters)} parameters, opset ${opsetText(model)}`,
+    `input ${input.name} ${formatShape(input.shape)}, output ${output.name} ${output.classes} ${output.kind}${output.oneScore ? ', of one score: that of the second class' : ''}`,
     ...(uncounted.length > 0 ? [`not counted, as they cannot be seen into: ${uncounted.join(', ')}`] : []),
     '',
     table,
     ...(left > 0
       ? ['', `${left} of ${cutPoints.length} cut points cost the same as one shown; --all shows them, too`]
       : []),
+    ...(gaps.length > 0 ? ['', ...gaps.map((gap) => gapText(gap, macs))] : []),
   ].join('\n');
+}
+
+function opsetText({ opset, older }: BackboneProfile['model']): string {
+  return older ? `${older.opset}, brought to ${opset}` : `${opset}`;
+}
+
+function gapText({ from, to, macs, bridges }: BackboneProfile['gaps'][number], all: number): string {
+  const place = `between ${from ?? 'the input'} and ${to ?? 'the output'} (${shareOf(macs, all)} of all MACs)`;
+  const why = bridges.map(({ tensor, reader }) => `${reader} reads ${tensor}`).join('; ');
+  return `no cut point ${place}: ${why}`;
+}
+
+function shareOf(macs: number, all: number): string {
+  return `${((100 * macs) / Math.max(all, 1)).toFixed(1)} %`;
 }
 
 /** Of neighbours that cost the same the one with the smallest activation, the last of several. */

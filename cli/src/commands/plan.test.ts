@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
-import { Bundle, neverExit } from '@offramp/shared';
+import { Bundle } from '@offramp/bundle';
+import { neverExit } from '@offramp/contracts';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { main } from '../main.js';
 

@@ -1,5 +1,6 @@
 import { type PlanInput, planBundle, planSplits, recommendSplit, type SplitPlan } from '@offramp/augment';
-import { Bundle, type ConfigOf, defineConfig, OfframpError, shortDigest } from '@offramp/shared';
+import { Bundle } from '@offramp/bundle';
+import { type ConfigOf, defineConfig, OfframpError, shortDigest } from '@offramp/runtime';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { configCommand } from '../config-command.js';

@@ -1,5 +1,5 @@
-import { startWorker, workerConfig } from '@offramp/cloud-worker';
-import { createLogger } from '@offramp/shared';
+import { startWorker, workerConfig, workerHeapGrowthPercent } from '@offramp/cloud-worker';
+import { createLogger, setHeapGrowth } from '@offramp/runtime';
 import type { Command } from 'commander';
 import { configCommand } from '../config-command.js';
 import { runService } from '../service.js';
@@ -10,6 +10,7 @@ export function workerCommand(): Command {
     'Answer the samples that devices could not answer themselves, over gRPC',
     workerConfig,
     async (config) => {
+      setHeapGrowth(workerHeapGrowthPercent);
       const worker = await startWorker(config, createLogger('worker', config.logLevel));
       console.log(`listening on ${worker.address}`);
       if (worker.metricsAddress) console.log(`metrics at ${worker.metricsAddress}/metrics`);

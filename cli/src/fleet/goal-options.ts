@@ -1,5 +1,6 @@
+import { beyondLimit, goalLimits, type NumberLimit } from '@offramp/contracts';
 import type { Goal } from '@offramp/controller';
-import { beyondLimit, goalLimits, type NumberLimit, OfframpError } from '@offramp/shared';
+import { OfframpError } from '@offramp/runtime';
 
 /** Goals as flags have them. */
 export interface GoalOptions {

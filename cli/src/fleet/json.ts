@@ -1,5 +1,5 @@
+import { CloudLink, Lifecycle } from '@offramp/contracts';
 import type { Fleet, ListedDevice } from '@offramp/controller';
-import { CloudLink, Lifecycle } from '@offramp/shared';
 
 /** A fleet as scripts get it: the names of states instead of their numbers. */
 export function fleetToJson({ devices, summary }: Fleet): object {

@@ -8,12 +8,17 @@ const plain = {
 };
 const noon = new Date(2026, 2, 1, 12, 0, 0);
 const after = (seconds: number) => new Date(noon.getTime() + 1_000 * seconds);
-const entry = (version: number, seconds: number, canary: boolean, apart = 0): PolicyView => ({
+const entry = (version: number, seconds: number, canary: boolean, outlier = 0): PolicyView => ({
   ...plain,
   version,
   setAt: after(seconds),
+  requestId: '',
   canary: canary ? { below: 1, stable: { ...plain, version: version - 1 } } : null,
-  exceptions: Array.from({ length: apart }, (_, i) => ({ device: `cam-${i}`, thresholds: [], auditRate: 0 })),
+  exceptions: Array.from({ length: outlier }, (_, i) => ({
+    device: `cam-${i}`,
+    thresholds: [],
+    auditRate: 0,
+  })),
 });
 
 it('has one course a version, which says when more devices got it', () => {
@@ -21,7 +26,7 @@ it('has one course a version, which says when more devices got it', () => {
   const courses = policyCourses([...history, entry(3, 100, true), entry(3, 100_000, false)]);
   expect(courses.map(({ first, reach }) => [first.version, reach])).toEqual([
     [1, 'all'],
-    [2, 'canary → all 12:01:10 → all, 1 apart 12:01:30'],
+    [2, 'canary → all 12:01:10 → all, 1 outlier 12:01:30'],
     [3, 'canary → all 2026-03-02 15:46:40'],
   ]);
   expect(courses[1]).toMatchObject({ first: { setAt: after(10) }, last: { setAt: after(90) } });

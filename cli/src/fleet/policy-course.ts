@@ -27,10 +27,10 @@ function courseOf(entries: readonly PolicyView[]): PolicyCourse {
   return { first, last: entries.at(-1) ?? first, reach: reach.join(' → ') };
 }
 
-/** `all`, or `canary`; `all, 2 apart` where devices have thresholds of their own. */
+/** `all`, or `canary`; `all, 2 outliers` where devices have thresholds of their own. */
 function reachOf(entry: PolicyView | undefined): string {
-  const apart = entry?.exceptions.length ?? 0;
-  return `${entry?.canary ? 'canary' : 'all'}${apart > 0 ? `, ${apart} apart` : ''}`;
+  const outliers = entry?.exceptions.length ?? 0;
+  return `${entry?.canary ? 'canary' : 'all'}${outliers > 0 ? `, ${outliers} ${outliers === 1 ? 'outlier' : 'outliers'}` : ''}`;
 }
 
 /** The time of day, where it is the same day. */

@@ -1,4 +1,4 @@
-import { CloudLink, Lifecycle } from '@offramp/shared';
+import { CloudLink, Lifecycle } from '@offramp/contracts';
 import stringWidth from 'string-width';
 import { describe, expect, it } from 'vitest';
 import { renderDevices } from './render-devices.js';

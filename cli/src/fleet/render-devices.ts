@@ -1,5 +1,6 @@
+import { CloudLink, Lifecycle } from '@offramp/contracts';
 import type { Fleet, ListedDevice } from '@offramp/controller';
-import { CloudLink, Lifecycle, shortDigest } from '@offramp/shared';
+import { shortDigest } from '@offramp/runtime';
 import stringWidth from 'string-width';
 import { type Concession, fitColumns } from '../fit-columns.js';
 import { type Painter, painter } from '../painter.js';

@@ -1,4 +1,4 @@
-import { binOf, EvidenceCounts } from '@offramp/shared';
+import { binOf, EvidenceCounts } from '@offramp/contracts';
 import { expect, it } from 'vitest';
 import { renderEvidence } from './render-evidence.js';
 

@@ -1,5 +1,6 @@
+import type { PolicyEvidence } from '@offramp/contracts';
 import type { WindowEvidence } from '@offramp/controller';
-import { type PolicyEvidence, shortDigest } from '@offramp/shared';
+import { shortDigest } from '@offramp/runtime';
 import { type Column, formatTable } from '../table.js';
 import { formatBytes, formatInteger } from '../units.js';
 import { formatDuration, formatMs, formatShare } from './text.js';

@@ -1,4 +1,4 @@
-import { readWindow } from '@offramp/controller';
+import { windowCounts } from '@offramp/controller';
 import stringWidth from 'string-width';
 import { describe, expect, it } from 'vitest';
 import { renderFleet } from './render-fleet.js';
@@ -6,12 +6,12 @@ import { sampleDevice, sampleFleet } from './sample-fleet.js';
 
 const many = (exits: number) => {
   const counts = Array.from({ length: exits }, () => 100 / exits);
-  return { latest: readWindow({ samples: 100, exits: counts }), total: readWindow({ exits: counts }) };
+  return { latest: windowCounts({ samples: 100, exits: counts }), total: windowCounts({ exits: counts }) };
 };
 
 describe('renderFleet', () => {
   it('shows a row per device and one for all', () => {
-    const degraded = readWindow({ samples: 50, exits: [25, 25, 0], offloaded: 5, degraded: 5 });
+    const degraded = windowCounts({ samples: 50, exits: [25, 25, 0], offloaded: 5, degraded: 5 });
     const lines = renderFleet(
       sampleFleet(
         sampleDevice(),
@@ -34,7 +34,7 @@ describe('renderFleet', () => {
   });
 
   it('shows what is audited, and what came of it, where there is room', () => {
-    const total = readWindow({ samples: 1_000, exits: [700, 200, 100], audited: 200, auditsAgreed: 197 });
+    const total = windowCounts({ samples: 1_000, exits: [700, 200, 100], audited: 200, auditsAgreed: 197 });
     const fleet = sampleFleet(sampleDevice({ total, state: { auditRate: 0.01 } }), sampleDevice());
     const lines = renderFleet(fleet, { width: 120 });
     expect(lines[2]).toMatch(/ POLICY {2}AUDIT {2}AGREED$/);
@@ -89,7 +89,7 @@ describe('renderFleet', () => {
 
   it.each([
     [60, ['DEVICE', 'RATE/S', 'EXITS', '%', 'OFFLOAD', 'DEGRADED', 'POLICY'], 'offload,', 0],
-    [40, ['DEVICE', 'RATE/S', 'EXITS', '%', 'OFFLOAD'], 'last)', 0],
+    [40, ['DEVICE', 'RATE/S', 'EXITS', '%', 'OFFLOAD'], 'brackets', 0],
     [70, ['DEVICE', 'RATE/S', 'EXITS', '%', 'OFFLOAD', 'DEGRADED', 'P99', 'MS', 'POLICY'], 'latency', 1],
   ])('leaves out what matters least in %d columns, and its legend', (width, heads, word, sinceStart) => {
     const lines = renderFleet(sampleFleet(sampleDevice()), { width });
@@ -108,10 +108,20 @@ describe('renderFleet', () => {
 
   it('sums up deep branches where there is no room for each', () => {
     const exits = [40, 20, 10, 5, 5, 5, 5, 5, 2, 1, 1, 1];
-    const counts = readWindow({ samples: 100, exits });
+    const counts = windowCounts({ samples: 100, exits });
     const fleet = sampleFleet(sampleDevice({ latest: counts, total: counts }));
     expect(renderFleet(fleet, { width: 100 })[3]).toMatch(/ 100 +40 +20 +10 +5 +\(24\) +1 +0\.0 %/);
     expect(renderFleet(fleet, { width: 80 })[3]).toMatch(/ 100 +40 +\(59\) +1 +0\.0 %/);
+  });
+
+  it.each([
+    [80, true],
+    [200, false],
+  ])('explains the number in brackets where there is one, in %d columns', (width, folded) => {
+    const legend = renderFleet(sampleFleet(sampleDevice(many(12))), { width })
+      .slice(5)
+      .join(' ');
+    expect(legend.includes('in brackets')).toBe(folded);
   });
 
   it('leaves devices out where told to, but counts them', () => {

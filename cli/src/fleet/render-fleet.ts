@@ -1,4 +1,10 @@
-import { addWindow, type Fleet, type ListedDevice, readWindow, type WindowCounts } from '@offramp/controller';
+import {
+  addWindow,
+  type Fleet,
+  type ListedDevice,
+  type WindowCounts,
+  windowCounts,
+} from '@offramp/controller';
 import { type Painter, painter } from '../painter.js';
 import { type Column, formatTable } from '../table.js';
 import { wrapLine } from '../wrap-lines.js';
@@ -97,6 +103,7 @@ export function renderFleet(fleet: Fleet, options: RenderFleetOptions = {}): str
     ...(left > 0 ? [paint('dim', clip(`… and ${left} more, counted in the last row`, width))] : []),
   ];
   if (options.bare) return table;
+  const folded = widthOfAllExits > exitsWidth;
   const legend = [
     ['latest window', ['RATE/S', 'EXITS %', 'OFFLOAD', 'DEGRADED']],
     ['since start', ['ACCURACY', 'P99 MS', 'AGREED']],
@@ -108,7 +115,8 @@ export function renderFleet(fleet: Fleet, options: RenderFleetOptions = {}): str
     '',
     ...legend.flatMap(([since, heads]) => {
       const named = columns.filter((column) => stays(column) && heads.some((head) => head === column.head));
-      const line = `${since}: ${named.map(({ head }) => legendOf[head]).join(', ')}`;
+      const words = ({ head }: Column) => (folded && foldedLegendOf.get(head)) || legendOf.get(head);
+      const line = `${since}: ${named.map(words).join(', ')}`;
       return named.length === 0
         ? []
         : wrapLine(line, width)
@@ -119,15 +127,20 @@ export function renderFleet(fleet: Fleet, options: RenderFleetOptions = {}): str
 }
 
 /** What the columns show, in words. */
-const legendOf: Readonly<Record<string, string>> = {
-  'RATE/S': 'rate',
-  'EXITS %': 'exits (the final one last)',
-  OFFLOAD: 'offload',
-  DEGRADED: 'degraded',
-  ACCURACY: 'accuracy',
-  'P99 MS': 'latency',
-  AGREED: 'agreed audits',
-};
+const legendOf: ReadonlyMap<string, string> = new Map([
+  ['RATE/S', 'rate'],
+  ['EXITS %', 'exits (the final one last)'],
+  ['OFFLOAD', 'offload'],
+  ['DEGRADED', 'degraded'],
+  ['ACCURACY', 'accuracy'],
+  ['P99 MS', 'latency'],
+  ['AGREED', 'agreed audits'],
+]);
+
+/** Where not every exit has its own number. */
+const foldedLegendOf: ReadonlyMap<string, string> = new Map([
+  ['EXITS %', 'exits (the final one last; in brackets the rest of the branches)'],
+]);
 
 const mark = ({ online }: ListedDevice, paint: Painter) =>
   `${online ? paint('green', '●') : paint('red', '○')} `;
@@ -143,7 +156,7 @@ function rowOf(device: ListedDevice, paint: Painter): Row {
   const { online, latest, latestWindowMs, total, latencyP50Ms, latencyP99Ms } = device;
   return {
     rate: online && latestWindowMs > 0 ? (latest.samples * 1_000) / latestWindowMs : 0,
-    latest: online ? latest : readWindow(null),
+    latest: online ? latest : windowCounts(),
     total,
     latencyP50Ms,
     latencyP99Ms,
@@ -153,7 +166,7 @@ function rowOf(device: ListedDevice, paint: Painter): Row {
 }
 
 function sumOf({ devices, summary }: Fleet): Row {
-  const sum = { rate: 0, latest: readWindow(null), total: readWindow(null) };
+  const sum = { rate: 0, latest: windowCounts(), total: windowCounts() };
   for (const device of devices) {
     const row = rowOf(device, (_, text) => text);
     sum.rate += row.rate;

@@ -1,5 +1,5 @@
+import { canaryPlace } from '@offramp/contracts';
 import type { PolicyView } from '@offramp/controller';
-import { canaryPlace } from '@offramp/shared';
 import { expect, test } from 'vitest';
 import { describePolicy, formatHistory } from './render-policy.js';
 
@@ -8,7 +8,7 @@ const plain = {
   ...{ author: 'controller', reason: 'cheaper', auditRate: 0.02, maxAuditBytesPerHour: 2_048 },
   latencyTargetMs: null,
 };
-const policy: PolicyView = { ...plain, canary: null, exceptions: [], setAt: new Date(0) };
+const policy: PolicyView = { ...plain, canary: null, exceptions: [], setAt: new Date(0), requestId: '' };
 const devices = ['cam-1', 'cam-2', 'cam-3', 'cam-7'];
 const [, second = ''] = devices
   .filter((device) => device !== 'cam-7')
@@ -30,7 +30,7 @@ test('a policy says who follows it, who does not, and what those follow', () => 
     'canary      1 of 4 devices; the others follow policy 4, 0.9 0.8',
     'audits      2 % of samples, at most 2.0 KiB an hour and device',
     'late        above 80 ms',
-    'apart       cam-7  1.5 0.9, audits 10 %',
+    'outliers    cam-7  1.5 0.9, audits 10 %',
     '            cam-9 [2J  1.5 1.5, audits –',
     expect.stringMatching(/^set {9}.* by controller$/),
     'reason      cheaper',
@@ -38,7 +38,7 @@ test('a policy says who follows it, who does not, and what those follow', () => 
 });
 
 test('a policy that all follow says nothing of canaries', () => {
-  expect(describePolicy(policy, devices)).not.toMatch(/canary|apart|late/);
+  expect(describePolicy(policy, devices)).not.toMatch(/canary|outlier|late/);
 });
 
 test('a canary may be beside the thresholds of bundles', () => {
@@ -55,6 +55,6 @@ test('the history has a row a policy, with how far it reached and thresholds for
   expect(rows).toHaveLength(3);
   expect(rows[1]).toMatch(/^ +5 {2}.* controller {2}all +0\.8 0\.7 +2 % {2}cheaper$/);
   expect(rows[2]).toMatch(
-    /^ +6 {2}.* controller {2}canary, 2 apart → all, 2 apart \d\d:\d\d:00 {2}0\.8997 0\.8739 0\.8739 0\.999937 never 0\.7 0\.6 0\.5 /,
+    /^ +6 {2}.* controller {2}canary, 2 outliers → all, 2 outliers \d\d:\d\d:00 {2}0\.8997 0\.8739 0\.8739 0\.999937 never 0\.7 0\.6 0\.5 /,
   );
 });

@@ -1,5 +1,5 @@
+import { canaryPlace } from '@offramp/contracts';
 import { type PolicyView, thresholdText } from '@offramp/controller';
-import { canaryPlace } from '@offramp/shared';
 import { formatTable } from '../table.js';
 import { formatBytes } from '../units.js';
 import { policyCourses } from './policy-course.js';
@@ -27,7 +27,7 @@ export function describePolicy(policy: PolicyView, devices: readonly string[]): 
     ...(latencyTargetMs === null ? [] : [`late        above ${latencyTargetMs} ms`]),
     ...exceptions.map(
       (exception, i) =>
-        `${i === 0 ? 'apart' : ''}`.padEnd(12) +
+        `${i === 0 ? 'outliers' : ''}`.padEnd(12) +
         `${printable(exception.device)}  ${exception.thresholds.join(' ')}, audits ${formatAuditRate(exception.auditRate)}`,
     ),
     `set         ${formatTime(setAt)}${by}`,
@@ -64,9 +64,9 @@ type Canary = NonNullable<PolicyView['canary']>;
 
 /** Devices that follow the policy already. */
 function canariesOf({ group, version, canary, exceptions }: PolicyView, devices: readonly string[]): number {
-  const apart = new Set(exceptions.map(({ device }) => device));
+  const outliers = new Set(exceptions.map(({ device }) => device));
   return devices.filter(
-    (device) => !apart.has(device) && canaryPlace(group, version, device) < (canary?.below ?? 0),
+    (device) => !outliers.has(device) && canaryPlace(group, version, device) < (canary?.below ?? 0),
   ).length;
 }
 

@@ -1,6 +1,6 @@
+import { CloudLink, Lifecycle } from '@offramp/contracts';
 import type { Fleet, ListedDevice } from '@offramp/controller';
-import { readWindow } from '@offramp/controller';
-import { CloudLink, Lifecycle } from '@offramp/shared';
+import { windowCounts } from '@offramp/controller';
 
 type Sample = Partial<Omit<ListedDevice, 'state'>> & { state?: Partial<ListedDevice['state']> };
 
@@ -27,8 +27,8 @@ export function sampleDevice({ state, ...rest }: Sample = {}): ListedDevice {
     },
     lastSeenMsAgo: 400,
     online: true,
-    total: readWindow({ samples: 1_000, exits: [700, 200, 100], labelled: 1_000, correct: 950 }),
-    latest: readWindow(latest),
+    total: windowCounts({ samples: 1_000, exits: [700, 200, 100], labelled: 1_000, correct: 950 }),
+    latest: windowCounts(latest),
     latestWindowMs: 1_000,
     latencyP50Ms: 3.2,
     latencyP99Ms: 41,

@@ -1,27 +1,27 @@
-import { offrampVersion, shortDigest } from '@offramp/shared';
+import { offrampVersion, shortDigest } from '@offramp/runtime';
 import {
   addProcessMetrics,
   type MetricReading,
   MetricsRegistry,
   type MetricsText,
-} from '@offramp/shared/metrics';
+} from '@offramp/runtime/metrics';
 import type { WindowLoad } from '../report/load-window.js';
-import type { StageCounts, WorkerStats } from '../worker-stats.js';
+import type { StageCounts, WorkerStats } from '../report/worker-stats.js';
 
 export interface WorkerMetricsParts {
   stats: WorkerStats;
   threads: number;
   maxQueue: number;
-  /** Of the last window; `null` before the first has ended. */
+  /** Load in the last window; `null` before the first has ended. */
   load(): WindowLoad | null;
-  /** `null` where the worker reports to nobody. */
+  /** Whether NATS is connected; `null` without --nats. */
   connected(): boolean | null;
 }
 
 /** Upper bounds; `maxBatch` is 1,024 at most. */
 const batchBuckets = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024];
 
-/** What a worker tells Prometheus; `docs/metrics.md` lists it. */
+/** A worker's metrics; `docs/metrics.md` lists them. */
 export class WorkerMetrics implements MetricsText {
   private readonly metrics = new MetricsRegistry();
 
@@ -29,13 +29,13 @@ export class WorkerMetrics implements MetricsText {
     const { metrics } = this;
     const counts = () => stats.counts();
     metrics.counter(
-      { name: 'offramp_worker_received_samples_total', help: 'Samples that came, refused ones included.' },
+      { name: 'offramp_worker_received_samples_total', help: 'Received samples, including refused ones.' },
       () => counts().samples,
     );
     metrics.counter(
       {
         name: 'offramp_worker_answered_samples_total',
-        help: 'Samples that were answered, by the exit that did, counted from 0.',
+        help: 'Answered samples by exit, counted from 0.',
         labels: ['exit'],
       },
       () => counts().exits.map((count, exit) => [{ exit: String(exit) }, count] as const),
@@ -43,7 +43,7 @@ export class WorkerMetrics implements MetricsText {
     metrics.counter(
       {
         name: 'offramp_worker_refused_samples_total',
-        help: 'Samples that were refused, audits included, by the gRPC status.',
+        help: 'Refused samples, including audits, by gRPC status.',
         labels: ['code'],
       },
       () => Object.entries(counts().refused).map(([code, count]) => [{ code }, count] as const),
@@ -51,14 +51,14 @@ export class WorkerMetrics implements MetricsText {
     metrics.counter(
       {
         name: 'offramp_worker_turned_away_samples_total',
-        help: 'Samples, no audits, that were refused for want of room or time.',
+        help: 'Samples, without audits, refused for lack of room or time.',
       },
       () => stats.turnedAway,
     );
     metrics.counter(
       {
         name: 'offramp_worker_abandoned_samples_total',
-        help: 'Samples whose sender went before their answer.',
+        help: 'Samples whose sender disconnected before the answer.',
       },
       () => counts().abandoned,
     );
@@ -71,7 +71,7 @@ export class WorkerMetrics implements MetricsText {
     const perStage: [name: string, help: string, read: (work: StageCounts) => number][] = [
       ['samples', 'Samples that ran through a stage.', ({ samples }) => samples],
       ['batches', 'Batches that ran through a stage.', ({ batches }) => batches],
-      ['seconds', 'Time of inference threads that a stage took.', ({ seconds }) => seconds],
+      ['seconds', 'Time of inference threads spent on a stage.', ({ seconds }) => seconds],
     ];
     for (const [name, help, read] of perStage) {
       metrics.counter({ name: `offramp_worker_stage_${name}_total`, help, labels: ['bundle', 'stage'] }, () =>
@@ -85,17 +85,17 @@ export class WorkerMetrics implements MetricsText {
     }
     const gauges: [name: string, help: string, read: () => MetricReading][] = [
       ['queued_samples', 'Samples on the worker, waiting or running.', () => counts().inFlight],
-      ['queue_limit_samples', 'Samples on the worker at most.', () => maxQueue],
+      ['queue_limit_samples', 'Limit of samples on the worker.', () => maxQueue],
       ['streams', 'Open streams of devices.', () => counts().streams],
       ['threads', 'Inference threads.', () => threads],
       [
         'utilisation_ratio',
-        'Work that came in the last window over work that the threads can do; above 1 while it cannot keep up.',
+        'Offered work in the last window over the capacity of the threads; above 1 while it cannot keep up.',
         () => load()?.utilisation ?? null,
       ],
       [
         'nats_up',
-        'Whether controllers can be told; nothing without --nats.',
+        'Whether NATS is connected; absent without --nats.',
         () => {
           const up = connected();
           return up === null ? null : Number(up);
@@ -104,7 +104,7 @@ export class WorkerMetrics implements MetricsText {
     ];
     for (const [name, help, read] of gauges) metrics.gauge({ name: `offramp_worker_${name}`, help }, read);
     metrics.gauge(
-      { name: 'offramp_worker_info', help: 'Always 1; says what runs.', labels: ['version'] },
+      { name: 'offramp_worker_info', help: 'Always 1; its labels say what runs.', labels: ['version'] },
       () => [[{ version: offrampVersion }, 1]],
     );
     addProcessMetrics(metrics);

@@ -1,6 +1,6 @@
-import type { Clock } from '@offramp/shared';
-import type { WorkerStats } from '../worker-stats.js';
+import type { Clock } from '@offramp/runtime';
 import { LoadWindows, type WindowLoad } from './load-window.js';
+import type { WorkerStats } from './worker-stats.js';
 
 export interface LoadMeterOptions {
   threads: number;
@@ -8,13 +8,13 @@ export interface LoadMeterOptions {
   intervalMs: number;
 }
 
-/** Looks at what a worker does, window by window. */
+/** Measures a worker's load, window by window. */
 export class LoadMeter {
   private readonly windows: LoadWindows;
   private newest: WindowLoad | null = null;
   private cancel: () => void;
 
-  /** @param onWindow told of each window when it has ended */
+  /** @param onWindow called after each window */
   constructor(
     private readonly options: LoadMeterOptions,
     private readonly stats: WorkerStats,

@@ -1,7 +1,6 @@
-import { status } from '@grpc/grpc-js';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { WorkerStats } from '../worker-stats.js';
 import { LoadWindows } from './load-window.js';
+import { WorkerStats } from './worker-stats.js';
 
 const digest = '07'.repeat(32);
 let stats: WorkerStats;
@@ -11,7 +10,7 @@ beforeEach(() => {
   windows = new LoadWindows(2, stats, 0);
 });
 
-/** Samples that come, run through one stage, and leave, each at a hundredth of a second. */
+/** Samples that run through one stage and are answered, each in a hundredth of a second. */
 function answer(count: number): void {
   for (let i = 0; i < count; i++) {
     stats.onReceived();
@@ -23,13 +22,13 @@ function answer(count: number): void {
 }
 
 describe('LoadWindows', () => {
-  it('has a worker at rest do nothing', () => {
+  it('is 0 for an idle worker', () => {
     expect(windows.next(stats, 2_000)).toEqual({
       ...{ windowMs: 2_000, utilisation: 0, queued: 0, answered: 0, refused: 0, streams: 0, stages: [] },
     });
   });
 
-  it('divides what ran by what could have', () => {
+  it('divides executed work by capacity', () => {
     answer(100);
     const first = windows.next(stats, 2_000);
     expect(first.utilisation).toBeCloseTo(1 / 4);
@@ -40,13 +39,13 @@ describe('LoadWindows', () => {
     });
   });
 
-  it('counts what was turned away, and the growth of the queue, at what a sample takes', () => {
+  it('counts refused samples and the growth of the queue at the mean time of a sample', () => {
     answer(400);
     expect(windows.next(stats, 2_000).utilisation).toBeCloseTo(1);
     answer(400);
     for (let i = 0; i < 100; i++) stats.onTurnedAway();
     for (let i = 0; i < 100; i++) stats.onAdmitted();
-    stats.onRefused(status.RESOURCE_EXHAUSTED);
+    stats.onRefused('RESOURCE_EXHAUSTED');
     const busy = windows.next(stats, 4_000);
     expect(busy.utilisation).toBeCloseTo(1.5);
     expect(busy).toMatchObject({ queued: 100, refused: 1 });
@@ -55,24 +54,24 @@ describe('LoadWindows', () => {
     expect(windows.next(stats, 6_000).utilisation).toBeCloseTo(1);
   });
 
-  it('takes what samples took before for a window in which none was answered', () => {
+  it('uses earlier times of samples for a window without answers', () => {
     answer(10);
     windows.next(stats, 2_000);
     for (let i = 0; i < 200; i++) stats.onTurnedAway();
     expect(windows.next(stats, 4_000).utilisation).toBeCloseTo(0.5);
   });
 
-  it('is not misled by a window that ran what the next one answers', () => {
+  it('is correct for a window that runs samples which the next one answers', () => {
     answer(400);
     windows.next(stats, 2_000);
     stats.onWork(digest, 0, 400, 4);
     for (let i = 0; i < 10; i++) stats.onTurnedAway();
     for (let i = 0; i < 10; i++) stats.onAnswered(4);
-    // At the seconds of this window alone, ten samples that were turned away would be another four.
+    // By the seconds of this window alone, ten refused samples would count as another four.
     expect(windows.next(stats, 4_000).utilisation).toBeLessThan(1.1);
   });
 
-  it('begins anew with a bundle that went and came again', () => {
+  it('restarts with a bundle that was removed and added again', () => {
     answer(10);
     answer(10);
     windows.next(stats, 2_000);

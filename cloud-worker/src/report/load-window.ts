@@ -1,14 +1,17 @@
-import type { WorkerReport } from '@offramp/shared';
-import type { StageCounts, WorkerStats } from '../worker-stats.js';
+import type { WorkerReportInit } from '@offramp/contracts';
+import type { StageCounts, WorkerStats } from './worker-stats.js';
 
-/** What a report says of one window; the rest of it is who says so. */
+/** The part of a report about one window; the rest identifies the worker. */
 export type WindowLoad = Required<
-  Pick<WorkerReport, 'windowMs' | 'utilisation' | 'queued' | 'answered' | 'refused' | 'streams' | 'stages'>
+  Pick<
+    WorkerReportInit,
+    'windowMs' | 'utilisation' | 'queued' | 'answered' | 'refused' | 'streams' | 'stages'
+  >
 >;
 
-/** Stages in one report, at most: those that took the most time. */
+/** Maximum number of stages in one report: those that took the most time. */
 const maxStages = 128;
-/** Of what samples took, from one window to the next. */
+/** Decay of measured times from one window to the next. */
 const kept = 0.8;
 
 interface Totals {
@@ -20,13 +23,13 @@ interface Totals {
   stages: Map<string, StageCounts>;
 }
 
-/** How busy a worker was, from one look to the next. Pure: time and counts are passed in. */
+/** A worker's load in consecutive windows. Pure: time and counts are passed in. */
 export class LoadWindows {
   private before: Totals;
-  /** Of this window and, ever less, those before. One alone may have run much of what the next one answers. */
+  /** Decaying sums over windows, because one window may run many samples that the next one answers. */
   private lately = { seconds: 0, answered: 0 };
 
-  /** @param nowMs by a monotonic clock, as all times here */
+  /** @param nowMs of a monotonic clock, like all times here */
   constructor(
     private readonly threads: number,
     stats: WorkerStats,
@@ -36,10 +39,10 @@ export class LoadWindows {
   }
 
   /**
-   * The window since the last look.
+   * The window since the last call.
    *
-   * Utilisation is what came over what could be done. What came is what ran, and, at what samples take on average, what was
-   * turned away and what the queue has grown by.
+   * Utilisation is offered work over capacity. Offered work is the executed work plus, at the mean time of a sample, refused
+   * samples and the growth of the queue.
    */
   next(stats: WorkerStats, nowMs: number): WindowLoad {
     const { before } = this;
@@ -85,7 +88,7 @@ function totalsOf(stats: WorkerStats, atMs: number): Totals {
   };
 }
 
-/** A bundle that went and came again begins anew, so that its counts are lower than before. */
+/** The counts of a bundle that was removed and added again restart, so they are lower than before. */
 function workSince(now: StageCounts, before: StageCounts | undefined): StageCounts {
   if (!before || before.batches > now.batches) return now;
   return {

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import type { Clock, Logger } from '@offramp/shared';
-import type { MetricsServer } from '@offramp/shared/metrics';
+import type { Clock, Logger } from '@offramp/runtime';
+import type { MetricsServer } from '@offramp/runtime/metrics';
 import type { WorkerConfig } from '../config.js';
-import type { WorkerStats } from '../worker-stats.js';
 import { LoadMeter } from './load-meter.js';
 import { WorkerReporter } from './worker-reporter.js';
+import type { WorkerStats } from './worker-stats.js';
 
 export interface ObservedWorker {
   name: string;
@@ -12,7 +12,7 @@ export interface ObservedWorker {
   stats: WorkerStats;
 }
 
-/** Tells controllers and Prometheus of a worker, as far as its configuration says. */
+/** Reports a worker to controllers and Prometheus, if configured. */
 export class WorkerObserver {
   private meter: LoadMeter | null = null;
   private reporter: WorkerReporter | null = null;
@@ -26,7 +26,7 @@ export class WorkerObserver {
   ) {}
 
   /**
-   * Listens for Prometheus. Of what the worker does only {@link begin} tells.
+   * Starts the metrics endpoint. Reports start with {@link begin}.
    * @throws OfframpError `CONFIG_INVALID`, `PORT_IN_USE`, `LISTEN_FAILED`
    */
   static async create(
@@ -67,8 +67,8 @@ export class WorkerObserver {
   }
 
   private async listen(address: string): Promise<void> {
-    // Loaded only where they are wanted: a good part of the start.
-    const { startMetricsServer } = await import('@offramp/shared/metrics');
+    // Loaded only if configured, because loading takes a good part of the start.
+    const { startMetricsServer } = await import('@offramp/runtime/metrics');
     const { WorkerMetrics } = await import('../metrics/worker-metrics.js');
     const { threads, stats } = this.worker;
     const metrics = new WorkerMetrics({

@@ -1,5 +1,5 @@
-import { connectBus, v1, workerSubjects } from '@offramp/shared';
-import { type NatsServer, startNatsServer } from '@offramp/shared/testing';
+import { connectBus, v1, workerSubjects } from '@offramp/contracts';
+import { type NatsServer, startNatsServer } from '@offramp/contracts/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import {
   connect,
@@ -26,7 +26,7 @@ async function listen(): Promise<{ reports: Report[]; close(): Promise<void> }> 
   return { reports, close: () => bus.close() };
 }
 
-test('a worker says how busy it is, with what', async () => {
+test('a worker reports its load and the stages that cause it', async () => {
   const { reports, close } = await listen();
   const worker = await startTestWorker({
     nats: server.url,
@@ -59,7 +59,7 @@ test('a worker says how busy it is, with what', async () => {
   await close();
 });
 
-test('no NATS, then one, then none: the worker starts, answers and stops all the same', async () => {
+test('no NATS, then one, then none: the worker starts, answers and stops in any case', async () => {
   const { port } = server;
   await server.stop();
   const worker = await startTestWorker({ nats: server.url, reportIntervalMs: 100 });
@@ -80,6 +80,6 @@ test('no NATS, then one, then none: the worker starts, answers and stops all the
   await worker.stop();
 });
 
-test('a name that is none is refused before anything is loaded', async () => {
+test('an invalid name is rejected before anything is loaded', async () => {
   await expect(startTestWorker({ name: 'gpu.1' })).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
 });

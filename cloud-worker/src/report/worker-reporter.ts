@@ -1,12 +1,5 @@
-import {
-  BusLink,
-  type Clock,
-  type Logger,
-  messageOf,
-  offrampVersion,
-  v1,
-  workerSubject,
-} from '@offramp/shared';
+import { BusLink, v1, workerSubject } from '@offramp/contracts';
+import { type Clock, type Logger, messageOf, offrampVersion } from '@offramp/runtime';
 import type { NatsConnection } from 'nats';
 import type { WindowLoad } from './load-window.js';
 
@@ -20,8 +13,8 @@ export interface WorkerReporterOptions {
 }
 
 /**
- * Tells controllers how busy the worker is. Nobody keeps what it says: while NATS is away, nothing is said, and nothing
- * else of the worker waits or fails.
+ * Reports the worker's load to controllers. Reports are not stored: while NATS is away none is sent, and the rest of the
+ * worker is not affected.
  */
 export class WorkerReporter {
   private readonly bus: BusLink;
@@ -29,7 +22,7 @@ export class WorkerReporter {
   private connection: NatsConnection | null = null;
   private sequence = 0;
 
-  /** @throws OfframpError `CONFIG_INVALID` for a name that is none */
+  /** @throws OfframpError `CONFIG_INVALID` for an invalid name */
   constructor(
     private readonly options: WorkerReporterOptions,
     clock: Clock,
@@ -65,7 +58,7 @@ export class WorkerReporter {
     }
   }
 
-  /** Says nothing more. */
+  /** Stops reporting. */
   async stop(): Promise<void> {
     await this.bus.close();
   }

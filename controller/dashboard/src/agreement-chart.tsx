@@ -4,10 +4,10 @@ import { duration, percent } from './format.js';
 import { useWidth } from './use-width.js';
 
 const height = 180;
-/** Room for what is written beside the axes, in CSS pixels. */
+/** Margins for the labels of the axes, in CSS pixels. */
 const margin = { left: 58, right: 12, top: 10, bottom: 24 };
 
-/** Agreement as it was held to be, down to what was certain, against the goal. */
+/** Estimated agreement and its lower bound, against the goal. */
 export function AgreementChart({
   points,
   floor,
@@ -20,7 +20,7 @@ export function AgreementChart({
   if (!last) {
     return (
       <figure class="chart" ref={frame}>
-        <p class="muted">Nothing has been decided yet, so there is nothing to draw.</p>
+        <p class="muted">There is no decision yet, so there is nothing to draw.</p>
       </figure>
     );
   }
@@ -59,7 +59,7 @@ export function AgreementChart({
       </svg>
       <figcaption>
         <span class="mark line" aria-hidden="true" /> agreement <span class="mark band" aria-hidden="true" />{' '}
-        down to what is certain (95 %){' '}
+        down to its lower bound (95 % certain){' '}
         {floor !== null && (
           <>
             <span class="mark goal" aria-hidden="true" /> goal

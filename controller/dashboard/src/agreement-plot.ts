@@ -2,7 +2,7 @@ import type { AgreementPoint } from './fleet-state.js';
 
 /** Paths of the chart of agreement, in a box of `width` × `height`. */
 export interface AgreementPlot {
-  /** Of what is held for true, and of the area down to what is certain. */
+  /** The estimate, and the area down to the lower bound. */
   line: string;
   band: string;
   /** Height of the goal; `null`: there is none. */
@@ -12,7 +12,7 @@ export interface AgreementPlot {
 
 const steps = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5];
 
-/** @param points in the order of time; at least one */
+/** @param points in order of time; at least one */
 export function plotAgreement(
   points: readonly AgreementPoint[],
   floor: number | null,
@@ -29,7 +29,7 @@ export function plotAgreement(
   const y = (share: number) => round(height - ((share - low) / (1 - low)) * height);
   const path = (of: (point: AgreementPoint) => number, from: readonly AgreementPoint[]) =>
     from.map((point) => `${x(point.atMs)} ${y(of(point))}`).join(' L ');
-  // A single point is drawn as a level.
+  // A single point is drawn as a level line.
   const lead = points.length === 1 && points[0] ? `0 ${y(points[0].agreement)} L ` : '';
   const tail = points.length === 1 && points[0] ? ` L 0 ${y(points[0].bound)}` : '';
   const line = `M ${lead}${path(({ agreement }) => agreement, points)}`;

@@ -3,7 +3,7 @@ export interface By {
   reason: string;
 }
 
-/** Who, and why: what the history will say. */
+/** Author and reason for the history. */
 export function ByFields({ by, onChange }: { by: By; onChange(by: By): void }) {
   return (
     <div class="by">

@@ -5,7 +5,7 @@ import { Modal } from './modal.js';
 import { Outcome } from './outcome.js';
 import { type Action, useAuthor } from './use-action.js';
 
-/** Asks who does it and why, before something is done that all devices of a group follow. */
+/** Asks for author and reason before a change that affects all devices of a group. */
 export function ConfirmDialog({
   label,
   title,
@@ -19,7 +19,7 @@ export function ConfirmDialog({
   title: string;
   /** What will happen. */
   children: ComponentChildren;
-  /** Of the button that does it. */
+  /** Label of the button that confirms. */
   name: string;
   action: Action;
   onClose(): void;

@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
+import { thresholdText } from '../../src/decide/text/threshold-text.js';
 import type { ApiDeviceDetail } from '../../src/http/schemas/index.js';
-import { thresholdText } from '../../src/threshold-text.js';
-import { callApi } from './api.js';
+import { readApi } from './api.js';
 import { ExitShares } from './exit-shares.js';
 import { bytes, count, duration, milliseconds, percent } from './format.js';
 import { barsOf, histogramBox } from './histogram-bars.js';
@@ -9,16 +9,16 @@ import { Modal } from './modal.js';
 
 const refreshMs = 2_000;
 
-/** One device, beside what is shown of its group. */
+/** One device, beside its group's page. */
 export function DeviceDrawer({ group, device, onClose }: { group: string; device: string; onClose(): void }) {
   const [detail, setDetail] = useState<ApiDeviceDetail | null>(null);
   const [problem, setProblem] = useState('');
   useEffect(() => {
-    let timer = 0;
+    let timer: ReturnType<typeof setTimeout> | undefined;
     let closed = false;
     const read = async () => {
       try {
-        setDetail(await callApi<ApiDeviceDetail>('GET', `v1/groups/${group}/devices/${device}`));
+        setDetail(await readApi<ApiDeviceDetail>(`v1/groups/${group}/devices/${device}`));
         setProblem('');
       } catch (error) {
         setProblem(error instanceof Error ? error.message : String(error));
@@ -77,9 +77,9 @@ function DeviceFacts({ detail: { device, evidence } }: { detail: ApiDeviceDetail
         <span class={`swatch ${device.standing}`} aria-hidden="true" /> {device.standing}
       </p>
       {device.policyError !== '' && <p class="notice bad">{device.policyError}</p>}
-      <h3>Where its samples leave</h3>
+      <h3>Samples by exit</h3>
       <ExitShares exits={total.exits} />
-      <h3>Confidence at each exit, lately</h3>
+      <h3>Recent confidences at each exit</h3>
       <Confidences evidence={evidence} />
       <h3>Facts</h3>
       <dl class="facts-list">
@@ -94,7 +94,7 @@ function DeviceFacts({ detail: { device, evidence } }: { detail: ApiDeviceDetail
   );
 }
 
-/** Confidences of the newest bundle, all its policies together. */
+/** Confidences under the newest bundle, over all policies. */
 function Confidences({ evidence }: { evidence: ApiDeviceDetail['evidence'] }) {
   const [bundle] = evidence.bundles;
   if (!bundle) return <p class="muted">It has sent no evidence yet.</p>;

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
+import { thresholdText } from '../../src/decide/text/threshold-text.js';
 import type { ApiEvent } from '../../src/http/schemas/index.js';
-import { thresholdText } from '../../src/threshold-text.js';
 import { instant } from './format.js';
 import { hrefOf } from './use-route.js';
 
@@ -13,7 +13,7 @@ export function EventList({
 }: {
   events: readonly ApiEvent[];
   title: string;
-  /** All are of one group, which need not be said. */
+  /** Whether all events are of one group, which is then not named. */
   ofGroup?: boolean;
 }) {
   const [all, setAll] = useState(false);
@@ -21,7 +21,7 @@ export function EventList({
   return (
     <section class="card" aria-labelledby="events">
       <h2 id="events">{title}</h2>
-      {events.length === 0 && <p class="muted">Nothing has been decided or found yet.</p>}
+      {events.length === 0 && <p class="muted">There are no events yet.</p>}
       <ol class="events">
         {shown.map((event) => (
           <li key={event.sequence} class={event.severity}>

@@ -1,6 +1,6 @@
 import { percent } from './format.js';
 
-/** Where samples left in the last minutes, as one bar. */
+/** Samples by exit in the last minutes, as one bar. */
 export function ExitShares({ exits }: { exits: readonly number[] }) {
   const sum = exits.reduce((total, answers) => total + answers, 0);
   if (sum === 0) return <p class="muted">No sample was answered in the last minutes.</p>;
@@ -27,7 +27,7 @@ export function ExitShares({ exits }: { exits: readonly number[] }) {
   );
 }
 
-/** From the first exit's colour to the last one's; the final exit, which is the whole model, has its own. */
+/** Between the colours of the first and the last branch; the final exit has its own colour. */
 function shadeOf(exit: number, exits: number): { backgroundColor: string } {
   if (exit === exits - 1) return { backgroundColor: 'var(--exit-final)' };
   const way = Math.round((100 * exit) / Math.max(1, exits - 2));

@@ -16,8 +16,8 @@ export interface FleetMapProps {
 const maxFound = 24;
 
 /**
- * A cell a device, coloured by how it stands. What the picture shows is told by the legend in numbers; each device can be
- * reached by the search beside it as well as by a click.
+ * One cell per device, coloured by its state. The legend gives the numbers as text, and each device can be
+ * reached by the search as well as by a click.
  */
 export function FleetMap({ group, names, letters, maxHeight }: FleetMapProps) {
   const [only, setOnly] = useState<DeviceStanding | null>(null);
@@ -93,7 +93,7 @@ function FoundDevices({ group, found }: { group: string; found: readonly Found[]
           </li>
         ))}
       </ul>
-      {found.length === 0 && <p class="muted">No device is like that.</p>}
+      {found.length === 0 && <p class="muted">No device matches.</p>}
       {rest > 0 && <p class="muted">… and {rest.toLocaleString('en')} more.</p>}
     </>
   );
@@ -144,7 +144,7 @@ interface Look {
   width: number;
   maxHeight: number;
   only: DeviceStanding | null;
-  /** Colours follow by themselves; they have to be looked at anew. */
+  /** A change of the colour scheme requires a redraw. */
   dark: boolean;
 }
 

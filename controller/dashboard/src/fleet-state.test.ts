@@ -1,3 +1,4 @@
+import { WindowCounters } from '@offramp/contracts';
 import { describe, expect, it } from 'vitest';
 import type { ApiEvent, ApiGroup } from '../../src/http/schemas/index.js';
 import { afterEvents, afterMessages, emptyFleet, noteworthyDegraded } from './fleet-state.js';
@@ -13,24 +14,24 @@ const event = (sequence: number, group = 'cameras', withFacts = false): ApiEvent
 });
 
 describe('afterMessages', () => {
-  it('keeps the newest of each kind, and forgets groups that are gone', () => {
+  it('keeps the newest message of each kind, and removes deleted groups', () => {
     const state = afterMessages(emptyFleet, [
       { name: 'names', data: { group: 'cameras', devices: ['a', 'b'] } },
       { name: 'standings', data: { group: 'cameras', standings: 'ox' } },
       { name: 'standings', data: { group: 'cameras', standings: 'oo' } },
       { name: 'names', data: { group: 'doors', devices: ['c'] } },
       { name: 'workers', data: { workers: [] } },
-      { name: 'controller', data: { connected: false, leader: null } },
+      { name: 'controller', data: { connected: false, problem: null, leader: null } },
       { name: 'gone', data: { group: 'doors' } },
     ]);
     expect(state.names).toEqual(new Map([['cameras', ['a', 'b']]]));
     expect(state.standings).toEqual(new Map([['cameras', 'oo']]));
-    expect(state.controller).toEqual({ connected: false, leader: null });
+    expect(state.controller).toEqual({ connected: false, problem: null, leader: null });
   });
 });
 
 describe('afterEvents', () => {
-  it('keeps each once, the newest first, and no more than a bound', () => {
+  it('keeps each event once, the newest first, up to a bound', () => {
     const some = afterEvents(emptyFleet, [event(3), event(5)]);
     const state = afterEvents(some, [event(5), event(4)]);
     expect(state.events.map(({ sequence }) => sequence)).toEqual([5, 4, 3]);
@@ -43,7 +44,7 @@ describe('afterEvents', () => {
     expect(many.events[0]?.sequence).toBe(1_009);
   });
 
-  it('draws agreement from what they stood on, in the order of time', () => {
+  it('takes points of agreement from the facts of events, in order of time', () => {
     const state = afterEvents(emptyFleet, [event(3, 'cameras', true), event(1, 'cameras', true), event(2)]);
     expect(state.agreement.get('cameras')).toEqual([
       { atMs: 1_000, agreement: 0.99, bound: 0.98 },
@@ -56,14 +57,13 @@ describe('noteworthyDegraded', () => {
   const withDegraded = (samples: number, degraded: number): ApiGroup => ({
     ...{ group: 'cameras', devices: 1, online: 1, bundles: [], status: null, goals: null },
     activity: {
-      ...{ windowMs: 1_000, samples, exits: [], offloaded: 0, degraded, refused: 0, failed: 0 },
-      refusedByWorker: 0,
-      ...{ offloadBytes: 0, bytesSaved: 0, audited: 0, auditsAgreed: 0 },
+      ...new WindowCounters(),
+      ...{ windowMs: 1_000, samples, exits: [], degraded, refusedByWorker: 0, bytesSaved: 0 },
       ...{ latencyP50Ms: null, latencyP99Ms: null },
     },
   });
 
-  it('is a share of answers from two in a hundred on', () => {
+  it('is a share of answers from 2 % on', () => {
     expect([withDegraded(0, 0), withDegraded(100, 1), withDegraded(100, 2)].map(noteworthyDegraded)).toEqual([
       null,
       null,

@@ -1,17 +1,17 @@
 import type { ApiEvent, ApiGroup, ApiWorker, StreamMessages } from '../../src/http/schemas/index.js';
 import type { StreamMessage } from './stream-link.js';
 
-/** What was held of a group's agreement at a moment, by the NATS server's clock. */
+/** A group's estimated agreement at a time of the NATS server's clock. */
 export interface AgreementPoint {
   atMs: number;
   agreement: number;
-  /** It is at least this, with 95 % certainty. */
+  /** Lower bound with 95 % certainty. */
   bound: number;
 }
 
 export interface FleetState {
   groups: ReadonlyMap<string, ApiGroup>;
-  /** Devices of each group, by name, and a letter for each: see `standings.ts`. */
+  /** Names of the devices of each group, and a letter for the state of each: see `standings.ts`. */
   names: ReadonlyMap<string, readonly string[]>;
   standings: ReadonlyMap<string, string>;
   agreement: ReadonlyMap<string, readonly AgreementPoint[]>;
@@ -31,10 +31,10 @@ export const emptyFleet: FleetState = {
   events: [],
 };
 
-/** From here on a group's degraded answers are said beside its agreement. */
+/** From this share on, a group's degraded answers are shown beside its agreement. */
 const noteworthyDegradedShare = 0.02;
 
-/** Of answers, where it is large enough to be said; else `null`. Agreement is of the others. */
+/** Share of degraded answers if it is large enough to show, else `null`. Agreement does not cover them. */
 export function noteworthyDegraded({ activity: { samples, degraded } }: ApiGroup): number | null {
   const share = samples === 0 ? 0 : degraded / samples;
   return share >= noteworthyDegradedShare ? share : null;
@@ -42,14 +42,14 @@ export function noteworthyDegraded({ activity: { samples, degraded } }: ApiGroup
 
 const modeNames = { auto: '', pinned: 'pinned', frozen: 'frozen' } as const;
 
-/** `pinned` or `frozen`: the controller leaves its thresholds alone; empty: it does not. */
+/** `pinned` or `frozen` if the controller does not change the thresholds, else empty. */
 export const heldBy = ({ goals, status }: ApiGroup): string =>
   modeNames[goals?.mode ?? status?.mode ?? 'auto'];
 
 const maxEvents = 300;
 const maxPoints = 600;
 
-/** The fleet after what the stream has said. */
+/** The fleet after messages of the stream. */
 export function afterMessages(before: FleetState, messages: readonly StreamMessage[]): FleetState {
   return messages.reduce(afterMessage, before);
 }
@@ -89,7 +89,7 @@ function afterMessage(state: FleetState, message: StreamMessage): FleetState {
   }
 }
 
-/** Takes in events, whether known already or not, in any order. */
+/** Adds events in any order; known ones are ignored. */
 export function afterEvents(state: FleetState, news: readonly ApiEvent[]): FleetState {
   const known = new Set(state.events.map(({ sequence }) => sequence));
   const fresh = news.filter(({ sequence }) => !known.has(sequence));
@@ -114,7 +114,7 @@ function withPoints(state: FleetState, group: string, news: readonly AgreementPo
   return { ...state, agreement: withEntry(state.agreement, group, thinned(all)) };
 }
 
-/** Every other one of the older half goes when there are too many. */
+/** Removes every other point of the older half when there are too many. */
 function thinned(points: AgreementPoint[]): AgreementPoint[] {
   if (points.length <= maxPoints) return points;
   return points.filter((_, i) => i >= maxPoints / 2 || i % 2 === 0);

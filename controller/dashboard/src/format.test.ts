@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { bytes, count, duration, milliseconds, percent } from './format.js';
 
-describe('numbers for people', () => {
+describe('formatted numbers', () => {
   it.each([
     [percent(0.9734), '97.3\u00a0%'],
     [percent(1), '100.0\u00a0%'],

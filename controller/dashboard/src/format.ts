@@ -1,4 +1,4 @@
-/** `97.3 %`, which no line parts. */
+/** `97.3 %`, with a non-breaking space. */
 export function percent(share: number, digits = 1): string {
   return `${(share * 100).toFixed(digits)}\u00a0%`;
 }
@@ -29,7 +29,7 @@ export function milliseconds(value: number | null): string {
   return value < 1_000 ? `${Number(value.toPrecision(2))} ms` : `${Number((value / 1_000).toPrecision(2))} s`;
 }
 
-/** How long, in the largest unit that fits: `45 s`, `12 min`. */
+/** A duration in the largest suitable unit: `45 s`, `12 min`. */
 export function duration(ms: number): string {
   const seconds = Math.round(ms / 1_000);
   if (seconds < 90) return `${seconds} s`;
@@ -41,7 +41,7 @@ export function duration(ms: number): string {
 const timeOfDay = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
 const dayAndTime = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 
-/** The time of day, and the day unless it is today. */
+/** The time of day, with the date unless it is today. */
 export function instant(iso: string, now = new Date()): string {
   const at = new Date(iso);
   return at.toDateString() === now.toDateString() ? timeOfDay.format(at) : dayAndTime.format(at);

@@ -16,7 +16,7 @@ const goals: ApiGoal[] = [
 ];
 
 describe('goals in a form', () => {
-  it('come out as they went in, in their order', () => {
+  it('are unchanged by a round trip, in order', () => {
     expect(goalsOf(draftOf(goals))).toEqual(goals);
     expect(draftOf(goals).map(({ kind, wanted }) => [kind, wanted])).toEqual([
       ['latency', true],
@@ -31,7 +31,7 @@ describe('goals in a form', () => {
     expect(raised(draftOf(goals), 0)).toEqual(draftOf(goals));
   });
 
-  it('are shares of what people write in percent', () => {
+  it('convert percentages to shares', () => {
     const drafts = draftOf([]).map((draft) => ({ ...draft, wanted: true }));
     expect(goalsOf(drafts)).toEqual([
       { kind: 'agreement', floor: 0.98 },
@@ -41,7 +41,7 @@ describe('goals in a form', () => {
     ]);
   });
 
-  it('are not set where what is written is hardly what is meant', () => {
+  it('are rejected if the input is implausible', () => {
     const draft = (kind: GoalKind, value: string, quantile = '95'): GoalDraft => ({
       ...{ kind, value, quantile, wanted: true },
     });
@@ -71,12 +71,12 @@ describe('goals in a form', () => {
     ]) {
       expect([kind, value, problem(kind, value)]).toEqual([kind, value, null]);
     }
-    // What is not wanted, and what the group has already, is nobody's mistake here.
+    // Goals that are not wanted, and goals that the group has already, are not checked.
     expect(problemOf({ ...draft('agreement', ''), wanted: false }, [])).toBeNull();
     expect(problemOf(draft('agreement', '40'), [{ kind: 'agreement', floor: 0.4 }])).toBeNull();
   });
 
-  it('are said in words', () => {
+  it('have a text', () => {
     expect(goalsInWords(goals)).toBe('95 % of answers within 80 ms, agreement at least 97.3 %');
   });
 });

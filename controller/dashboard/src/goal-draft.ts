@@ -2,12 +2,12 @@ import type { ApiGoal } from '../../src/http/schemas/index.js';
 
 export type GoalKind = ApiGoal['kind'];
 
-/** A goal as the form has it: texts, and whether it is wanted. */
+/** A goal in the form: texts, and whether it is wanted. */
 export interface GoalDraft {
   kind: GoalKind;
   wanted: boolean;
   value: string;
-  /** Of answers, in percent; of latency goals only. */
+  /** Percentage of answers; only for latency goals. */
   quantile: string;
 }
 
@@ -19,7 +19,7 @@ const defaults: Record<GoalKind, Omit<GoalDraft, 'kind' | 'wanted'>> = {
 };
 const kinds = Object.keys(defaults) as GoalKind[];
 
-/** The goals there are, the most important first, then those there could be. */
+/** The existing goals, the most important first, then the other kinds. */
 export function draftOf(goals: readonly ApiGoal[]): GoalDraft[] {
   const wanted = goals.map((goal): GoalDraft => ({ kind: goal.kind, wanted: true, ...textsOf(goal) }));
   const others = kinds.filter((kind) => !goals.some((goal) => goal.kind === kind));
@@ -39,22 +39,22 @@ function textsOf(goal: ApiGoal): { value: string; quantile: string } {
   }
 }
 
-/** What is wrong with a field, in words, and what was probably meant. */
+/** A field's error, and the value that was probably meant. */
 export interface GoalProblem {
   field: 'value' | 'quantile';
   text: string;
-  /** What to write instead; `null`: nobody can guess. */
+  /** Suggested value; `null`: none. */
   meant: string | null;
 }
 
-/** Less is hardly ever meant: rather, a share was written where percents are asked for. */
+/** A lower value is hardly ever meant; probably a share was entered instead of a percentage. */
 const leastLikelyPercent = 50;
 const mostCloudSeconds = 1_000_000;
 const mostLatencyMs = 3_600_000;
 
 /**
- * Why a goal cannot be set as it is written; `null`: it can.
- * @param present what the group has: what somebody has set elsewhere can stay
+ * Why a goal cannot be set as entered; `null` if it can.
+ * @param present the group's current goals, which are always accepted
  */
 export function problemOf(draft: GoalDraft, present: readonly ApiGoal[]): GoalProblem | null {
   const { kind, wanted, value, quantile } = draft;
@@ -70,7 +70,7 @@ export function problemOf(draft: GoalDraft, present: readonly ApiGoal[]): GoalPr
     case 'offload':
       return within(0, 100, '% of samples');
     case 'cloudSeconds':
-      return within(0, mostCloudSeconds, 'seconds of work a second');
+      return within(0, mostCloudSeconds, 'seconds of work per second');
     case 'latency':
       if (!(Number(value) > 0)) {
         return problem('value', `expected more than 0 ms${found(value)}.`);
@@ -98,11 +98,7 @@ function problemOfPercent(
   const asShare = 100 * value;
   const meant = asShare >= leastLikelyPercent && asShare < 100 ? percent(value) : null;
   const question = meant === null ? `Expected ${leastLikelyPercent} % or more.` : `Did you mean ${meant} %?`;
-  return problem(
-    field,
-    `${inWords(`${text} %`)} is hardly what you want, so it is not set. ${question}`,
-    meant,
-  );
+  return problem(field, `${inWords(`${text} %`)} is implausibly low, so it is not set. ${question}`, meant);
 }
 
 const problem = (field: GoalProblem['field'], text: string, meant: string | null = null): GoalProblem => ({
@@ -111,7 +107,7 @@ const problem = (field: GoalProblem['field'], text: string, meant: string | null
 const found = (text: string) => (text.trim() === '' ? '' : `, found ${text}`);
 const number = (value: number) => value.toLocaleString('en');
 
-/** What goals say, as the group has them now. */
+/** Goals as text. */
 export function goalsInWords(goals: readonly ApiGoal[]): string {
   return goals.map(goalInWords).join(', ');
 }
@@ -129,7 +125,7 @@ function goalInWords(goal: ApiGoal): string {
   }
 }
 
-/** What the form says, where `problemOf` finds nothing. */
+/** The goals of a form for which `problemOf` finds no error. */
 export function goalsOf(drafts: readonly GoalDraft[]): ApiGoal[] {
   return drafts.filter(({ wanted }) => wanted).map(goalOf);
 }
@@ -147,7 +143,7 @@ function goalOf({ kind, value, quantile }: GoalDraft): ApiGoal {
   }
 }
 
-/** One place up, to be more important than the one before it. */
+/** Moves a goal one place up in priority. */
 export function raised(drafts: readonly GoalDraft[], index: number): GoalDraft[] {
   const next = [...drafts];
   const [draft] = next.splice(index, 1);
@@ -155,6 +151,6 @@ export function raised(drafts: readonly GoalDraft[], index: number): GoalDraft[]
   return next;
 }
 
-// Shares are a hundredth of what people write, but 97.3 / 100 is 0.9730000000000001 where it is not rounded.
+// Rounded, because 97.3 / 100 is 0.9730000000000001.
 const share = (text: string) => Number((Number(text) / 100).toPrecision(12));
 const percent = (value: number) => String(Number((value * 100).toPrecision(12)));

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { ApiGoals } from '../../src/http/schemas/index.js';
-import { callApi } from './api.js';
+import { changeByApi } from './api.js';
 import { ByFields } from './by-fields.js';
 import {
   draftOf,
@@ -19,7 +19,7 @@ const labels: Record<GoalKind, { name: string; before: string; unit: string; ste
   agreement: {
     name: 'Agreement',
     before: 'at least',
-    unit: '% of answers are the whole model’s',
+    unit: '% of answers agree with the whole model',
     step: '0.1',
   },
   offload: { name: 'Cloud share', before: 'at most', unit: '% of samples go to the cloud', step: '1' },
@@ -27,7 +27,7 @@ const labels: Record<GoalKind, { name: string; before: string; unit: string; ste
   latency: { name: 'Latency', before: 'within', unit: 'ms for', step: '1' },
 };
 
-/** What the group is to achieve, the most important first. */
+/** The group's goals, the most important first. */
 export function GoalsForm({ goals }: { goals: ApiGoals }) {
   const [drafts, setDrafts] = useState(() => draftOf(goals.goals));
   const [base, setBase] = useState(goals.revision);
@@ -44,7 +44,7 @@ export function GoalsForm({ goals }: { goals: ApiGoals }) {
     setTouched(false);
     setProblems(new Map());
   };
-  // Nobody's half-written goals are thrown away.
+  // Unsaved edits are kept.
   useEffect(() => {
     if (!touched && goals.revision !== base) reload();
   });
@@ -57,7 +57,7 @@ export function GoalsForm({ goals }: { goals: ApiGoals }) {
     change(drafts.map((other) => (other.kind === changed.kind ? changed : other)));
     setProblems(new Map([...problems].filter(([kind]) => kind !== changed.kind)));
   };
-  // Once they are drawn, whoever sent the form is led to the first of them.
+  // After drawing the errors, the focus moves to the first one.
   useEffect(() => {
     if (problems.size > 0) form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
   }, [problems]);
@@ -73,9 +73,9 @@ export function GoalsForm({ goals }: { goals: ApiGoals }) {
     const wanted = goalsOf(drafts);
     const body = { goals: wanted, author, reason, expectedRevision: base };
     const done =
-      wanted.length === 0 ? 'No goal is set any more.' : `The goals are set: ${goalsInWords(wanted)}.`;
+      wanted.length === 0 ? 'All goals are removed.' : `The goals are set: ${goalsInWords(wanted)}.`;
     await action.run(done, async () => {
-      const saved = await callApi<ApiGoals>('PUT', `v1/groups/${goals.group}/goals`, body);
+      const saved = await changeByApi<ApiGoals>('PUT', `v1/groups/${goals.group}/goals`, body);
       setDrafts(draftOf(saved.goals));
       setBase(saved.revision);
       setTouched(false);
@@ -125,7 +125,7 @@ export function GoalsForm({ goals }: { goals: ApiGoals }) {
               onClick={() => {
                 reload();
                 action.forget();
-                // This one goes away.
+                // This button disappears.
                 submit.current?.focus();
               }}
             >
@@ -135,7 +135,8 @@ export function GoalsForm({ goals }: { goals: ApiGoals }) {
         </div>
         {touched && goals.revision !== base && (
           <p class="notice">
-            {goals.author || 'Somebody'} has set other goals meanwhile. Discard your changes to see them.
+            {goals.author || 'Another operator'} has changed the goals meanwhile. Discard your changes to see
+            them.
           </p>
         )}
         <Outcome action={action} />
@@ -152,7 +153,7 @@ function GoalRow({
   onRaise,
 }: {
   draft: GoalDraft;
-  /** Why it could not be set as it is; it goes when it is changed. */
+  /** Why the goal was not set; removed on the next edit. */
   problem: GoalProblem | null;
   first: boolean;
   onChange(draft: GoalDraft): void;
@@ -178,7 +179,7 @@ function GoalRow({
         {before}
         <input
           type="number"
-          aria-label={`${name}: ${before} so many ${unit}`}
+          aria-label={`${name}: ${before}, ${unit}`}
           required={draft.wanted}
           disabled={!draft.wanted}
           min="0"
@@ -214,7 +215,7 @@ function GoalRow({
         onClick={({ currentTarget }) => {
           if (first) return;
           onRaise();
-          // An element that is moved loses the focus.
+          // An element loses the focus when it is moved.
           requestAnimationFrame(() => currentTarget.focus());
         }}
       >

@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact';
+import { reachText } from '../../src/decide/text/reach-text.js';
+import { thresholdText } from '../../src/decide/text/threshold-text.js';
 import type { ApiGroup } from '../../src/http/schemas/index.js';
-import { thresholdText } from '../../src/threshold-text.js';
 import { AgreementChart } from './agreement-chart.js';
 import { EventList } from './event-list.js';
 import { ExitShares } from './exit-shares.js';
@@ -13,7 +14,7 @@ import { PolicyHistory } from './policy-history.js';
 import { hrefOf } from './use-route.js';
 import { WorkerList } from './worker-list.js';
 
-/** One group: what it does, why, and what can be changed. */
+/** One group: its state, an explanation, and controls. */
 export function GroupPage({ fleet, group }: { fleet: FleetState; group: ApiGroup }) {
   const { status, goals, activity } = group;
   const name = group.group;
@@ -39,12 +40,12 @@ export function GroupPage({ fleet, group }: { fleet: FleetState; group: ApiGroup
         {activity.audited > 0 && (
           <p class="muted">
             In the last minutes {count(activity.auditsAgreed)} of {count(activity.audited)} audited early
-            answers were those of the whole model.
+            answers agreed with the whole model.
           </p>
         )}
       </section>
       <section class="card" aria-labelledby="exits">
-        <h2 id="exits">Where samples leave</h2>
+        <h2 id="exits">Samples by exit</h2>
         <ExitShares exits={activity.exits} />
         {status && status.thresholds.length > 0 && (
           <p class="muted">
@@ -94,16 +95,15 @@ function Notices({ group }: { group: ApiGroup }) {
     <>
       {degraded !== null && (
         <p class="notice bad">
-          {percent(degraded)} of answers in the last minutes are degraded: the cloud did not give them
-          {refused > 0 && `; workers refused ${percent(refused)} of these`}. Nothing is known of their
-          agreement.
+          {percent(degraded)} of answers in the last minutes are degraded, because the cloud did not answer
+          {refused > 0 && `; workers refused ${percent(refused)} of these`}. Their agreement is not known.
         </p>
       )}
       {decision?.drift && (
         <p class="notice bad">
           {decision.drift.kind === 'confidence'
-            ? `The world has moved: ${percent(decision.drift.distance)} of confidences lie elsewhere than before.`
-            : `The world has moved: ${count(decision.drift.disagreed)} of about ${count(decision.drift.audited)} audits disagreed.`}
+            ? `The input distribution has shifted: ${percent(decision.drift.distance)} of confidences are distributed differently.`
+            : `The input distribution has shifted: ${count(decision.drift.disagreed)} of about ${count(decision.drift.audited)} audits disagreed.`}
         </p>
       )}
       {decision?.unmet.map((goal) => (
@@ -113,8 +113,8 @@ function Notices({ group }: { group: ApiGroup }) {
       ))}
       {canary && (
         <p class="notice">
-          Policy {canary.policyVersion} is being tried on {percent(canary.share, 0)} of the devices;{' '}
-          {count(canary.samples)} samples so far.
+          Policy {canary.policyVersion} is being tried on {reachText(canary)}; {count(canary.samples)} samples
+          so far.
         </p>
       )}
     </>
@@ -187,13 +187,13 @@ function Exceptions({ group: { group, status } }: { group: ApiGroup }) {
   if (!status || status.exceptions.length === 0) return null;
   return (
     <>
-      <h3>Tuned by themselves</h3>
+      <h3>Devices with their own thresholds</h3>
       <ul class="plain">
         {status.exceptions.map(({ device, distance, thresholds }) => (
           <li key={device}>
             <a href={hrefOf({ group, device })}>{device}</a>{' '}
             <span class="muted">
-              {percent(distance, 0)} of its confidences lie elsewhere; thresholds{' '}
+              {percent(distance, 0)} of its confidences are distributed differently; thresholds{' '}
               {thresholds.map(thresholdText).join(', ')}
             </span>
           </li>

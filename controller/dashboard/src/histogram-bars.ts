@@ -1,7 +1,7 @@
-/** What bars are drawn in; the picture is stretched to the room that there is. */
+/** The coordinate system of the bars; the picture is stretched to the available space. */
 export const histogramBox = { width: 256, height: 40 };
 
-/** Of a bin's room, the part that its bar takes. */
+/** Share of a bin's width that its bar takes. */
 const barShare = 0.85;
 
 /** A bar for each bin, side by side over the whole width; the fullest one is as high as the box. */

@@ -23,7 +23,7 @@ describe('layOut', () => {
 });
 
 describe('deviceAt', () => {
-  it('finds each device by the middle of its cell, and none elsewhere', () => {
+  it('finds each device by the centre of its cell, and none elsewhere', () => {
     const layout = layOut(100, 200, 300);
     const pitch = layout.size + layout.gap;
     for (let device = 0; device < 100; device++) {

@@ -1,4 +1,4 @@
-/** Where a map puts its devices: cells in rows, each of `size` CSS pixels with `gap` after it. */
+/** The cells of a map, in rows, each `size` CSS pixels with a `gap` after it. */
 export interface MapLayout {
   columns: number;
   rows: number;
@@ -12,7 +12,7 @@ const sizes = [16, 14, 12, 10, 8, 7, 6, 5, 4, 3];
 /**
  * The largest cells with which all devices fit.
  * @param width in CSS pixels
- * @param maxHeight what is wished for; where the smallest cells need more, they get it
+ * @param maxHeight preferred maximum; exceeded if the smallest cells need more
  */
 export function layOut(devices: number, width: number, maxHeight: number): MapLayout {
   let layout = layOutWith(devices, width, sizes[0] as number);
@@ -30,7 +30,7 @@ function layOutWith(devices: number, width: number, size: number): MapLayout {
   return { columns, rows, size, gap, height: Math.max(0, rows * (size + gap) - gap) };
 }
 
-/** The device at a place; `null`: none is. */
+/** The device at a position; `null`: none. */
 export function deviceAt(layout: MapLayout, devices: number, x: number, y: number): number | null {
   const pitch = layout.size + layout.gap;
   const column = Math.floor(x / pitch);

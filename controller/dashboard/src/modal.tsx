@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 
-/** A dialog above the page: the browser keeps the focus in it, closes it with Escape and gives the focus back. */
+/** A modal dialog. The browser keeps the focus inside, closes it with Escape and restores the focus. */
 export function Modal({
   label,
   drawer = false,
@@ -17,7 +17,7 @@ export function Modal({
   useEffect(() => {
     const opener = document.activeElement;
     dialog.current?.showModal();
-    // Who has given a name already has but to say why.
+    // If the name is known, the focus goes to the reason.
     const fields = [...(dialog.current?.querySelectorAll('input') ?? [])];
     fields.find(({ value }) => value === '')?.focus();
     return () => {

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { ApiGoals, ControlModeName } from '../../src/http/schemas/index.js';
-import { callApi } from './api.js';
+import { changeByApi } from './api.js';
 import type { By } from './by-fields.js';
 import { ConfirmDialog } from './confirm-dialog.js';
 import { Outcome } from './outcome.js';
@@ -14,18 +14,18 @@ interface Mode {
 
 const modes: readonly Mode[] = [
   { mode: 'auto', name: 'Auto', meaning: 'The controller sets thresholds by the goals' },
-  { mode: 'pinned', name: 'Pin', meaning: 'Thresholds stay as they are until somebody sets others' },
+  { mode: 'pinned', name: 'Pin', meaning: 'Thresholds stay until an operator sets others' },
   { mode: 'frozen', name: 'Freeze', meaning: 'Nothing changes; a canary is ended' },
 ];
 
-/** Who sets the thresholds of the group. */
+/** The group's mode. */
 export function ModeButtons({ goals: { group, mode: present } }: { goals: ApiGoals }) {
   const [asked, setAsked] = useState<Mode | null>(null);
   const action = useAction();
   const set = async ({ mode, name, meaning }: Mode, { author, reason }: By) => {
     const body = { mode, author, reason: reason || 'on the dashboard' };
     const done = await action.run(`${name}: ${meaning}.`, () =>
-      callApi('PUT', `v1/groups/${group}/mode`, body),
+      changeByApi('PUT', `v1/groups/${group}/mode`, body),
     );
     if (done) setAsked(null);
   };

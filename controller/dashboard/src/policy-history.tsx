@@ -1,7 +1,7 @@
 import { useContext, useEffect, useState } from 'preact/hooks';
+import { thresholdText } from '../../src/decide/text/threshold-text.js';
 import type { ApiPolicy } from '../../src/http/schemas/index.js';
-import { thresholdText } from '../../src/threshold-text.js';
-import { callApi } from './api.js';
+import { changeByApi, readApi } from './api.js';
 import type { By } from './by-fields.js';
 import { ConfirmDialog } from './confirm-dialog.js';
 import { instant } from './format.js';
@@ -11,13 +11,13 @@ import { Reconnections, useAction } from './use-action.js';
 
 const fewPolicies = 6;
 
-/** What the group's policies were, what each changed, and the way back. */
+/** The group's policies, the changes of each, and rollback. */
 export function PolicyHistory({
   group,
   state,
 }: {
   group: string;
-  /** Of the group's policy: when it is another, the history is read again. */
+  /** Identifies the group's policy; the history is read again when it changes. */
   state: string;
 }) {
   const [policies, setPolicies] = useState<ApiPolicy[] | null>(null);
@@ -28,7 +28,7 @@ export function PolicyHistory({
   const reconnections = useContext(Reconnections);
   useEffect(() => {
     let wanted = true;
-    callApi<{ policies: ApiPolicy[] }>('GET', `v1/groups/${group}/policies`).then(
+    readApi<{ policies: ApiPolicy[] }>(`v1/groups/${group}/policies`).then(
       (read) => {
         if (!wanted) return;
         setPolicies(read.policies);
@@ -44,7 +44,7 @@ export function PolicyHistory({
     const done = await action.run(
       `The group has the thresholds of policy ${version} again, pinned.`,
       async () => {
-        const read = await callApi<{ policies: ApiPolicy[] }>('POST', `v1/groups/${group}/rollback`, {
+        const read = await changeByApi<{ policies: ApiPolicy[] }>('POST', `v1/groups/${group}/rollback`, {
           version,
           ...by,
         });
@@ -58,7 +58,7 @@ export function PolicyHistory({
     <section class="card" aria-labelledby="history">
       <h2 id="history">Policies</h2>
       {policies?.length === 0 && (
-        <p class="muted">None was set: devices follow the thresholds of their bundles.</p>
+        <p class="muted">There is no policy. Devices follow the thresholds of their bundles.</p>
       )}
       {problem !== '' && <p class="bad-text">{problem}</p>}
       <ol class="policies">
@@ -100,7 +100,7 @@ function PolicyEntry({
   onBack,
 }: {
   row: PolicyRow;
-  /** There is no way back to the one in force. */
+  /** The policy in force has no rollback button. */
   newest: boolean;
   onBack(): void;
 }) {
@@ -141,7 +141,7 @@ function PolicyEntry({
             <ins>{after}</ins>
           </li>
         ))}
-        {changes.length === 0 && <li class="muted">nothing that devices do differently</li>}
+        {changes.length === 0 && <li class="muted">no change for devices</li>}
       </ul>
     </>
   );

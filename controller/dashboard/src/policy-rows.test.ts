@@ -5,7 +5,7 @@ import { courseInWords, policyRows } from './policy-rows.js';
 function policy(version: number, canaryShare: number | null, changes: ApiPolicy['changes']): ApiPolicy {
   return {
     ...{ group: 'cameras', version, thresholds: [0.9], auditRate: 0.01, maxAuditBytesPerHour: 1 },
-    ...{ latencyTargetMs: null, canaryShare, exceptions: [], author: '', reason: '' },
+    ...{ latencyTargetMs: null, canaryShare, exceptions: [], author: '', reason: '', requestId: '' },
     ...{ setAt: '2026-01-01T00:00:00.000Z', changes },
   };
 }
@@ -13,12 +13,12 @@ const followed = (before: string, after: string) => ({ field: 'followed by', bef
 const threshold = { field: 'threshold of branch 0', before: '0.9', after: '0.8' };
 
 describe('policies of a group', () => {
-  it('have a row each, however often they went to more devices', () => {
+  it('have one row per version, with all steps of its rollout', () => {
     const rows = policyRows([
       policy(4, 0.25, [followed('all', 'canaries')]),
       policy(3, null, [
         followed('canaries', 'all'),
-        { field: 'devices apart', before: 'none', after: 'cam-1' },
+        { field: 'outlier devices', before: 'none', after: 'cam-1' },
         { field: 'audit rate', before: '2 %', after: '1 %' },
       ]),
       policy(3, 0.5, [followed('canaries', 'other canaries')]),
@@ -34,10 +34,13 @@ describe('policies of a group', () => {
     expect(rows.map((row, i) => courseInWords(row, i === 0))).toEqual([
       'canary so far',
       'canary → more → all',
-      'canary, not taken up by all',
+      'canary, not rolled out to all',
       '',
     ]);
-    // What was changed and changed back is no change.
-    expect(rows[1]?.changes).toEqual([threshold, { field: 'devices apart', before: 'none', after: 'cam-1' }]);
+    // A change that was reverted is not listed.
+    expect(rows[1]?.changes).toEqual([
+      threshold,
+      { field: 'outlier devices', before: 'none', after: 'cam-1' },
+    ]);
   });
 });

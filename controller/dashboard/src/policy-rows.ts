@@ -1,17 +1,17 @@
 import type { ApiPolicy } from '../../src/http/schemas/index.js';
 
-/** All that became of one version of a group's policy. */
+/** The rollout of one version of a group's policy. */
 export interface PolicyRow {
-  /** As it was set last. */
+  /** Its newest entry. */
   policy: ApiPolicy;
-  /** Whom it went to, one after the other: shares of the devices; `null`: all. */
+  /** Shares of devices that it went to, in order; `null`: all. */
   course: (number | null)[];
-  /** Against the version before it; whom it went to is its course. */
+  /** Changes from the previous version, without the share of devices. */
   changes: ApiPolicy['changes'];
 }
 
 /**
- * A row a version, since one that is tried on ever more devices is in the history once for each time.
+ * One row per version. The history has an entry for each step of a canary.
  * @param policies newest first
  * @returns newest first
  */
@@ -30,14 +30,14 @@ export function policyRows(policies: readonly ApiPolicy[]): PolicyRow[] {
 }
 
 /**
- * `canary → more → all`; empty: it went to all at once. Without shares: where devices are few, the places that a policy
- * names are another share than the devices that have them.
+ * `canary → more → all`; empty: it went to all at once. Shares are not shown, because in a small group the share of places
+ * that a policy names differs from the share of devices that have them.
  */
 export function courseInWords({ course }: PolicyRow, newest: boolean): string {
   const [first] = course;
   if (first === undefined || first === null) return '';
   const steps = course.slice(1).map((share) => ` → ${share === null ? 'all' : 'more'}`);
-  const ended = course.at(-1) === null ? '' : newest ? ' so far' : ', not taken up by all';
+  const ended = course.at(-1) === null ? '' : newest ? ' so far' : ', not rolled out to all';
   return `canary${steps.join('')}${ended}`;
 }
 

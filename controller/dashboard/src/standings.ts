@@ -1,13 +1,17 @@
 import type { DeviceStanding } from '../../src/http/schemas/index.js';
 
-/** How devices stand, the one that asks most for a look first. */
+/** States of devices, the most urgent first. */
 export const standings: readonly { name: DeviceStanding; letter: string; meaning: string }[] = [
-  { name: 'failing', letter: 'f', meaning: 'cannot follow its policy, or cannot answer' },
+  { name: 'failing', letter: 'f', meaning: 'cannot apply its policy, or cannot answer' },
   { name: 'degraded', letter: 'd', meaning: 'the cloud does not answer it' },
-  { name: 'offline', letter: 'x', meaning: 'has not reported lately' },
-  { name: 'apart', letter: 'a', meaning: 'thresholds of its own, since its traffic is not its group’s' },
-  { name: 'behind', letter: 'b', meaning: 'has not taken up the newest policy' },
-  { name: 'canary', letter: 'c', meaning: 'tries a new policy before the others' },
+  { name: 'offline', letter: 'x', meaning: 'has not reported recently' },
+  {
+    name: 'outlier',
+    letter: 'u',
+    meaning: 'has its own thresholds, because its traffic differs from its group’s',
+  },
+  { name: 'behind', letter: 'b', meaning: 'has not applied the newest policy' },
+  { name: 'canary', letter: 'c', meaning: 'follows a new policy before the others' },
   { name: 'ok', letter: 'o', meaning: 'follows its group' },
 ];
 

@@ -1,36 +1,36 @@
+import { createParser } from 'eventsource-parser';
 import type { StreamMessages } from '../../src/http/schemas/index.js';
 import { authorization, errorOf } from './api.js';
-import { SseParser } from './sse-parser.js';
 
 export type StreamMessage = {
   [Name in keyof StreamMessages]: { name: Name; data: StreamMessages[Name] };
 }[keyof StreamMessages];
 
 /**
- * - `connecting`: for the first time
- * - `live`: what is shown is what is
- * - `cut`: what is shown is of some time ago; trying again
+ * - `connecting`: the first attempt is under way
+ * - `live`: the page shows the current state
+ * - `cut`: the page shows an older state, and the link retries
  * - `refused`: the token is missing or wrong
  */
 export type LinkState = 'connecting' | 'live' | 'cut' | 'refused';
 
 export interface StreamListener {
-  /** All that one read has brought, so that it is drawn once. */
+  /** All messages of one read, so that the page is drawn once. */
   messages(messages: StreamMessage[]): void;
   state(state: LinkState, problem: string): void;
 }
 
-/** The server beats every 5 s. */
+/** The server sends a heartbeat every 5 s. */
 const silenceMs = 15_000;
 const firstRetryMs = 500;
 const longestRetryMs = 10_000;
 
-/** Keeps the stream of the controller open, from where it was cut. By `fetch`, since `EventSource` cannot show a token. */
+/** Keeps the controller's event stream open and resumes after the last event. Uses `fetch`, because `EventSource` cannot send a token. */
 export class StreamLink {
   private lastEventId = '';
   private retryMs = firstRetryMs;
   private abort = new AbortController();
-  private timer = 0;
+  private timer: ReturnType<typeof setTimeout> | undefined;
   private closed = false;
 
   constructor(private readonly listener: StreamListener) {
@@ -63,7 +63,7 @@ export class StreamLink {
     if (!this.closed) this.listener.state('cut', problem);
   }
 
-  /** @returns whether to try again */
+  /** @returns whether to retry */
   private async read(): Promise<boolean> {
     this.abort = new AbortController();
     this.watch();
@@ -82,17 +82,21 @@ export class StreamLink {
     this.listener.state('live', '');
     this.retryMs = firstRetryMs;
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-    const parser = new SseParser();
+    let messages: StreamMessage[] = [];
+    const parser = createParser({
+      onEvent: ({ id, event, data }) => {
+        messages.push({ name: event, data: JSON.parse(data) } as StreamMessage);
+        if (id !== undefined) this.lastEventId = id;
+      },
+    });
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return true;
       this.watch();
-      const messages = parser.read(value);
-      for (const { id } of messages) if (id !== '') this.lastEventId = id;
+      parser.feed(value);
       if (messages.length === 0) continue;
-      this.listener.messages(
-        messages.map(({ event, data }) => ({ name: event, data: JSON.parse(data) }) as StreamMessage),
-      );
+      this.listener.messages(messages);
+      messages = [];
     }
   }
 

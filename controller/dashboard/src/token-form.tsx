@@ -9,12 +9,12 @@ export function TokenForm({ problem, onToken }: { problem: string; onToken(token
   return (
     <main class="token">
       <h1>Offramp</h1>
-      <p>This controller asks for its token: the one in its token file.</p>
+      <p>This controller requires the token from its token file.</p>
       <form
         onSubmit={(event) => {
           event.preventDefault();
           onToken(token.trim());
-          // To be written over if it is wrong.
+          // Selected, so that typing replaces a wrong one.
           field.current?.select();
         }}
       >

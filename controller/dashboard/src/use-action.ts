@@ -2,19 +2,19 @@ import { createContext } from 'preact';
 import { useContext, useEffect, useRef, useState } from 'preact/hooks';
 
 export interface Action {
-  /** What became of it, for a live region. */
+  /** The result, for a live region. */
   outcome: { text: string; failed: boolean } | null;
   /** For `aria-disabled`: a button that is disabled while it works loses the focus. */
   busy: boolean;
   run(done: string, act: () => Promise<unknown>): Promise<boolean>;
-  /** Takes away what became of it: it is not true any more. */
+  /** Removes the result, which is no longer true. */
   forget(): void;
 }
 
-/** How often the way to the fleet was there again after it had been cut. */
+/** Number of reconnections. */
 export const Reconnections = createContext(0);
 
-/** Something that a button does, one at a time. */
+/** The action of a button, which runs one at a time. */
 export function useAction(): Action {
   const running = useRef(false);
   const [busy, setBusy] = useState(false);
@@ -45,7 +45,7 @@ const authorKey = 'offramp.author';
 const readAuthor = () => sessionStorage.getItem(authorKey) ?? '';
 const authorFields = new Set<(author: string) => void>();
 
-/** Who says so, as it was given last, until the tab is closed; wherever it is asked for, it is the same. */
+/** The author's name, shared by all forms and kept until the tab is closed. */
 export function useAuthor(): [string, (author: string) => void] {
   const [author, setAuthor] = useState(readAuthor);
   useEffect(() => {

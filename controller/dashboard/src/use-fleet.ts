@@ -1,19 +1,19 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { ApiEvent } from '../../src/http/schemas/index.js';
-import { callApi } from './api.js';
+import { readApi } from './api.js';
 import { afterEvents, afterMessages, emptyFleet, type FleetState } from './fleet-state.js';
 import { type LinkState, StreamLink } from './stream-link.js';
 
 export interface LiveFleet {
   fleet: FleetState;
   link: LinkState;
-  /** Why the link is cut or refused; empty: it is not. */
+  /** Why the link is cut or refused; empty otherwise. */
   problem: string;
 }
 
 /**
- * The fleet as the stream tells it.
- * @param attempt counted up to begin anew, with another token
+ * The fleet's state from the event stream.
+ * @param attempt incremented to restart with another token
  */
 export function useFleet(attempt: number): LiveFleet {
   const [fleet, setFleet] = useState<FleetState>(emptyFleet);
@@ -23,9 +23,9 @@ export function useFleet(attempt: number): LiveFleet {
   });
   useEffect(() => {
     const readEvents = () =>
-      callApi<{ events: ApiEvent[] }>('GET', 'v1/events?limit=200').then(
+      readApi<{ events: ApiEvent[] }>('v1/events?limit=200').then(
         ({ events }) => setFleet((state) => afterEvents(state, events)),
-        // The stream says by itself that the controller is not there.
+        // The stream reports that the controller is not reachable.
         () => undefined,
       );
     const stream = new StreamLink({

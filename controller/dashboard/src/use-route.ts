@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 
-/** What the page shows: all groups, one, or a device of one. */
+/** What the page shows: all groups, one group, or one device of a group. */
 export interface Route {
   group: string | null;
   device: string | null;

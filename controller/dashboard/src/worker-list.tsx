@@ -8,11 +8,12 @@ export function WorkerList({ workers }: { workers: readonly ApiWorker[] }) {
     <section class="card" aria-labelledby="workers">
       <div class="card-head">
         <h2 id="workers">Workers</h2>
-        {threads > 0 && <p class="facts">{percent(load / threads, 0)} of what they can do</p>}
+        {threads > 0 && <p class="facts">{percent(load / threads, 0)} of their capacity</p>}
       </div>
       {workers.length === 0 ? (
         <p class="muted">
-          No worker has reported in the last seconds. They do when they are given <code>--nats</code>.
+          No worker has reported in the last seconds. Workers report if they are started with{' '}
+          <code>--nats</code>.
         </p>
       ) : (
         <ul class="workers">

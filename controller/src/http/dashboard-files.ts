@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
+// biome-ignore lint/style/noRestrictedImports: these files are part of the program
 import { readFile } from 'node:fs/promises';
-import { type Logger, OfframpError, systemCodeOf } from '@offramp/shared';
+import { type Logger, OfframpError, systemCodeOf } from '@offramp/runtime';
 import type { FastifyInstance } from 'fastify';
 
-/** Where `npm run build` puts them, seen from the sources as from what is compiled. */
+/** Output of `npm run build`, at the same relative path from sources and compiled files. */
 const folder = new URL('../../dist/dashboard/', import.meta.url);
 
 const files = [
@@ -13,7 +14,7 @@ const files = [
   { path: '/icon.svg', file: 'icon.svg', type: 'image/svg+xml' },
 ];
 
-/** Nothing but what comes from here, and no place in somebody else's page. */
+/** Only resources of this origin, and no embedding in other pages. */
 const contentSecurityPolicy = [
   "default-src 'none'",
   "script-src 'self'",
@@ -25,14 +26,14 @@ const contentSecurityPolicy = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** Serves the web page, which is read once. Where it was not built, the API is served without it. */
+/** Serves the web page, which is read once. If it was not built, the API is served without it. */
 export async function serveDashboard(server: FastifyInstance, logger: Logger): Promise<void> {
   for (const { path, file, type } of files) {
     const content = await readFile(new URL(file, folder)).catch((error: unknown) => {
       if (systemCodeOf(error) === 'ENOENT') return null;
       throw error;
     });
-    if (!content) logger.warn({ file }, 'a file of the dashboard is missing; `npm run build` makes it');
+    if (!content) logger.warn({ file }, 'a file of the dashboard is missing; `npm run build` creates it');
     const tag = content && `"${createHash('sha256').update(content).digest('base64url')}"`;
     server.get(path, (request, reply) => {
       if (!content || !tag) throw new OfframpError('NOT_FOUND', `${file} was not built`);

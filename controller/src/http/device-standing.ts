@@ -1,20 +1,20 @@
-import { CloudLink } from '@offramp/shared';
-import type { GroupStatus } from '../control/fleet-control.js';
-import type { DevicePresence } from '../register/fleet-register.js';
+import { CloudLink } from '@offramp/contracts';
+import type { GroupStatus } from '../decide/model/fleet-control.js';
+import type { DevicePresence } from '../ingest/register/fleet-register.js';
 import type { DeviceStanding } from './schemas/index.js';
 
-/** How devices are sent to maps of the fleet: a letter each. */
+/** Letters for the states of devices in maps of the fleet. */
 export const standingLetters: Record<DeviceStanding, string> = {
   ok: 'o',
   canary: 'c',
-  apart: 'a',
+  outlier: 'u',
   behind: 'b',
   degraded: 'd',
   failing: 'f',
   offline: 'x',
 };
 
-/** What matters most about a device, the worst first. */
+/** A device's most important state, the worst first. */
 export function standingOf(
   { device, online, state, latest }: DevicePresence,
   status: Pick<GroupStatus, 'policyVersion' | 'canary' | 'exceptions'> | null,
@@ -23,8 +23,8 @@ export function standingOf(
   if (state.policyError !== '' || latest.failed > 0) return 'failing';
   if (state.cloudLink === CloudLink.CLOUD_LINK_DOWN || latest.degraded > 0) return 'degraded';
   if (!status) return 'ok';
-  if (status.exceptions.some((exception) => exception.device === device)) return 'apart';
-  // While there is a canary, most of the group rightly follows the policy before it.
+  if (status.exceptions.some((exception) => exception.device === device)) return 'outlier';
+  // During a canary, most of the group correctly follows the stable policy.
   if (status.canary) return state.policyVersion === status.canary.policyVersion ? 'canary' : 'ok';
   return state.policyVersion === status.policyVersion ? 'ok' : 'behind';
 }

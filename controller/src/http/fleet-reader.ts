@@ -1,16 +1,16 @@
-import type { Clock } from '@offramp/shared';
-import type { FleetActivity } from '../activity/fleet-activity.js';
-import type { FleetControl } from '../control/fleet-control.js';
-import type { DevicePresence, FleetRegister } from '../register/fleet-register.js';
+import type { Clock } from '@offramp/runtime';
+import type { FleetActivity } from '../ingest/register/fleet-activity.js';
+import type { DevicePresence, FleetRegister } from '../ingest/register/fleet-register.js';
+import type { Operations } from '../operations/operations.js';
 import { type GroupControl, viewGroup } from './fleet-view.js';
 import type { ApiGroup } from './schemas/index.js';
 
-/** What the controller knows of groups, put together. */
+/** Combines what the controller knows about groups. */
 export class FleetReader {
   constructor(
     readonly register: FleetRegister,
     readonly activity: FleetActivity,
-    readonly control: FleetControl,
+    readonly operations: Operations,
     private readonly clock: Clock,
   ) {}
 
@@ -23,7 +23,10 @@ export class FleetReader {
   }
 
   async controlOf(group: string): Promise<GroupControl> {
-    const [status, goals] = await Promise.all([this.control.status(group), this.control.goals(group)]);
+    const [status, goals] = await Promise.all([
+      this.operations.groups.status(group),
+      this.operations.goals.get(group),
+    ]);
     return { status, goals };
   }
 

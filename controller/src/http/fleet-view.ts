@@ -1,9 +1,10 @@
-import { CloudLink, Lifecycle } from '@offramp/shared';
-import type { FleetActivity } from '../activity/fleet-activity.js';
-import type { FleetEvent, GroupGoals, GroupStatus } from '../control/fleet-control.js';
-import type { PolicyView } from '../policy/policy-view.js';
-import type { DevicePresence, DeviceView } from '../register/fleet-register.js';
-import { shortestDecimal } from '../shortest-decimal.js';
+import { CloudLink, Lifecycle } from '@offramp/contracts';
+import type { GroupGoals, GroupStatus } from '../decide/model/fleet-control.js';
+import type { FleetEvent } from '../decide/model/fleet-event.js';
+import type { PolicyView } from '../decide/model/policy-view.js';
+import { shortestDecimal } from '../decide/text/shortest-decimal.js';
+import type { FleetActivity } from '../ingest/register/fleet-activity.js';
+import type { DevicePresence, DeviceView } from '../ingest/register/fleet-register.js';
 import { standingOf } from './device-standing.js';
 import { canaryShare, policyChanges } from './policy-changes.js';
 import type {
@@ -16,13 +17,13 @@ import type {
   ApiStatus,
 } from './schemas/index.js';
 
-/** What the control made of a group; `null`: it cannot be read. */
+/** A group's stored control state; `null` if it cannot be read. */
 export interface GroupControl {
   status: GroupStatus | null;
   goals: GroupGoals | null;
 }
 
-/** A group as the API shows it. */
+/** A group in the API's form. */
 export function viewGroup(
   group: string,
   devices: Iterable<DevicePresence>,
@@ -78,7 +79,7 @@ export function viewPolicies(history: readonly PolicyView[]): ApiPolicy[] {
       ...{ auditRate: policy.auditRate, maxAuditBytesPerHour: policy.maxAuditBytesPerHour },
       ...{ author: policy.author, reason: policy.reason, setAt: policy.setAt.toISOString() },
       ...{ canaryShare: canaryShare(policy), exceptions: policy.exceptions.map(({ device }) => device) },
-      latencyTargetMs: policy.latencyTargetMs,
+      ...{ latencyTargetMs: policy.latencyTargetMs, requestId: policy.requestId },
       changes: policyChanges(history[i - 1] ?? null, policy),
     }))
     .reverse();
@@ -109,7 +110,7 @@ export function viewDevice(
     thresholds: state.thresholds.map(shortestDecimal),
     auditRate: shortestDecimal(state.auditRate),
     standing: standingOf({ ...device, state }, status),
-    // A later agent may say what this controller does not know.
+    // A newer agent may use values that this controller does not know.
     lifecycle: lifecycles[lifecycle] ?? 'unknown',
     cloudLink: cloudLinks[cloudLink] ?? 'unknown',
     newestPolicyVersion,

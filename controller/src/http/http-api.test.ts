@@ -1,16 +1,12 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import {
-  connectBus,
-  createLogger,
-  resolveConfig,
-  telemetrySubject,
-  v1,
-  workerSubject,
-} from '@offramp/shared';
-import { type NatsServer, startNatsServer, temporaryFolder } from '@offramp/shared/testing';
+import { fileURLToPath } from 'node:url';
+import { connectBus, telemetrySubject, v1, workerSubject } from '@offramp/contracts';
+import { type NatsServer, startNatsServer } from '@offramp/contracts/testing';
+import { createLogger, resolveConfig, sha256Hex } from '@offramp/runtime';
+import { temporaryFolder } from '@offramp/runtime/testing';
 import { Ajv2020, type AnySchemaObject } from 'ajv/dist/2020.js';
 import type { NatsConnection } from 'nats';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -18,8 +14,9 @@ import { controllerConfig } from '../config.js';
 import { type Controller, startController } from '../controller.js';
 import { type SampleReport, sampleReport } from '../testing/sample-report.js';
 
+const exampleBundle = fileURLToPath(new URL('../../../examples/fashion-mnist/bundle', import.meta.url));
 const silent = createLogger('test', 'silent');
-const eventually = { timeout: 20_000, interval: 20 };
+const eventually = { timeout: 60_000, interval: 20 };
 const withCode = (code: string) => expect.objectContaining({ code });
 const token = 'correct-horse-battery-staple';
 const evidence = [
@@ -68,7 +65,7 @@ async function publish(sample: SampleReport): Promise<void> {
 
 type Method = 'GET' | 'PUT' | 'POST';
 
-/** A client of the API that checks every answer against what the API says of itself. */
+/** A client of the API that checks every answer against the API's own description. */
 class CheckedClient {
   readonly asked = new Set<string>();
 
@@ -128,7 +125,7 @@ interface Description {
 const isInstant = (value: string) => new Date(value).toISOString() === value;
 
 describe('the API', () => {
-  it('answers as it is described, whatever it is asked', async () => {
+  it('gives every answer as described', async () => {
     const client = await CheckedClient.of(await start());
     const devices = async () => (await client.ask('GET', '/v1/devices')).body;
     expect(await devices()).toEqual({ devices: [], next: null });
@@ -152,7 +149,10 @@ describe('the API', () => {
 
     const pin = (thresholds: number[], more: object = {}) =>
       client.ask('POST', '/v1/groups/cameras/policies', { thresholds, author: 'ada', ...more });
-    expect(await pin([0.9])).toMatchObject({ body: { policies: [{ version: 1, thresholds: [0.9, 0.9] }] } });
+    const first = { requestId: 'first-try' };
+    const pinned = await pin([0.9], first);
+    expect(pinned).toMatchObject({ body: { policies: [{ version: 1, thresholds: [0.9, 0.9], ...first }] } });
+    expect(await pin([0.9], first)).toEqual(pinned);
     expect(await pin([0.8, 0.7], { expectedVersion: 1 })).toMatchObject({
       body: { policies: [{ version: 2, changes: [{ before: '0.9', after: '0.8' }, { after: '0.7' }] }, {}] },
     });
@@ -215,7 +215,19 @@ describe('the API', () => {
       });
     expect(await client.ask('GET', '/healthz')).toEqual({ status: 200, body: { status: 'ok' } });
     expect(await client.ask('GET', '/readyz')).toEqual({ status: 200, body: { status: 'ready' } });
-    // Nothing is described that was not looked at.
+    const [manifest, calibration] = await Promise.all(
+      ['manifest.json', 'calibration.json'].map((name) => readFile(join(exampleBundle, name), 'utf8')),
+    );
+    expect(await client.ask('POST', '/v1/bundles', { manifest, calibration })).toMatchObject({
+      status: 200,
+      body: { digest: sha256Hex(Buffer.from(manifest ?? '')), samples: expect.any(Number) },
+    });
+    const changed = `${calibration} `;
+    expect(await client.ask('POST', '/v1/bundles', { manifest, calibration: changed })).toMatchObject({
+      status: 400,
+      body: { error: { code: 'REQUEST_INVALID' } },
+    });
+    // Every described operation was tested.
     expect([...client.asked, 'get /v1/stream'].sort()).toEqual(client.operations.sort());
   });
 
@@ -276,7 +288,7 @@ describe('the API', () => {
     });
   });
 
-  it('knows a group from when something is known of it or wanted of it', async () => {
+  it('knows a group once it has devices, goals or a policy', async () => {
     const client = await CheckedClient.of(await start());
     const statuses = async (group: string) =>
       Promise.all(
@@ -302,7 +314,7 @@ describe('the API', () => {
     expect(await statuses('wanted')).toEqual([404, 404, 404]);
   });
 
-  it('reads JSON only, and not much of it', async () => {
+  it('accepts only JSON, up to a limit', async () => {
     const { httpAddress } = await start();
     const put = async (contentType: string, body: string) => {
       const headers = { 'content-type': contentType };
@@ -316,7 +328,7 @@ describe('the API', () => {
 });
 
 describe('access', () => {
-  it('asks for the token where there is one, but for health, metrics and the page', async () => {
+  it('requires the token if there is one, except for health, metrics and the page', async () => {
     const file = join(await temporaryFolder(), 'token');
     await writeFile(file, `${token}\n`);
     const { httpAddress } = await start({ tokenFile: file });
@@ -350,13 +362,13 @@ describe('access', () => {
     }
   });
 
-  it('is not given to others without a token', async () => {
+  it('is not served to other machines without a token', async () => {
     await expect(start({ listen: '0.0.0.0:0' })).rejects.toEqual(withCode('CONFIG_INVALID'));
     await expect(start({ listen: '0.0.0.0:0' })).rejects.toThrow('expected a token');
     await expect(start({ tokenFile: '/does/not/exist' })).rejects.toEqual(withCode('FILE_NOT_FOUND'));
   });
 
-  it('is not given to a page whose name leads here by a trick', async () => {
+  it('is not served to a page by DNS rebinding', async () => {
     const { httpAddress } = await start();
     const { port } = new URL(httpAddress ?? '');
     const statusWith = (host: string) =>
@@ -372,7 +384,7 @@ describe('access', () => {
     expect(await statusWith(`localhost:${port}`)).toBe(200);
   });
 
-  it('lets a browser run nothing but what comes from here', async () => {
+  it('lets a browser load resources of its own origin only', async () => {
     const { httpAddress } = await start();
     const { headers } = await fetch(`${httpAddress}/`);
     expect(headers.get('content-security-policy')).toContain("default-src 'none'; script-src 'self'");
@@ -380,11 +392,11 @@ describe('access', () => {
     expect((await fetch(`${httpAddress}/`, { headers: { 'if-none-match': etag } })).status).toBe(304);
   });
 
-  it('takes over a Unix socket that a dead process left, and no other', async () => {
+  it('takes over a Unix socket left by a dead process, and no other', async () => {
     const path = join(await temporaryFolder(), 'api.sock');
     const dead = createServer().listen(path);
     await expect(start({ listen: `unix:${path}` })).rejects.toEqual(withCode('PORT_IN_USE'));
-    // A process that is killed does not remove its socket; to close it without that, it is moved away meanwhile.
+    // A killed process does not remove its socket. To simulate this, the socket is moved away during the close.
     const { rename } = await import('node:fs/promises');
     await rename(path, `${path}.kept`);
     await new Promise((resolve) => dead.close(resolve));
@@ -400,7 +412,7 @@ describe('access', () => {
   });
 });
 
-/** Reads a stream as it comes. */
+/** Reads a stream incrementally. */
 async function openStream(address: string | null, headers: Record<string, string> = {}) {
   const abort = new AbortController();
   const response = await fetch(`${address}/v1/stream`, { headers, signal: abort.signal });
@@ -436,7 +448,7 @@ describe('the stream', () => {
       body: JSON.stringify({ goals: [{ kind: 'agreement', floor }] }),
     });
 
-  it('shows the fleet, and then what changes', async () => {
+  it('sends the state of the fleet, and then its changes', async () => {
     const { httpAddress } = await start();
     await publish({ exits: [1, 1, 1] });
     const { messages } = await openStream(httpAddress);
@@ -454,7 +466,7 @@ describe('the stream', () => {
       .toMatchObject({ activity: { samples: 18 }, devices: 2 });
   });
 
-  it('tells events as they come, and those that were missed', async () => {
+  it('sends events as they occur, and missed ones', async () => {
     const { httpAddress } = await start();
     const first = await openStream(httpAddress);
     const events = (stream: typeof first) => stream.messages.filter(({ event }) => event === 'event');
@@ -474,7 +486,20 @@ describe('the stream', () => {
     expect((await openStream(httpAddress, { 'last-event-id': 'x' })).status).toBe(400);
   });
 
-  it('says that NATS is away, and goes on when it is back', async () => {
+  it('refuses a reader beyond the limit as overloaded', async () => {
+    const controller = await start();
+    const client = await CheckedClient.of(controller);
+    const readers = await Promise.all(Array.from({ length: 64 }, () => openStream(controller.httpAddress)));
+    expect(readers.map(({ status }) => status)).toEqual(readers.map(() => 200));
+    expect(await client.ask('GET', '/v1/stream')).toMatchObject({
+      status: 503,
+      body: { error: { code: 'OVERLOADED', retryAfterMs: 10_000 } },
+    });
+    readers[0]?.close();
+    await expect.poll(async () => (await openStream(controller.httpAddress)).status, eventually).toBe(200);
+  });
+
+  it('reports that NATS is away, and continues when it is back', async () => {
     const { httpAddress } = await start();
     await publish({});
     const { messages } = await openStream(httpAddress);

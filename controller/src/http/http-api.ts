@@ -1,20 +1,18 @@
 import {
   type Clock,
+  type ListenAddress,
   type Logger,
-  listenError,
   OfframpError,
   parseListenAddress,
-  removeStaleSocket,
-} from '@offramp/shared';
-import type { MetricsText } from '@offramp/shared/metrics';
-import Fastify, { type FastifyInstance } from 'fastify';
-import type { FleetActivity } from '../activity/fleet-activity.js';
-import type { FleetControl } from '../control/fleet-control.js';
-import type { EvidenceRegister } from '../evidence/evidence-register.js';
-import type { PolicyStore } from '../policy/policy-store.js';
-import type { FleetRegister } from '../register/fleet-register.js';
+} from '@offramp/runtime';
+import { createHttpServer, hostGuard, listenHttp } from '@offramp/runtime/http';
+import type { MetricsText } from '@offramp/runtime/metrics';
+import type { FastifyInstance } from 'fastify';
+import type { FleetActivity } from '../ingest/register/fleet-activity.js';
+import type { FleetRegister } from '../ingest/register/fleet-register.js';
+import type { Readiness } from '../lead/readiness.js';
+import type { Operations } from '../operations/operations.js';
 import { serveDashboard } from './dashboard-files.js';
-import { sendError } from './errors.js';
 import { FleetReader } from './fleet-reader.js';
 import { fleetRoutes } from './fleet-routes.js';
 import { LiveFeed } from './live-feed.js';
@@ -22,28 +20,26 @@ import { describeApi } from './openapi.js';
 import { type Route, route } from './route.js';
 import { healthSchema } from './schemas/index.js';
 import { streamRoute } from './stream-route.js';
-import { carriesToken, checkExposure, namesLoopback } from './token.js';
+import { carriesToken, checkExposure } from './token.js';
 
 export interface HttpApiOptions {
   /** `host:port` or `unix:/path` */
   listen: string;
-  /** What clients have to show; `null`: nothing, which only loopback addresses and Unix sockets allow. */
+  /** The token that clients must send; `null`: none, which only loopback addresses and Unix sockets allow. */
   token: string | null;
 }
 
-/** What the API needs of the controller. */
+/** The parts of the controller that the API uses. */
 export interface HttpApiController {
   register: FleetRegister;
-  evidence: Pick<EvidenceRegister, 'evidence'>;
   activity: FleetActivity;
-  control: FleetControl;
-  policies: Pick<PolicyStore, 'set' | 'history'>;
+  operations: Operations;
   /** `null`: there are none. */
   metrics: MetricsText | null;
   clock: Clock;
-  /** Whether there is a connection to NATS, or will be again. */
-  ready(): boolean;
-  /** Whether NATS is there now. */
+  /** Whether it can do its work, and what it waits for. */
+  readiness(): Readiness;
+  /** Whether NATS is connected now. */
   connected(): boolean;
 }
 
@@ -68,30 +64,24 @@ export async function startHttpApi(
 ): Promise<HttpApi> {
   const target = parseListenAddress(options.listen);
   checkExposure(target, options.token);
-  const server = Fastify({
-    bodyLimit: maxBodyBytes,
-    requestTimeout: requestTimeoutMs,
-    forceCloseConnections: true,
-    exposeHeadRoutes: false,
-    return503OnClosing: false,
-    routerOptions: { maxParamLength: 200 },
-  });
-  // A page of another origin can send text without asking, JSON it cannot.
+  const server = createHttpServer(
+    { maxBodyBytes, requestTimeoutMs, forceCloseConnections: true, exposeHeadRoutes: false },
+    logger,
+  );
+  // A page of another origin can send text without a preflight request, but not JSON.
   server.removeContentTypeParser('text/plain');
-  server.setErrorHandler((error, _, reply) => sendError(reply, error, logger));
-  server.setNotFoundHandler((request, reply) => {
-    const error = new OfframpError('REQUEST_INVALID', `there is no ${request.method} ${request.url}`);
-    return sendError(reply, error, logger, 404);
-  });
   server.addHook('onRequest', async (_, reply) => {
     reply.header('x-content-type-options', 'nosniff').header('referrer-policy', 'no-referrer');
   });
   const { clock } = controller;
-  const fleet = new FleetReader(controller.register, controller.activity, controller.control, clock);
-  const feed = new LiveFeed({ fleet, clock, logger, connected: controller.connected });
-  const routes = fleetRoutes({ ...controller, fleet });
+  const fleet = new FleetReader(controller.register, controller.activity, controller.operations, clock);
+  const feed = new LiveFeed({
+    ...{ fleet, clock, logger, connected: controller.connected },
+    problem: () => controller.readiness().error?.message ?? null,
+  });
+  const routes = fleetRoutes(fleet);
   server.register(async (guarded) => {
-    guard(guarded, options.token, 'socketPath' in target);
+    guard(guarded, options.token, target);
     for (const each of routes) addRoute(guarded, each);
     streamRoute(guarded, feed);
   });
@@ -109,61 +99,58 @@ export async function startHttpApi(
     await server.close();
   };
   try {
-    if ('socketPath' in target) {
-      await removeStaleSocket(target.socketPath);
-      await server.listen({ path: target.socketPath });
-    }
-    const address = 'socketPath' in target ? `unix:${target.socketPath}` : await server.listen(target);
-    logger.info({ address, token: options.token !== null }, 'HTTP API listens');
+    const address = await listenHttp(server, options.listen);
+    logger.info({ address, token: options.token !== null }, 'the HTTP API listens');
     return { address, close };
-  } catch (cause) {
+  } catch (error) {
     await close();
-    throw listenError(options.listen, cause);
+    throw error;
   }
 }
 
-function guard(server: FastifyInstance, token: string | null, onSocket: boolean): void {
+function guard(server: FastifyInstance, token: string | null, target: ListenAddress): void {
+  const checkHost = hostGuard(target);
   server.addHook('onRequest', async (request, reply) => {
     reply.header('cache-control', 'no-store');
-    if (token !== null) {
-      if (carriesToken(request.headers.authorization, token)) return;
-      throw new OfframpError(
-        'UNAUTHORIZED',
-        request.headers.authorization === undefined
-          ? 'expected the token of this controller as `Authorization: Bearer …`'
-          : 'That is not the token.',
-      );
+    const { authorization, host } = request.headers;
+    if (token === null) {
+      checkHost(host);
+      return;
     }
-    if (onSocket || namesLoopback(request.headers.host)) return;
+    if (carriesToken(authorization, token)) return;
     throw new OfframpError(
       'UNAUTHORIZED',
-      `without a token the API answers only to 127.0.0.1 or localhost, not to ${JSON.stringify(request.headers.host)}`,
+      authorization === undefined
+        ? 'expected the token of this controller as `Authorization: Bearer …`'
+        : 'the token is wrong',
     );
   });
 }
 
-function healthRoutes({ ready }: HttpApiController): Route[] {
+function healthRoutes({ readiness }: HttpApiController): Route[] {
   return [
-    route('GET', '/healthz', 'health', 'Whether the process lives', {
+    route('GET', '/healthz', 'health', 'Whether the process runs', {
       response: healthSchema,
       open: true,
       handle: () => ({ status: 'ok' }),
     }),
-    route('GET', '/readyz', 'readiness', 'Whether it is connected to NATS, or waits to be again', {
+    route('GET', '/readyz', 'readiness', 'Whether it can do its work, or waits for what comes by itself', {
       response: healthSchema,
       open: true,
-      errors: { 503: 'It is neither' },
+      errors: { 503: 'NATS has refused it for good, or JetStream stores nothing' },
       handle: () => {
-        if (!ready()) throw new OfframpError('NATS_UNAVAILABLE', 'the connection to NATS has ended for good');
-        return { status: 'ready' };
+        const { error, waitsFor } = readiness();
+        if (error) throw error;
+        return { status: 'ready', ...(waitsFor === null ? {} : { waitsFor }) };
       },
     }),
   ];
 }
 
-function addRoute(server: FastifyInstance, { method, path, answer }: Route): void {
+function addRoute(server: FastifyInstance, { method, path, maxBodyBytes, answer }: Route): void {
   server.route({
     method,
+    ...(maxBodyBytes === null ? {} : { bodyLimit: maxBodyBytes }),
     url: path.replaceAll(/\{(\w+)\}/g, ':$1'),
     handler: ({ params, query, body }) => answer({ params, query, body }),
   });

@@ -1,5 +1,5 @@
-import { type Clock, type Logger, messageOf, OfframpError, offrampVersion } from '@offramp/shared';
-import type { FleetEvent } from '../control/fleet-control.js';
+import { type Clock, type Logger, messageOf, OfframpError, offrampVersion } from '@offramp/runtime';
+import type { FleetEvent } from '../decide/model/fleet-event.js';
 import { standingLetters, standingOf } from './device-standing.js';
 import type { FleetReader } from './fleet-reader.js';
 import { type GroupControl, viewEvent, viewGroup } from './fleet-view.js';
@@ -10,8 +10,10 @@ export interface LiveFeedOptions {
   fleet: FleetReader;
   clock: Clock;
   logger: Logger;
-  /** Whether NATS is there. */
+  /** Whether NATS is connected. */
   connected(): boolean;
+  /** Why the controller cannot do its work; `null`: it can. */
+  problem(): string | null;
 }
 
 const tickMs = 1_000;
@@ -19,17 +21,17 @@ const ticksPerBeat = 5;
 const maxClients = 64;
 const maxReplayedEvents = 1_000;
 const eventsPerPage = 200;
-/** What is read of groups' control in a tick; in larger fleets, those without news take turns. */
+/** Control states read in a tick. In larger fleets, groups without new events take turns. */
 const maxControlReadsPerTick = 32;
 
 /**
- * What the stream of server-sent events says, the same to all who listen: a picture of the fleet, looked at once a second while
- * anybody does, and the events as they come.
+ * The content of the event stream, the same for all clients: the state of the fleet, computed once a second while there are
+ * clients, and events as they occur.
  */
 export class LiveFeed {
   private readonly clients = new Set<StreamClient>();
   private picture = new Map<string, Section>();
-  /** Those that were read longest ago come first. */
+  /** Least recently read first. */
   private readonly controls = new Map<string, GroupControl>();
   private readonly withNews = new Set<string>();
   private readonly unsubscribe: () => void;
@@ -39,17 +41,17 @@ export class LiveFeed {
   private cancelTick: () => void = () => undefined;
 
   constructor(private readonly options: LiveFeedOptions) {
-    this.unsubscribe = options.fleet.control.onEvent((event) => this.takeEvent(event));
+    this.unsubscribe = options.fleet.operations.events.onEvent((event) => this.takeEvent(event));
   }
 
   /**
-   * Adds a reader.
-   * @param lastSequence of the last event that it has; `null`: it wants none but new ones
+   * Adds a client.
+   * @param lastSequence of the last event that it has; `null`: it gets only new events
    * @throws OfframpError `OVERLOADED`
    */
   add(sink: StreamSink, lastSequence: number | null): { client: StreamClient; remove(): void } {
     if (this.clients.size >= maxClients) {
-      throw new OfframpError('OVERLOADED', `${maxClients} clients read the stream already`, {
+      throw new OfframpError('OVERLOADED', `${maxClients} clients already read the stream`, {
         retryAfterMs: 10_000,
       });
     }
@@ -82,7 +84,7 @@ export class LiveFeed {
   }
 
   private tick(): void {
-    // A look that takes longer than a tick is waited for.
+    // The next tick is scheduled after this one has ended.
     this.looking ??= this.look().finally(() => {
       this.looking = null;
       if (!this.stopped && this.clients.size > 0)
@@ -94,11 +96,11 @@ export class LiveFeed {
     const { fleet, logger } = this.options;
     const beat = this.ticks++ % ticksPerBeat === 0;
     try {
-      const groups = await fleet.control.groups();
+      const groups = fleet.operations.groups.names();
       await this.readControls(groups);
       this.picture = this.draw(groups);
     } catch (error) {
-      logger.debug({ error: messageOf(error) }, 'cannot look at the fleet');
+      logger.debug({ error: messageOf(error) }, 'cannot read the state of the fleet');
       this.picture = new Map([...this.picture, ...this.drawn('controller', 'controller', this.controller())]);
     }
     for (const client of this.clients) {
@@ -108,10 +110,10 @@ export class LiveFeed {
   }
 
   private draw(groups: readonly string[]): Map<string, Section> {
-    const { register, activity, control } = this.options.fleet;
+    const { register, activity, operations } = this.options.fleet;
     const sections: [string, Section][] = [
       ...this.drawn('controller', 'controller', this.controller()),
-      ...this.drawn('workers', 'workers', { workers: control.workers() }),
+      ...this.drawn('workers', 'workers', { workers: operations.workers() }),
     ];
     for (const group of groups) {
       const known = this.controls.get(group) ?? { status: null, goals: null };
@@ -127,14 +129,15 @@ export class LiveFeed {
   }
 
   private controller(): StreamMessages['controller'] {
-    const leader = this.options.fleet.control.leader();
+    const leader = this.options.fleet.operations.leader();
     return {
       connected: this.options.connected(),
+      problem: this.options.problem(),
       leader: leader && { instance: leader.instance, since: leader.since.toISOString() },
     };
   }
 
-  /** The section as it was, if it says the same. */
+  /** The previous section object, if its content is unchanged. */
   private drawn<Name extends keyof StreamMessages>(
     key: string,
     event: Name,
@@ -173,16 +176,16 @@ export class LiveFeed {
   private async replay(client: StreamClient, lastSequence: number): Promise<void> {
     client.hold();
     try {
-      const { control } = this.options.fleet;
+      const { events } = this.options.fleet.operations;
       const missed: FleetEvent[] = [];
       for (let before = 0; ; ) {
-        const page = await control.events('', eventsPerPage, before);
+        const page = await events.list('', eventsPerPage, before);
         const news = page.filter(({ sequence }) => sequence > lastSequence);
         missed.push(...news);
         if (news.length < eventsPerPage) break;
         if (missed.length >= maxReplayedEvents) {
           const reset: StreamMessages['reset'] = {
-            reason: `more than ${maxReplayedEvents} events came since ${lastSequence}`,
+            reason: `more than ${maxReplayedEvents} events since ${lastSequence}`,
           };
           client.say('reset', JSON.stringify(reset));
           break;

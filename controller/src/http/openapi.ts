@@ -1,4 +1,4 @@
-import { offrampVersion } from '@offramp/shared';
+import { offrampVersion } from '@offramp/runtime';
 import { z } from 'zod';
 import type { Route } from './route.js';
 import { apiSchemas, errorSchema, streamSchemas } from './schemas/index.js';
@@ -15,20 +15,18 @@ export function describeApi(routes: readonly Route[]): object {
     uri: componentOf,
     io: 'output',
   });
-  const paths: Record<string, Record<string, object>> = { '/v1/stream': { get: describeStream() } };
+  const paths = new Map<string, object>([['/v1/stream', { get: describeStream() }]]);
   for (const route of routes) {
-    const path = paths[route.path] ?? {};
-    path[route.method.toLowerCase()] = describeRoute(route);
-    paths[route.path] = path;
+    paths.set(route.path, { ...paths.get(route.path), [route.method.toLowerCase()]: describeRoute(route) });
   }
   return {
     openapi: '3.1.0',
     info: {
       title: 'Offramp controller',
       version: offrampVersion,
-      description: 'What the controller knows of a fleet, and what an operator wants of it.',
+      description: 'The state of a fleet, and its goals and policies.',
     },
-    paths,
+    paths: Object.fromEntries(paths),
     components: {
       schemas: Object.fromEntries(
         Object.entries(schemas).map(([id, schema]) => [id, withoutIdentity(schema)]),
@@ -42,7 +40,7 @@ export function describeApi(routes: readonly Route[]): object {
 function describeRoute(route: Route): object {
   const parameters = [...parametersOf('path', route.params), ...parametersOf('query', route.query)];
   const problems = {
-    400: 'It is not what it should be, or has a parameter that there is not',
+    400: 'The request is invalid, or has an unknown parameter',
     ...(route.open ? {} : accessErrors),
     ...route.errors,
   };
@@ -68,7 +66,7 @@ function describeRoute(route: Route): object {
 
 const accessErrors = {
   401: 'The token is missing or wrong',
-  503: 'NATS cannot be reached, or there is too much to do',
+  503: 'NATS cannot be reached, or the controller is overloaded',
 };
 
 function describeStream(): object {
@@ -77,17 +75,17 @@ function describeStream(): object {
     .join(', ');
   return {
     operationId: 'stream',
-    summary: 'Everything that changes, as server-sent events',
-    description: `Events and their data: ${events}. Each of a group at most once a second, and only when it has changed. Who reads slowly is sent less. \`Last-Event-ID\`, the sequence of an \`event\`, brings those that came since; \`reset\` says that there are too many.`,
+    summary: 'All changes, as server-sent events',
+    description: `Events and their data: ${events}. Those of a group are sent at most once a second, and only on a change. A slow client gets fewer. With \`Last-Event-ID\`, the sequence of an \`event\`, the later ones are sent; \`reset\` means that there are too many.`,
     parameters: [
       { name: 'Last-Event-ID', in: 'header', required: false, schema: { type: 'integer', minimum: 0 } },
     ],
     responses: {
       200: {
-        description: 'Goes on for ever',
+        description: 'Does not end',
         content: { 'text/event-stream': { schema: { type: 'string' } } },
       },
-      ...errorResponses({ 400: 'It is not what it should be', ...accessErrors }),
+      ...errorResponses({ 400: 'The request is invalid', ...accessErrors }),
     },
   };
 }
@@ -112,11 +110,11 @@ function parametersOf(where: 'path' | 'query', schema: z.ZodObject | null): obje
 
 function referenceTo(schema: z.ZodType): object {
   const id = apiSchemas.get(schema)?.id;
-  if (id === undefined) throw new Error('a body without a name among the schemas of the API');
+  if (id === undefined) throw new Error('a body without a named schema of the API');
   return { $ref: componentOf(id) };
 }
 
-/** In a document of OpenAPI, components are told by their place. */
+/** In OpenAPI, components are identified by their place in the document. */
 function withoutIdentity({ $id, $schema, ...schema }: z.core.JSONSchema.BaseSchema): object {
   return schema;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { PolicyView } from '../policy/policy-view.js';
+import type { PolicyView } from '../decide/model/policy-view.js';
 import { policyChanges } from './policy-changes.js';
 
 const policy: PolicyView = {
@@ -11,6 +11,7 @@ const policy: PolicyView = {
   auditRate: 0.02,
   maxAuditBytesPerHour: 1_000,
   setAt: new Date(0),
+  requestId: '',
   bundleDigest: null,
   latencyTargetMs: null,
   canary: null,
@@ -18,7 +19,7 @@ const policy: PolicyView = {
 };
 
 describe('policyChanges', () => {
-  it('tells what devices do differently', () => {
+  it('lists changes that affect devices', () => {
     const after = { ...policy, version: 4, thresholds: [0.85, 2], auditRate: 0.015, author: 'bob' };
     expect(policyChanges(policy, after)).toEqual([
       { field: 'threshold of branch 0', before: '0.9', after: '0.85' },
@@ -27,7 +28,7 @@ describe('policyChanges', () => {
     expect(policyChanges(policy, { ...policy, version: 4 })).toEqual([]);
   });
 
-  it('tells who follows it, and by when they answer', () => {
+  it('lists changes of canaries, outliers and latency targets', () => {
     const { version, canary: _, exceptions: __, setAt, ...plain } = policy;
     const tried = { ...policy, canary: { below: 2 ** 30, stable: { ...plain, version: 2 } } };
     expect(policyChanges(policy, tried)).toEqual([
@@ -36,12 +37,12 @@ describe('policyChanges', () => {
     const exceptions = ['cam-1', 'cam-2'].map((device) => ({ device, thresholds: [2, 2], auditRate: 1 }));
     expect(policyChanges(tried, { ...policy, exceptions, latencyTargetMs: 80 })).toEqual([
       { field: 'followed by', before: 'canaries', after: 'all' },
-      { field: 'devices apart', before: 'none', after: 'cam-1, cam-2' },
+      { field: 'outlier devices', before: 'none', after: 'cam-1, cam-2' },
       { field: 'late after', before: 'no limit', after: '80 ms' },
     ]);
   });
 
-  it('tells everything of the first, and branches that came or went', () => {
+  it('lists all fields of the first policy, and added or removed branches', () => {
     expect(policyChanges(null, policy).map(({ before, after }) => [before, after])).toEqual([
       [null, '0.9'],
       [null, 'never'],
@@ -52,7 +53,7 @@ describe('policyChanges', () => {
       [null, '1000'],
     ]);
     expect(policyChanges(policy, { ...policy, thresholds: [0.9] })).toEqual([
-      { field: 'threshold of branch 1', before: 'never', after: 'gone' },
+      { field: 'threshold of branch 1', before: 'never', after: 'removed' },
     ]);
     expect(policyChanges({ ...policy, thresholds: [0.9] }, policy)).toEqual([
       { field: 'threshold of branch 1', before: null, after: 'never' },

@@ -1,14 +1,14 @@
-import type { PolicyView } from '../policy/policy-view.js';
-import { thresholdText } from '../threshold-text.js';
+import type { PolicyView } from '../decide/model/policy-view.js';
+import { thresholdText } from '../decide/text/threshold-text.js';
 
 export interface PolicyChange {
   field: string;
-  /** `null`: there was no policy before, or none that is remembered. */
+  /** `null`: there was no earlier policy, or it is no longer kept. */
   before: string | null;
   after: string;
 }
 
-/** What devices do differently under a policy than under the one before it; one that comes again, for more devices, included. */
+/** What changes for devices from one policy entry to the next, including the steps of a canary. */
 export function policyChanges(before: PolicyView | null, after: PolicyView): PolicyChange[] {
   const changes: PolicyChange[] = [];
   const compare = (field: string, old: string | null, now: string) => {
@@ -23,21 +23,21 @@ export function policyChanges(before: PolicyView | null, after: PolicyView): Pol
     );
   });
   before?.thresholds.slice(after.thresholds.length).forEach((threshold, i) => {
-    compare(`threshold of branch ${after.thresholds.length + i}`, thresholdText(threshold), 'gone');
+    compare(`threshold of branch ${after.thresholds.length + i}`, thresholdText(threshold), 'removed');
   });
   changes.push(...compareFollowers(before, after));
-  compare('devices apart', before && apartInWords(before), apartInWords(after));
+  compare('outlier devices', before && outliersInWords(before), outliersInWords(after));
   compare('late after', before && lateInWords(before), lateInWords(after));
   compare('audit rate', before && percent(before.auditRate), percent(after.auditRate));
   compare(
-    'bytes for audits an hour',
+    'audit bytes per hour',
     before && String(before.maxAuditBytesPerHour),
     String(after.maxAuditBytesPerHour),
   );
   return changes;
 }
 
-/** Of a group's devices, in [0, 1]; `null`: all follow the policy. */
+/** Share of a group's devices, in [0, 1]; `null`: all follow the policy. */
 export function canaryShare({ canary }: PolicyView): number | null {
   return canary && canary.below / 2 ** 32;
 }
@@ -52,7 +52,7 @@ function compareFollowers(before: PolicyView | null, after: PolicyView): PolicyC
   ];
 }
 
-const apartInWords = ({ exceptions }: PolicyView) =>
+const outliersInWords = ({ exceptions }: PolicyView) =>
   exceptions.length === 0 ? 'none' : exceptions.map(({ device }) => device).join(', ');
 const lateInWords = ({ latencyTargetMs }: PolicyView) =>
   latencyTargetMs === null ? 'no limit' : `${latencyTargetMs} ms`;

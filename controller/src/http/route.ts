@@ -1,7 +1,7 @@
-import { OfframpError } from '@offramp/shared';
 import { z } from 'zod';
+import { parseInput } from '../operations/parse-input.js';
 
-/** One request of the API, as it is validated, described and answered. */
+/** One request of the API: its validation, description and handler. */
 export interface Route {
   method: 'GET' | 'PUT' | 'POST';
   /** `{name}` stands for a parameter, as in OpenAPI. */
@@ -12,11 +12,13 @@ export interface Route {
   query: z.ZodObject | null;
   body: z.ZodObject | null;
   response: z.ZodType;
-  /** Whether it also answers clients that show no token. */
+  /** A larger limit for its requests; `null`: the default. */
+  maxBodyBytes: number | null;
+  /** Whether it needs no token. */
   open: boolean;
-  /** Statuses of errors beside 400, 401 and 503, with what they mean. */
+  /** Error statuses besides 400, 401 and 503, with their meaning. */
   errors: Record<number, string>;
-  /** @throws OfframpError `REQUEST_INVALID`, `CONFIG_INVALID` for a name that is none, and what the request does */
+  /** @throws OfframpError `REQUEST_INVALID`, `CONFIG_INVALID` for an invalid name, and the handler's errors */
   answer(request: RawRequest): Promise<unknown>;
 }
 
@@ -35,6 +37,7 @@ interface RouteDefinition<P extends z.ZodObject, Q extends z.ZodObject, B extend
   query?: Q;
   body?: B;
   response: z.ZodType<R>;
+  maxBodyBytes?: number;
   open?: boolean;
   errors?: Record<number, string>;
   handle(request: { params: z.output<P>; query: z.output<Q>; body: z.output<B> }): R | Promise<R>;
@@ -52,29 +55,24 @@ export function route<
   summary: string,
   definition: RouteDefinition<P, Q, B, R>,
 ): Route {
-  const { params, query, body, response, open = false, errors = {}, handle } = definition;
+  const {
+    params,
+    query,
+    body,
+    response,
+    maxBodyBytes = null,
+    open = false,
+    errors = {},
+    handle,
+  } = definition;
   return {
-    ...{ method, path, operationId, summary, response, open, errors },
+    ...{ method, path, operationId, summary, response, maxBodyBytes, open, errors },
     ...{ params: params ?? null, query: query ?? null, body: body ?? null },
     answer: async (request) =>
       handle({
-        params: parse('path', params ?? nothing, request.params) as z.output<P>,
-        query: parse('query', query ?? (open ? nothing : noQuery), request.query) as z.output<Q>,
-        body: (body ? parse('body', body, request.body) : {}) as z.output<B>,
+        params: parseInput('path', params ?? nothing, request.params, 'CONFIG_INVALID') as z.output<P>,
+        query: parseInput('query', query ?? (open ? nothing : noQuery), request.query) as z.output<Q>,
+        body: (body ? parseInput('body', body, request.body) : {}) as z.output<B>,
       }),
   };
-}
-
-function parse(where: 'path' | 'query' | 'body', schema: z.ZodObject, value: unknown): unknown {
-  const parsed = schema.safeParse(value ?? {});
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map((issue) => {
-    const field = [where, ...issue.path].join('.');
-    if (issue.code === 'unrecognized_keys' && issue.path.length === 0) {
-      const known = Object.keys(schema.shape).join(', ') || 'nothing';
-      return `${field}: expected ${known}; found ${issue.keys.join(', ')}`;
-    }
-    return `${field}: ${issue.message.replace(/^Invalid input: /, '')}`;
-  });
-  throw new OfframpError(where === 'path' ? 'CONFIG_INVALID' : 'REQUEST_INVALID', problems.join('; '));
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Picture, type Section, StreamClient } from './stream-client.js';
 
-/** A sink that takes as many writes as it has room for. */
+/** A sink with room for a number of writes. */
 function sinkWith(room = Number.POSITIVE_INFINITY) {
   const sink = {
     texts: [] as string[],
@@ -24,7 +24,7 @@ const message = (event: string, data: unknown) => `event: ${event}\ndata: ${JSON
 const eventText = (sequence: number) => `id: ${sequence}\n${message('event', sequence)}`;
 
 describe('StreamClient', () => {
-  it('sends what has changed, once', () => {
+  it('sends each change once', () => {
     const sink = sinkWith();
     const client = new StreamClient(sink, 0);
     const a = section('group', 1);
@@ -34,7 +34,7 @@ describe('StreamClient', () => {
     expect(sink.texts).toEqual([message('group', 1), message('group', 2), message('group', 3)]);
   });
 
-  it('says that a group is gone', () => {
+  it('sends that a group is gone', () => {
     const sink = sinkWith();
     const client = new StreamClient(sink, 0);
     client.show(pictureOf({ 'group a': section('group', 1), 'names a': section('names', []) }));
@@ -44,7 +44,7 @@ describe('StreamClient', () => {
     expect(sink.texts).toEqual([message('gone', { group: 'a' })]);
   });
 
-  it('lets who is slow skip what has been overtaken', () => {
+  it('skips outdated states for a slow client', () => {
     const sink = sinkWith(1);
     const client = new StreamClient(sink, 0);
     for (let i = 0; i < 1_000; i++) client.show(pictureOf({ x: section('x', i), y: section('y', i) }));
@@ -54,7 +54,7 @@ describe('StreamClient', () => {
     expect(sink.texts).toEqual([message('x', 0), message('x', 999), message('y', 999)]);
   });
 
-  it('sends all events, in order, also to who is slow', () => {
+  it('sends all events in order, even to a slow client', () => {
     const sink = sinkWith(1);
     const client = new StreamClient(sink, 0);
     for (let sequence = 1; sequence <= 100; sequence++) client.event(sequence, String(sequence));
@@ -65,7 +65,7 @@ describe('StreamClient', () => {
     expect(sink.ended).toBe(false);
   });
 
-  it('cuts off who is too far behind with events, and keeps nothing for it', () => {
+  it('disconnects a client that is too far behind with events, and keeps nothing for it', () => {
     const sink = sinkWith(1);
     const client = new StreamClient(sink, 0);
     for (let sequence = 1; !sink.ended; sequence++) {
@@ -78,7 +78,7 @@ describe('StreamClient', () => {
     expect(sink.texts).toEqual([eventText(1)]);
   });
 
-  it('cuts off who takes nothing any more', () => {
+  it('disconnects a client that reads nothing any more', () => {
     const sink = sinkWith(1);
     const client = new StreamClient(sink, 0);
     client.show(pictureOf({ x: section('x', 1) }));
@@ -88,14 +88,14 @@ describe('StreamClient', () => {
     expect(sink.ended).toBe(true);
   });
 
-  it('beats while nothing happens', () => {
+  it('sends heartbeats while there are no changes', () => {
     const sink = sinkWith();
     const client = new StreamClient(sink, 0);
     client.beat();
     expect(sink.texts).toEqual([': \n\n']);
   });
 
-  it('resumes: first what was missed, then what came meanwhile, nothing twice', () => {
+  it('resumes with missed events, then with those held meanwhile, each once', () => {
     const sink = sinkWith();
     const client = new StreamClient(sink, 3);
     client.hold();

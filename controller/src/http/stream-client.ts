@@ -1,28 +1,28 @@
-/** Where a stream is written to. */
+/** The output of a stream. */
 export interface StreamSink {
-  /** @returns whether it takes more at once; where not, `StreamClient.drained` is called when it does */
+  /** @returns whether it accepts more; otherwise `StreamClient.drained` is called when it does */
   write(text: string): boolean;
   end(): void;
 }
 
-/** A part of the picture of the fleet; the same object as long as it says the same. */
+/** A part of the fleet's state; the same object while its content is unchanged. */
 export interface Section {
   event: string;
   /** JSON. */
   data: string;
 }
 
-/** By key; sections of a group are under `KIND GROUP`. Clients get them in this order. */
+/** Sections by key, `KIND GROUP` for those of a group. Clients get them in this order. */
 export type Picture = ReadonlyMap<string, Section>;
 
-/** Events that wait for a client; one that is farther behind is cut off, and resumes where it was. */
+/** Maximum number of waiting events. A client that is further behind is disconnected, and can resume. */
 const maxQueuedEvents = 256;
-/** A client that takes nothing for so many heartbeats is cut off. */
+/** A client that reads nothing for this many heartbeats is disconnected. */
 const maxStalledBeats = 6;
 
 /**
- * One reader of the stream. Of the picture it gets what has changed since it was last able to take something, so that who is
- * slow skips what has been overtaken; events all come, in order. What is kept for it does not grow.
+ * One client of the stream. It gets the sections that have changed since its last read, so a slow client skips outdated
+ * states. It gets all events, in order. Memory per client is bounded.
  */
 export class StreamClient {
   private blocked = false;
@@ -33,7 +33,7 @@ export class StreamClient {
   private readonly sent = new Map<string, Section>();
   private events: { sequence: number; text: string }[] = [];
 
-  /** @param lastSequence of the last event that the reader has */
+  /** @param lastSequence of the last event that the client has */
   constructor(
     private readonly sink: StreamSink,
     private lastSequence: number,
@@ -55,12 +55,12 @@ export class StreamClient {
     this.flush();
   }
 
-  /** Keeps events until what came before them has been read. */
+  /** Holds new events until earlier ones have been read. */
   hold(): void {
     this.held = true;
   }
 
-  /** @param replayed what came before those that are held, oldest first */
+  /** @param replayed events before the held ones, oldest first */
   release(replayed: readonly { sequence: number; data: string }[]): void {
     const texts = replayed.map(({ sequence, data }) => ({
       sequence,
@@ -71,7 +71,7 @@ export class StreamClient {
     this.flush();
   }
 
-  /** Says something at once, whether or not there is room for it: only what is small and rare. */
+  /** Sends a message at once, even without room. Only for small and rare messages. */
   say(event: string, data: string): void {
     this.write(messageText(event, data));
   }
@@ -124,5 +124,5 @@ export class StreamClient {
   }
 }
 
-/** JSON has no line breaks, so one `data:` line takes it. */
+/** JSON has no line breaks, so it fits into one `data:` line. */
 const messageText = (event: string, data: string) => `event: ${event}\ndata: ${data}\n\n`;

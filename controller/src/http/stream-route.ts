@@ -1,4 +1,4 @@
-import { OfframpError } from '@offramp/shared';
+import { OfframpError } from '@offramp/runtime';
 import type { FastifyInstance } from 'fastify';
 import type { LiveFeed } from './live-feed.js';
 

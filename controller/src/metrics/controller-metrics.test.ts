@@ -1,8 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { FleetEventKind, GroupStatus } from '../control/fleet-control.js';
-import { FleetRegister } from '../register/fleet-register.js';
-import { readWindow } from '../register/window-counts.js';
-import { WorkerRegister } from '../register/worker-register.js';
+import type { GroupStatus } from '../decide/model/fleet-control.js';
+import type { FleetEventKind } from '../decide/model/fleet-event.js';
+import { FleetRegister } from '../ingest/register/fleet-register.js';
+import { WorkerRegister } from '../ingest/register/worker-register.js';
+import { windowCounts } from '../ingest/window-counts.js';
 import { checkedReport } from '../testing/sample-report.js';
 import { ControllerMetrics } from './controller-metrics.js';
 import { groupMetrics } from './group-metrics.js';
@@ -19,14 +20,14 @@ beforeEach(() => {
   });
 });
 
-/** The series of one metric, as they are written. */
+/** The lines of one metric. */
 const seriesOf = async (name: string) =>
   (await metrics.text()).split('\n').filter((line) => new RegExp(`^${name}[{ ]`).test(line));
 const window = (differing = {}) =>
-  readWindow({ exits: [6, 3, 1], offloaded: 4, audited: 3, auditsAgreed: 2, ...differing });
+  windowCounts({ exits: [6, 3, 1], offloaded: 4, audited: 3, auditsAgreed: 2, ...differing });
 
 describe('ControllerMetrics', () => {
-  it('counts what devices do from when it is ready', async () => {
+  it('counts samples of devices from the time it is ready', async () => {
     metrics.countWindow('north', window());
     expect(await seriesOf('offramp_fleet_samples_total')).toEqual([]);
     metrics.ready();
@@ -44,7 +45,7 @@ describe('ControllerMetrics', () => {
     );
   });
 
-  it('tells a thousand groups and sixteen branches apart, and loses no count of the rest', async () => {
+  it('separates a thousand groups and sixteen branches, and counts the rest together', async () => {
     metrics.ready();
     for (let i = 0; i < 1_010; i++) metrics.countWindow(`g${i}`, window());
     metrics.countWindow('g0', window({ exits: new Array<number>(40).fill(1) }));
@@ -56,7 +57,7 @@ describe('ControllerMetrics', () => {
     expect(exits.at(-1)).toContain('exit="16+"} 23');
   });
 
-  it('shows who is there, by group', async () => {
+  it('shows devices by group', async () => {
     const device = (name: string, policyVersion: number, seenAtMs: number) =>
       register.apply(checkedReport({ device: name, policyVersion }), seenAtMs, 20_000);
     device('cam-1', 3, 19_000);
@@ -71,20 +72,26 @@ describe('ControllerMetrics', () => {
     ]);
   });
 
-  it('shows what is made of groups, as far as anything is', async () => {
+  it('shows decisions for groups that have one', async () => {
     expect(await seriesOf('offramp_fleet_agreement_bound_ratio')).toEqual([]);
     expect(await seriesOf('offramp_controller_leader')).toEqual(['offramp_controller_leader 0']);
     const status: GroupStatus = {
       ...{ group: 'north', mode: 'auto', bundleDigest: null, policyVersion: 4, thresholds: [0.9, 0.8] },
       ...{ auditRate: 0.01, decidedAt: null, explanation: [], problem: null },
       decision: {
-        ...{ reason: 'cheaper', certainty: 'steady', tableTrusted: true, drift: null, unmet: ['too dear'] },
+        ...{
+          reason: 'cheaper',
+          certainty: 'steady',
+          tableTrusted: true,
+          drift: null,
+          unmet: ['too expensive'],
+        },
         facts: {
           ...{ agreement: 0.99, agreementBound: 0.985, provenBy: 'table', cost: 0.3, offloadShare: 0.1 },
           ...{ exitShares: [1], samples: 1, records: 1, tableSamples: 1 },
         },
       },
-      canary: { policyVersion: 4, share: 0.25, samples: 10, stableThresholds: [1, 1] },
+      canary: { policyVersion: 4, share: 0.25, reach: null, samples: 10, stableThresholds: [1, 1] },
       exceptions: [{ device: 'blind', distance: 0.4, thresholds: [2, 2] }],
     };
     const idle: GroupStatus = { ...status, group: 'south', decision: null, canary: null, exceptions: [] };
@@ -97,7 +104,7 @@ describe('ControllerMetrics', () => {
       ['agreement_bound_ratio', 0.985, null],
       ['agreement_goal_ratio', 0.98, null],
       ['canary_ratio', 0.25, null],
-      ['devices_apart', 1, 0],
+      ['outlier_devices', 1, 0],
       ['unmet_goals', 1, 0],
     ];
     for (const [name, north, south] of expected) {
@@ -110,7 +117,7 @@ describe('ControllerMetrics', () => {
     expect(await seriesOf('offramp_controller_leader')).toEqual(['offramp_controller_leader 1']);
   });
 
-  it('counts events by kind, each kind from 0 on', async () => {
+  it('counts events by kind, starting at 0 for each kind', async () => {
     const kinds: FleetEventKind[] = ['drift', 'canary', 'drift'];
     for (const kind of kinds) metrics.countEvent(kind);
     const events = await seriesOf('offramp_controller_events_total');

@@ -1,33 +1,33 @@
-import { offrampVersion } from '@offramp/shared';
+import { offrampVersion } from '@offramp/runtime';
 import {
   addProcessMetrics,
   type MetricReading,
   MetricsRegistry,
   type MetricsText,
-} from '@offramp/shared/metrics';
-import type { FleetEventKind } from '../control/fleet-control.js';
-import type { FleetRegister, GroupDevices } from '../register/fleet-register.js';
-import type { WindowCounts } from '../register/window-counts.js';
-import type { WorkerRegister } from '../register/worker-register.js';
+} from '@offramp/runtime/metrics';
+import type { FleetEventKind } from '../decide/model/fleet-event.js';
+import type { FleetRegister, GroupDevices } from '../ingest/register/fleet-register.js';
+import type { WorkerRegister } from '../ingest/register/worker-register.js';
+import type { WindowCounts } from '../ingest/window-counts.js';
 import { type GroupCount, GroupCounters } from './group-counters.js';
 import type { ControlMetrics, GroupMetrics } from './group-metrics.js';
 
 export interface ControllerMetricsParts {
   register: Pick<FleetRegister, 'groups'>;
   workers: WorkerRegister;
-  /** What became of devices' reports since the start. */
+  /** Devices' reports since the start, by outcome. */
   reports(): Readonly<Record<string, number>>;
   connected(): boolean;
-  /** Milliseconds, of the clock that the registers go by. */
+  /** Milliseconds of the registers' clock. */
   now(): number;
 }
 
-/** Groups that are told apart, the first by name. */
+/** Maximum number of groups with their own series, the first by name. */
 const maxGroups = 1_000;
 
 /**
- * What a controller tells Prometheus; `docs/metrics.md` lists it. What is said of the fleet, every controller says; of what
- * devices did, only from the time on when it was ready, lest a start look like an hour's work done in a second.
+ * A controller's metrics; `docs/metrics.md` lists them. Every controller reports those of the fleet. Counters start when it is
+ * ready, so that a start does not look like an hour of work in a second.
  */
 export class ControllerMetrics implements MetricsText {
   private readonly metrics = new MetricsRegistry();
@@ -35,8 +35,8 @@ export class ControllerMetrics implements MetricsText {
   private readonly events = noEvents();
   private control: ControlMetrics | null = null;
   private counting = false;
-  /** Several metrics read it, and it takes a look at every device. */
-  private groupsAtThisLook: [string, GroupDevices][] | null = null;
+  /** Computed once per scrape, because several metrics use it and it visits every device. */
+  private groupsOfScrape: [string, GroupDevices][] | null = null;
 
   constructor(private readonly parts: ControllerMetricsParts) {
     this.addDevices();
@@ -52,16 +52,16 @@ export class ControllerMetrics implements MetricsText {
   }
 
   text(): Promise<string> {
-    this.groupsAtThisLook = null;
+    this.groupsOfScrape = null;
     return this.metrics.text();
   }
 
-  /** The controller has read what came before it: counts from now on. */
+  /** Starts counting: the controller has read all earlier reports. */
   ready(): void {
     this.counting = true;
   }
 
-  /** A report that was news. */
+  /** Counts a new report. */
   countWindow(group: string, window: WindowCounts): void {
     if (this.counting) this.counters.add(group, window);
   }
@@ -70,7 +70,7 @@ export class ControllerMetrics implements MetricsText {
     this.events[kind]++;
   }
 
-  /** From now on, shows what is made of groups. */
+  /** From now on, shows the control of groups. */
   follow(control: ControlMetrics): void {
     this.control = control;
   }
@@ -78,8 +78,8 @@ export class ControllerMetrics implements MetricsText {
   private addDevices(): void {
     const { register, now } = this.parts;
     const groups = () => {
-      this.groupsAtThisLook ??= [...register.groups(now())].slice(0, maxGroups);
-      return this.groupsAtThisLook;
+      this.groupsOfScrape ??= [...register.groups(now())].slice(0, maxGroups);
+      return this.groupsOfScrape;
     };
     this.metrics.gauge(
       {
@@ -122,7 +122,7 @@ export class ControllerMetrics implements MetricsText {
     metrics.counter(
       {
         name: 'offramp_fleet_samples_total',
-        help: 'Samples that devices and workers answered, by the exit that did; final is the last.',
+        help: 'Samples answered by devices and workers, by exit; final is the last.',
         labels: ['group', 'exit'],
       },
       () => counters.exits(),
@@ -143,7 +143,7 @@ export class ControllerMetrics implements MetricsText {
     metrics.counter(
       {
         name: 'offramp_fleet_audits_total',
-        help: 'Early answers that were chosen to be run on, by what came of it: agreed, disagreed or dropped.',
+        help: 'Audits of early answers by outcome: agreed, disagreed or dropped.',
         labels: ['group', 'outcome'],
       },
       () => counters.audits(),
@@ -152,23 +152,15 @@ export class ControllerMetrics implements MetricsText {
 
   private addControl(): void {
     const gauges: [name: string, help: string, read: (group: GroupMetrics) => number | null][] = [
-      [
-        'agreement_ratio',
-        'Agreement that is foretold under the thresholds in force.',
-        ({ agreement }) => agreement,
-      ],
+      ['agreement_ratio', 'Predicted agreement under the thresholds in force.', ({ agreement }) => agreement],
       [
         'agreement_bound_ratio',
         'Lower bound of the agreement, which holds with 95 % certainty.',
         ({ agreementBound }) => agreementBound,
       ],
-      ['agreement_goal_ratio', 'Agreement that is wanted at least.', ({ agreementGoal }) => agreementGoal],
-      [
-        'canary_ratio',
-        'Share of devices that follow a policy which the others do not yet; nothing without one.',
-        ({ canaryShare }) => canaryShare,
-      ],
-      ['devices_apart', 'Devices with thresholds of their own.', ({ exceptions }) => exceptions],
+      ['agreement_goal_ratio', 'Minimum agreement that is wanted.', ({ agreementGoal }) => agreementGoal],
+      ['canary_ratio', 'Share of devices in a canary; absent without one.', ({ canaryShare }) => canaryShare],
+      ['outlier_devices', 'Devices with their own thresholds.', ({ exceptions }) => exceptions],
       ['unmet_goals', 'Goals that are not met.', ({ unmetGoals }) => unmetGoals],
     ];
     for (const [name, help, read] of gauges) {
@@ -179,13 +171,13 @@ export class ControllerMetrics implements MetricsText {
     this.metrics.counter(
       {
         name: 'offramp_controller_events_total',
-        help: 'Decisions and findings that this controller has seen, by kind, such as drift or rolled-back.',
+        help: 'Events that this controller has seen, by kind, such as drift or rolled-back.',
         labels: ['kind'],
       },
       () => Object.entries(this.events).map(([kind, count]) => [{ kind }, count] as const),
     );
     this.metrics.gauge(
-      { name: 'offramp_controller_leader', help: 'Whether this controller is the one that sets policies.' },
+      { name: 'offramp_controller_leader', help: 'Whether this controller leads, and so sets policies.' },
       () => Number(this.control?.leads() ?? false),
     );
   }
@@ -210,7 +202,7 @@ export class ControllerMetrics implements MetricsText {
       ['worker_threads', 'Inference threads of all workers.', () => sum(({ threads }) => threads)],
       [
         'workers_utilisation_ratio',
-        'Work that comes to all workers over work that they can do; above 1 while they cannot keep up.',
+        'Offered work over the capacity of all workers; above 1 while they cannot keep up.',
         () => workers.utilisation(now()),
       ],
       [
@@ -224,7 +216,7 @@ export class ControllerMetrics implements MetricsText {
     this.metrics.counter(
       {
         name: 'offramp_controller_worker_reports_total',
-        help: "Workers' reports, by what became of them: counted, stale, full or invalid.",
+        help: "Workers' reports by outcome: counted, stale, full or invalid.",
         labels: ['outcome'],
       },
       () => byOutcome(workers.counts),
@@ -236,7 +228,7 @@ export class ControllerMetrics implements MetricsText {
     this.metrics.counter(
       {
         name: 'offramp_controller_reports_total',
-        help: "Devices' reports, by what became of them: counted, repeated, stale, full or invalid.",
+        help: "Devices' reports by outcome: counted, repeated, stale, full or invalid.",
         labels: ['outcome'],
       },
       () => byOutcome(reports()),
@@ -245,13 +237,13 @@ export class ControllerMetrics implements MetricsText {
       Number(connected()),
     );
     this.metrics.gauge(
-      { name: 'offramp_controller_info', help: 'Always 1; says what runs.', labels: ['version'] },
+      { name: 'offramp_controller_info', help: 'Always 1; its labels say what runs.', labels: ['version'] },
       () => [[{ version: offrampVersion }, 1]],
     );
   }
 }
 
-/** Each kind is there from the start: Prometheus sees no first event in a series that begins with it. */
+/** Each kind starts at 0, because Prometheus does not see the first increment of a new series. */
 const noEvents = (): Record<FleetEventKind, number> => ({
   ...{ 'goals-set': 0, 'mode-set': 0, policy: 0, canary: 0, widened: 0, promoted: 0, 'rolled-back': 0 },
   ...{
@@ -266,6 +258,7 @@ const noEvents = (): Record<FleetEventKind, number> => ({
     'devices-back': 0,
     'workers-silent': 0,
     'workers-back': 0,
+    'jetstream-back': 0,
     leader: 0,
   },
 });

@@ -1,8 +1,8 @@
-import type { WindowCounts } from '../register/window-counts.js';
+import type { WindowCounts } from '../ingest/window-counts.js';
 
-/** Groups that have metrics of their own; others share those without a group. */
+/** Maximum number of groups with their own series; the others share series without a group. */
 const maxGroups = 1_000;
-/** Branches that are told apart; deeper ones are one. */
+/** Maximum number of branches with their own series; deeper ones share one. */
 const maxBranches = 16;
 
 export const groupCounts = [
@@ -23,7 +23,7 @@ interface Counts extends Record<GroupCount, number> {
   dropped: number;
 }
 
-/** What devices did since the controller was ready, added up by group. */
+/** Counts of devices since the controller was ready, summed by group. */
 export class GroupCounters {
   private readonly groups = new Map<string, Counts>();
 

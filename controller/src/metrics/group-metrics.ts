@@ -1,21 +1,21 @@
-import type { GroupStatus } from '../control/fleet-control.js';
-import type { Goal } from '../tuner/goals.js';
+import type { GroupStatus } from '../decide/model/fleet-control.js';
+import type { Goal } from '../decide/model/goals.js';
 
-/** What metrics say of the control of a group. */
+/** Metrics of the control of a group. */
 export interface GroupMetrics {
   group: string;
-  /** What is foretold, its lower bound, and what is wanted, each in [0, 1]; `null`: nothing is known, or wanted. */
+  /** Predicted agreement, its lower bound, and the goal, each in [0, 1]; `null` if unknown or not set. */
   agreement: number | null;
   agreementBound: number | null;
   agreementGoal: number | null;
-  /** Of the group's devices, in [0, 1]; `null` without a canary. */
+  /** Share of the group's devices, in [0, 1]; `null` without a canary. */
   canaryShare: number | null;
-  /** Devices with thresholds of their own. */
+  /** Devices with their own thresholds. */
   exceptions: number;
   unmetGoals: number;
 }
 
-/** What the control of a fleet tells metrics. */
+/** The metrics' view of the control of a fleet. */
 export interface ControlMetrics {
   /** Whether this instance sets policies. */
   leads(): boolean;

@@ -1,1 +1,1 @@
-export * from './table-fleet.js';
+export { TableFleet } from './table-fleet.js';

@@ -1,21 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Bundle, CalibrationTable } from '@offramp/bundle';
 import {
-  type Bundle,
   binOf,
-  type CalibrationTable,
   canaryPlace,
   EvidenceCounts,
   Lifecycle,
   leaves,
   openPolicyBucket,
-  type TelemetryReport,
+  type TelemetryReportInit,
   telemetrySubject,
   v1,
-} from '@offramp/shared';
+} from '@offramp/contracts';
 import type { NatsConnection } from 'nats';
-import { type PolicyContent, readPolicyMessage } from '../policy/policy-view.js';
+import { type PolicyContent, readPolicyMessage } from '../decide/model/policy-view.js';
 
-/** What one device has reported, to tell whether it was counted. */
+/** A simulated device. */
 interface TableDevice {
   name: string;
   sequence: number;
@@ -27,13 +26,13 @@ const retryDelayMs = 100;
 const maxAttempts = 200;
 
 /**
- * Devices of a group, as a controller sees them over NATS: they follow the newest policy, canaries and exceptions included, and
- * what they report is what a bundle's calibration table says, row by row at random.
+ * Devices of a group, as a controller sees them over NATS. They follow the newest policy, including canaries and exceptions,
+ * and report random rows of a bundle's calibration table.
  */
 export class TableFleet {
-  /** In all reports that NATS has taken in. */
+  /** Samples in all reports stored by NATS. */
   samples = 0;
-  /** Of the rows that a device draws, in [0, 1) to what the table has at random: how unsure exits are. */
+  /** Maps a random number in [0, 1) to the position of the drawn row, as a share of the table. */
   pick: (device: string, random: number) => number = (_, random) => random;
   private readonly devices: TableDevice[];
 
@@ -53,7 +52,7 @@ export class TableFleet {
     return entry?.operation === 'PUT' ? readPolicyMessage(v1.Policy.decode(entry.value)) : null;
   }
 
-  /** Every device answers so many samples and reports them; each report is published until NATS has it. */
+  /** Every device answers `samplesEach` samples and reports them; each report is published until NATS has stored it. */
   async report(samplesEach = 50): Promise<void> {
     const policy = await this.policy();
     for (const device of this.devices) {
@@ -65,7 +64,7 @@ export class TableFleet {
     }
   }
 
-  /** As devices do: again until NATS has it, by an identity that has it taken in once. */
+  /** Publishes like a device: repeated until stored, with a message ID so that it is stored once. */
   private async publish(subject: string, message: Uint8Array, msgID: string): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       try {
@@ -78,7 +77,7 @@ export class TableFleet {
     }
   }
 
-  private answer(device: TableDevice, samples: number, policy: PolicyContent | null): TelemetryReport {
+  private answer(device: TableDevice, samples: number, policy: PolicyContent | null): TelemetryReportInit {
     const { bundle, table, random } = this;
     const followed = this.followed(device.name, policy);
     const counts = new EvidenceCounts(bundle.branches, { maxRecords });
@@ -113,7 +112,10 @@ export class TableFleet {
         ...{ bundleName: bundle.manifest.name, branches: bundle.branches },
         ...{ deviceStages: bundle.manifest.deviceStages, policyVersion: followed.version },
       },
-      window: { samples, exits: counts.left, evidence: [counts.toMessage(followed.version)] },
+      window: {
+        ...{ samples, exits: counts.left, offloaded: counts.offloaded, audited: counts.audited },
+        evidence: [counts.toMessage(followed.version)],
+      },
     };
   }
 

@@ -1,4 +1,4 @@
-import type { AuditDropReason, AuditRecord } from '@offramp/shared';
+import type { AuditDropReason, AuditRecord } from '@offramp/contracts';
 
 /** What happens to a sample that was chosen to be audited. */
 export type AuditNews =

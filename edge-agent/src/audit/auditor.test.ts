@@ -1,5 +1,7 @@
-import { Bundle, type CascadeEnd, type ExitOutcome, neverExit, OfframpError } from '@offramp/shared';
-import { ManualClock } from '@offramp/shared/testing';
+import { Bundle, type CascadeEnd } from '@offramp/bundle';
+import { type ExitOutcome, neverExit } from '@offramp/contracts';
+import { OfframpError } from '@offramp/runtime';
+import { ManualClock } from '@offramp/runtime/testing';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { OffloadAudit, OffloadAuditOutcome } from '../offload/audit-queue.js';
 import { SampleWriter } from '../offload/sample-writer.js';

@@ -1,13 +1,6 @@
-import {
-  type AuditDropReason,
-  type Bundle,
-  binOf,
-  type CascadePool,
-  type CascadeSample,
-  type Clock,
-  type ExitOutcome,
-  neverExit,
-} from '@offramp/shared';
+import type { Bundle, CascadePool, CascadeSample } from '@offramp/bundle';
+import { type AuditDropReason, binOf, type ExitOutcome, neverExit } from '@offramp/contracts';
+import type { Clock } from '@offramp/runtime';
 import type { OffloadLink } from '../offload/offload-link.js';
 import type { SampleWriter } from '../offload/sample-writer.js';
 import type { ActivePolicy } from '../policy/policy-holder.js';

@@ -1,4 +1,4 @@
-import type { Clock } from '@offramp/shared';
+import type { Clock } from '@offramp/runtime';
 
 const hourMs = 3_600_000;
 /** Share of an hour's bytes that may go at once; the others come evenly over the hour. */

@@ -3,7 +3,7 @@ import { answeredResult } from '../testing/results.js';
 import { startTestAgent } from '../testing/test-agent.js';
 import { AgentMetrics } from './agent-metrics.js';
 
-const soon = { timeout: 20_000, interval: 10 };
+const soon = { timeout: 60_000, interval: 10 };
 const scrape = async (address: string | null) => (await fetch(`${address}/metrics`)).text();
 
 test('the HTTP API and the listener for metrics say the same of what the agent did', async () => {

@@ -3,7 +3,7 @@ import {
   type MetricReading,
   MetricsRegistry,
   type MetricsText,
-} from '@offramp/shared/metrics';
+} from '@offramp/runtime/metrics';
 import type { SampleResult } from '../answer.js';
 import type { AgentStatus } from '../status.js';
 
@@ -24,14 +24,14 @@ export class AgentMetrics implements MetricsText {
     metrics.counter(
       {
         name: 'offramp_agent_samples_total',
-        help: 'Samples that were answered, by the exit that did; final is the last.',
+        help: 'Answered samples by exit; final is the last.',
         labels: ['exit'],
       },
       () =>
         totals().exits.map((count, exit, { length }) => [{ exit: exitName(exit, length) }, count] as const),
     );
     const counts: [name: string, help: string, read: () => number][] = [
-      ['offloaded_samples', 'Samples that were sent to a worker.', () => totals().offloaded],
+      ['offloaded_samples', 'Samples sent to a worker.', () => totals().offloaded],
       [
         'degraded_samples',
         'Samples that a local exit answered below its threshold, because no worker did.',
@@ -53,7 +53,7 @@ export class AgentMetrics implements MetricsText {
     metrics.counter(
       {
         name: 'offramp_agent_audits_total',
-        help: 'Early answers that were chosen to be run on, by what came of it: agreed, disagreed or dropped.',
+        help: 'Audits of early answers by outcome: agreed, disagreed or dropped.',
         labels: ['outcome'],
       },
       () => {
@@ -78,18 +78,18 @@ export class AgentMetrics implements MetricsText {
       ],
       [
         'newest_policy_version',
-        "Number of its group's newest policy, which only some may follow so far; 0: none came.",
+        "Number of its group's newest policy, which may be in a canary; 0: none received.",
         () => policy().newestVersion,
       ],
       [
         'policy_rejected',
-        'Whether the newest policy could not be applied, so that the one before is kept.',
+        'Whether the newest policy could not be applied, so that the previous one is kept.',
         () => Number(policy().error !== null),
       ],
-      ['audit_ratio', 'Share of samples that are audited.', () => policy().auditRate],
+      ['audit_ratio', 'Share of samples that is audited.', () => policy().auditRate],
       [
         'telemetry_backlog_reports',
-        'Reports that no JetStream has acknowledged yet.',
+        'Reports that JetStream has not acknowledged yet.',
         () => status().nats?.telemetryBacklog ?? null,
       ],
     ];
@@ -97,7 +97,7 @@ export class AgentMetrics implements MetricsText {
     metrics.gauge(
       {
         name: 'offramp_agent_threshold',
-        help: 'Confidence from which on samples leave, by branch; above 1 none does.',
+        help: 'Threshold by branch; above 1 no sample exits there.',
         labels: ['exit'],
       },
       () => policy().thresholds.map((threshold, exit) => [{ exit: String(exit) }, threshold] as const),
@@ -105,7 +105,7 @@ export class AgentMetrics implements MetricsText {
     metrics.gauge(
       {
         name: 'offramp_agent_link_up',
-        help: 'Whether the agent is connected, to cloud (its worker) and nats; nothing for what it does not use.',
+        help: 'Whether the agent is connected to cloud (its worker) and nats; absent for unused links.',
         labels: ['link'],
       },
       () => linksOf(status()),
@@ -113,7 +113,7 @@ export class AgentMetrics implements MetricsText {
     metrics.gauge(
       {
         name: 'offramp_agent_info',
-        help: 'Always 1; says what runs.',
+        help: 'Always 1; its labels say what runs.',
         labels: ['version', 'bundle', 'bundle_name'],
       },
       () => {

@@ -1,8 +1,9 @@
-import type { AuditDropReason, Clock, ResumeResponse } from '@offramp/shared';
+import type { AuditDropReason, ResumeResponse } from '@offramp/contracts';
+import type { Clock } from '@offramp/runtime';
 import { type AnswerScope, checkAnswer, type WorkerAnswer } from './check-answer.js';
 import type { OffloadSample, WrittenSample } from './offload-sample.js';
 import type { OffloadStream } from './transport.js';
-import { grpcResourceExhausted, pauseOf } from './worker-refusal.js';
+import { pauseOf, refusedWith } from './worker-refusal.js';
 
 /** A sample that has been answered, to be run on to the final exit. */
 export interface OffloadAudit extends Pick<OffloadSample, 'bundleDigest' | 'policyVersion'> {
@@ -108,9 +109,9 @@ export class AuditQueue {
       this.finish(pending, { answer: checked });
       return null;
     }
-    const pauseMs = pauseOf(refusal);
+    const pauseMs = refusal ? pauseOf(refusal) : 0;
     this.pausedUntil = this.clock.now() + pauseMs;
-    this.drop(pending, refusal?.code === grpcResourceExhausted ? 'busy' : 'failed');
+    this.drop(pending, refusal && refusedWith('OVERLOADED', refusal) ? 'busy' : 'failed');
     if (pauseMs > 0) this.dropWaiting('busy');
     return checked;
   }

@@ -1,26 +1,28 @@
-import type { AnswerMessage } from '@offramp/shared';
+import { type AnswerInit, v1 } from '@offramp/contracts';
+import { decoded } from '@offramp/contracts/testing';
 import { expect, test } from 'vitest';
 import { checkAnswer } from './check-answer.js';
 
 const scope = { bundleDigest: new Uint8Array(32).fill(1), labels: 10, branches: 4, firstExit: 2 };
-const answer = (differing: AnswerMessage = {}): AnswerMessage => ({
-  bundleDigest: scope.bundleDigest,
-  exit: 4,
-  label: 3,
-  confidence: 0.5,
-  passed: [
-    { exit: 2, label: 1, confidence: 0.2 },
-    { exit: 3, label: 3, confidence: 0.3 },
-  ],
-  ...differing,
-});
+const answer = (differing: AnswerInit = {}) =>
+  decoded(v1.Answer, {
+    bundleDigest: scope.bundleDigest,
+    exit: 4,
+    label: 3,
+    confidence: 0.5,
+    passed: [
+      { exit: 2, label: 1, confidence: 0.25 },
+      { exit: 3, label: 3, confidence: 0.375 },
+    ],
+    ...differing,
+  });
 
 test('a good answer comes with the exits it passed', () => {
   expect(checkAnswer(answer(), scope)).toEqual({
     outcome: { exit: 4, label: 3, confidence: 0.5 },
     passed: [
-      { exit: 2, label: 1, confidence: 0.2 },
-      { exit: 3, label: 3, confidence: 0.3 },
+      { exit: 2, label: 1, confidence: 0.25 },
+      { exit: 3, label: 3, confidence: 0.375 },
     ],
   });
 });
@@ -33,7 +35,7 @@ test('of a sample that was sent as input, the exits that the device passed itsel
   expect(checkAnswer(answer({ exit: 1, passed: [early] }), scope, 0)).toEqual(expect.any(String));
 });
 
-const bad: [string, AnswerMessage][] = [
+const bad: [string, AnswerInit][] = [
   ['another bundle', { bundleDigest: new Uint8Array(32) }],
   ['no bundle', { bundleDigest: null }],
   ['an exit that the device ran itself', { exit: 1, passed: [] }],

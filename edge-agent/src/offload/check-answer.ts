@@ -1,4 +1,4 @@
-import type { AnswerMessage, ExitOutcome } from '@offramp/shared';
+import type { AnswerMessage, ExitOutcome } from '@offramp/contracts';
 
 /** What a worker can answer at all. */
 export interface AnswerScope {
@@ -25,9 +25,9 @@ export function checkAnswer(
   scope: AnswerScope,
   firstStage = scope.firstExit,
 ): WorkerAnswer | string {
-  const exit = answer.exit ?? 0;
-  const outcome = { exit, label: answer.label ?? 0, confidence: answer.confidence ?? 0 };
-  if (!Buffer.from(answer.bundleDigest ?? []).equals(scope.bundleDigest)) return 'it is for another bundle';
+  const { exit, label, confidence } = answer;
+  const outcome = { exit, label, confidence };
+  if (!Buffer.from(answer.bundleDigest).equals(scope.bundleDigest)) return 'it is for another bundle';
   if (exit < scope.firstExit || exit > scope.branches) {
     return `expected an exit from ${scope.firstExit} to ${scope.branches}, found ${exit}`;
   }
@@ -35,12 +35,13 @@ export function checkAnswer(
   if (wrong) return wrong;
   const passed: ExitOutcome[] = [];
   let before = firstStage - 1;
-  for (const message of answer.passed ?? []) {
-    const step = { exit: message.exit ?? 0, label: message.label ?? 0, confidence: message.confidence ?? 0 };
+  for (const message of answer.passed) {
+    const step = { exit: message.exit, label: message.label, confidence: message.confidence };
     if (step.exit <= before || step.exit >= exit) {
       return `expected passed exits in order below ${exit}, found ${step.exit}`;
     }
-    const wrongStep = checkOutcome(step, scope);
+    // An exit that yielded no numbers answers nobody, but samples pass it.
+    const wrongStep = Number.isNaN(step.confidence) ? checkLabel(step, scope) : checkOutcome(step, scope);
     if (wrongStep) return wrongStep;
     before = step.exit;
     if (step.exit >= scope.firstExit) passed.push(step);
@@ -48,10 +49,12 @@ export function checkAnswer(
   return { outcome, passed };
 }
 
-function checkOutcome({ label, confidence }: ExitOutcome, scope: AnswerScope): string | null {
-  if (label >= scope.labels) return `expected a label below ${scope.labels}, found ${label}`;
-  if (!(confidence >= 0 && confidence <= 1.001)) {
-    return `expected a confidence in [0, 1], found ${confidence}`;
-  }
-  return null;
+function checkOutcome(outcome: ExitOutcome, scope: AnswerScope): string | null {
+  const { confidence } = outcome;
+  if (confidence >= 0 && confidence <= 1.001) return checkLabel(outcome, scope);
+  return `expected a confidence in [0, 1], found ${confidence}`;
+}
+
+function checkLabel({ label }: ExitOutcome, { labels }: AnswerScope): string | null {
+  return label < labels ? null : `expected a label below ${labels}, found ${label}`;
 }

@@ -1,14 +1,7 @@
 import { Client, type ClientDuplexStream, connectivityState, credentials, Metadata } from '@grpc/grpc-js';
-import {
-  type Clock,
-  encodingsHeader,
-  messageOf,
-  offloadService,
-  oldestEncodings,
-  parseEncodings,
-  type ResumeRequest,
-  type ResumeResponse,
-} from '@offramp/shared';
+import { encodingsHeader, oldestEncodings, parseEncodings } from '@offramp/bundle';
+import { offloadService, type ResumeRequestInit, type ResumeResponse, v1 } from '@offramp/contracts';
+import { type Clock, messageOf } from '@offramp/runtime';
 import type { OffloadStream, OffloadTransport, StreamEvents } from './transport.js';
 
 export interface GrpcTransportOptions {
@@ -41,7 +34,7 @@ export class GrpcTransport implements OffloadTransport {
   }
 }
 
-type Call = ClientDuplexStream<ResumeRequest, ResumeResponse>;
+type Call = ClientDuplexStream<ResumeRequestInit, ResumeResponse>;
 
 class GrpcStream implements OffloadStream {
   private readonly client: Client;
@@ -62,7 +55,7 @@ class GrpcStream implements OffloadStream {
     this.watch(options.address);
   }
 
-  send(request: ResumeRequest): boolean {
+  send(request: ResumeRequestInit): boolean {
     return this.call?.write(request) ?? false;
   }
 
@@ -124,11 +117,13 @@ class GrpcStream implements OffloadStream {
   }
 }
 
+const emptyResponse = v1.ResumeResponse.decode(new Uint8Array(0));
+
 /** Bytes that are no response become one to no sample: what is wrong with them ends there, not the stream. */
 function deserialize(bytes: Buffer): ResumeResponse {
   try {
     return offloadService.Resume.responseDeserialize(bytes);
   } catch {
-    return {};
+    return emptyResponse;
   }
 }

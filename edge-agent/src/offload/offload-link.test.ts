@@ -1,15 +1,18 @@
+import { oldestEncodings } from '@offramp/bundle';
 import {
-  type AnswerMessage,
-  createLogger,
+  type AnswerInit,
   Encoding,
-  oldestEncodings,
-  type ResumeRequest,
-  type ResumeResponse,
-} from '@offramp/shared';
-import { ManualClock } from '@offramp/shared/testing';
+  type ResumeRequestInit,
+  type ResumeResponseInit,
+  v1,
+} from '@offramp/contracts';
+import { decoded } from '@offramp/contracts/testing';
+import { createLogger } from '@offramp/runtime';
+import { ManualClock } from '@offramp/runtime/testing';
 import { beforeEach, expect, test } from 'vitest';
 import type { OffloadAudit, OffloadAuditOutcome } from './audit-queue.js';
-import { OffloadLink, type OffloadOutcome } from './offload-link.js';
+import type { OffloadOutcome } from './link-types.js';
+import { OffloadLink } from './offload-link.js';
 import type { OffloadSample } from './offload-sample.js';
 import type { StreamEvents } from './transport.js';
 
@@ -20,7 +23,7 @@ const options = {
   auditTimeoutMs: 10_000,
   reconnectFirstMs: 100,
   reconnectMaxMs: 1_000,
-  unservedPauseMs: 30_000,
+  unservedPauseMs: 1_500,
 };
 const sample: OffloadSample = {
   bundleDigest: scope.bundleDigest,
@@ -32,18 +35,18 @@ const sample: OffloadSample = {
   }),
 };
 const sent = { encoding: Encoding.ENCODING_FLOAT32, bytes: 16, stage: 2, refused: false };
-const goodAnswer: AnswerMessage = { bundleDigest: scope.bundleDigest, exit: 4, label: 3, confidence: 0.5 };
+const goodAnswer: AnswerInit = { bundleDigest: scope.bundleDigest, exit: 4, label: 3, confidence: 0.5 };
 
 /** The streams that the link opened, newest last, with the test in the worker's place. */
 class Streams {
-  readonly opened: { events: StreamEvents; sent: ResumeRequest[]; closed: boolean }[] = [];
+  readonly opened: { events: StreamEvents; sent: ResumeRequestInit[]; closed: boolean }[] = [];
   takesMore = true;
 
   open(events: StreamEvents) {
-    const stream = { events, sent: [] as ResumeRequest[], closed: false };
+    const stream = { events, sent: [] as ResumeRequestInit[], closed: false };
     this.opened.push(stream);
     return {
-      send: (request: ResumeRequest) => {
+      send: (request: ResumeRequestInit) => {
         stream.sent.push(request);
         return this.takesMore;
       },
@@ -59,8 +62,8 @@ class Streams {
     return stream;
   }
 
-  respond(response: ResumeResponse) {
-    this.newest.events.onResponse(response);
+  respond(response: ResumeResponseInit) {
+    this.newest.events.onResponse(decoded(v1.ResumeResponse, response));
   }
 }
 
@@ -105,8 +108,15 @@ test('a sample is written when it is sent, in what the worker of that stream tak
   expect(asked.at(-1)).toBe(more);
 });
 
+/** The worker refuses what was sent last. */
+const refuseNewest = (code: number, retryAfterMs = 0) =>
+  streams.respond({
+    sampleId: idOf(streams.newest.sent.at(-1)),
+    refusal: { code, message: 'refused', retryAfterMs },
+  });
+
 const settle = () => new Promise((resolve) => setImmediate(resolve));
-const idOf = (request: ResumeRequest | undefined) => request?.sampleId as number;
+const idOf = (request: ResumeRequestInit | undefined) => request?.sampleId as number;
 
 test('an answer finds its sample, in any order', async () => {
   connect();
@@ -263,14 +273,55 @@ test('a pause that a worker asks for is bounded', () => {
   expect(link.state).toBe('ready');
 });
 
-test('a worker without the bundle is asked again after a longer pause', async () => {
+test('one sample at a time asks a worker without the bundle again, until it has it', async () => {
   connect();
   const refused = offload();
-  streams.respond({ sampleId: idOf(streams.newest.sent[0]), refusal: { code: 5, message: 'unknown' } });
+  refuseNewest(5);
   await settle();
   expect(refused.outcome).toEqual({ fallback: 'refused', sent: { ...sent, refused: true } });
   expect(link.state).toBe('unserved');
-  clock.advance(30_000);
+  for (let times = 1; times <= 3; times++) {
+    clock.advance(options.unservedPauseMs - 1);
+    expect(link.state).toBe('unserved');
+    clock.advance(1);
+    const asking = offload();
+    const besides = offload();
+    await settle();
+    expect(besides.outcome).toEqual({ fallback: 'down', sent: null });
+    expect(await link.audit(sample)).toEqual({ dropped: 'failed' });
+    expect(streams.newest.sent.length).toBe(1 + times);
+    refuseNewest(5);
+    await settle();
+    expect(asking.outcome).toEqual({ fallback: 'refused', sent: { ...sent, refused: true } });
+  }
+  clock.advance(options.unservedPauseMs);
+  const asking = offload();
+  streams.respond({ sampleId: idOf(streams.newest.sent.at(-1)), answer: goodAnswer });
+  await settle();
+  expect(asking.outcome).toHaveProperty('answer');
+  expect(link.state).toBe('ready');
+});
+
+test.each([
+  ['times out', () => clock.advance(options.timeoutMs), 'asking'],
+  ['is refused for itself', () => refuseNewest(3), 'ready'],
+  ['finds the worker full', () => refuseNewest(8, 100), 'paused'],
+  ['breaks the stream', () => streams.newest.events.onClose('gone'), 'waiting'],
+] as const)('a sample that asks for the bundle and %s lets the next one go on', async (_, end, state) => {
+  connect();
+  offload();
+  refuseNewest(5);
+  clock.advance(options.unservedPauseMs);
+  offload();
+  expect(streams.newest.sent.length).toBe(2);
+  end();
+  expect(link.state).toBe(state);
+  clock.advance(100);
+  if (state === 'waiting') streams.newest.events.onOpen(oldestEncodings);
+  const next = offload();
+  streams.respond({ sampleId: idOf(streams.newest.sent.at(-1)), answer: goodAnswer });
+  await settle();
+  expect(next.outcome).toHaveProperty('answer');
   expect(link.state).toBe('ready');
 });
 
@@ -301,7 +352,8 @@ test('what an old stream still says is not heard', async () => {
   clock.advance(100);
   streams.newest.events.onOpen(oldestEncodings);
   const noted = offload();
-  old.events.onResponse({ sampleId: idOf(streams.newest.sent[0]), answer: goodAnswer });
+  const late = { sampleId: idOf(streams.newest.sent[0]), answer: goodAnswer };
+  old.events.onResponse(decoded(v1.ResumeResponse, late));
   old.events.onClose('again');
   await settle();
   expect(noted.outcome).toBeNull();

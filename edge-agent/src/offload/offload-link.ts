@@ -1,76 +1,19 @@
-import {
-  Backoff,
-  type Clock,
-  type Logger,
-  oldestEncodings,
-  type RefusalMessage,
-  type ResumeResponse,
-} from '@offramp/shared';
+import { oldestEncodings } from '@offramp/bundle';
+import type { RefusalMessage, ResumeResponse } from '@offramp/contracts';
+import { Backoff, type Clock, type Logger, LogOnce, Waiters } from '@offramp/runtime';
 import { AuditQueue, type OffloadAudit, type OffloadAuditOutcome } from './audit-queue.js';
-import { type AnswerScope, checkAnswer, type WorkerAnswer } from './check-answer.js';
+import { type AnswerScope, checkAnswer } from './check-answer.js';
+import type {
+  FallbackReason,
+  LinkCounters,
+  LinkState,
+  OffloadLinkOptions,
+  OffloadOutcome,
+  SentTensor,
+} from './link-types.js';
 import type { OffloadSample } from './offload-sample.js';
 import type { OffloadStream, OffloadTransport } from './transport.js';
-import { grpcNotFound, grpcResourceExhausted, grpcUnavailable, pauseOf } from './worker-refusal.js';
-
-/** What becomes of a sample that is to be offloaded depends on this. */
-export type LinkState =
-  /** Not started, or closed for good: samples fall back at once. */
-  | 'closed'
-  /** A stream is being opened: samples fall back at once. */
-  | 'connecting'
-  /** The stream takes samples. */
-  | 'ready'
-  /** The stream stands, but the worker asked to be left alone for a while: samples fall back at once. */
-  | 'paused'
-  /** The stream stands, but the worker does not serve this bundle; asked again after a longer pause. */
-  | 'unserved'
-  /** The stream broke or could not be opened, and the next attempt is due later: samples fall back at once. */
-  | 'waiting';
-
-export interface OffloadLinkOptions {
-  /** Most samples sent and not yet answered. */
-  maxInFlight: number;
-  /** From {@link OffloadLink.offload} on, waiting for a place included. */
-  timeoutMs: number;
-  /** From {@link OffloadLink.audit} on, waiting for its turn included. */
-  auditTimeoutMs: number;
-  reconnectFirstMs: number;
-  reconnectMaxMs: number;
-  /** How long to leave a worker alone that does not serve the bundle. */
-  unservedPauseMs: number;
-}
-
-/** What was sent of a sample. */
-export interface SentTensor {
-  encoding: number;
-  bytes: number;
-  /** The stage at which the worker resumes: 0 for the model's input. */
-  stage: number;
-  /** Whether the worker refused it. */
-  refused: boolean;
-}
-
-/** Why a local exit has to answer. */
-export type FallbackReason = 'down' | 'broken' | 'timeout' | 'refused' | 'stopping';
-
-export type OffloadOutcome = {
-  /** `null` if the sample never left. */
-  sent: SentTensor | null;
-} & ({ answer: WorkerAnswer } | { fallback: FallbackReason });
-
-/** Of samples; audits are not among them, but for answers that came late. */
-export interface LinkCounters {
-  answered: number;
-  timeouts: number;
-  refusals: number;
-  /** Samples that fell back because the stream broke under them. */
-  broken: number;
-  /** Answers to samples that had been answered otherwise by then. */
-  late: number;
-  /** Responses that no sample could have got. */
-  invalid: number;
-  reconnects: number;
-}
+import { pauseOf, refusedWith } from './worker-refusal.js';
 
 interface Pending {
   id: number;
@@ -80,8 +23,6 @@ interface Pending {
   cancelTimer: () => void;
   settle(outcome: OffloadOutcome): void;
 }
-
-const pausingCodes = [grpcResourceExhausted, grpcUnavailable];
 
 /**
  * The device's side of the `Resume` stream: keeps one open, and gives every sample exactly one outcome,
@@ -107,13 +48,15 @@ export class OffloadLink {
   private encodings: ReadonlySet<number> = oldestEncodings;
   private readonly queued = new Map<number, Pending>();
   private readonly sent = new Map<number, Pending>();
+  /** In state `asking`: the sample that asks. */
+  private asking: Pending | null = null;
   private readonly audits: AuditQueue;
   private lastId = 0;
   private cancelWake: () => void = () => undefined;
   private readonly backoff: Backoff;
-  private readonly attemptWaiters: (() => void)[] = [];
+  private readonly attemptWaiters = new Waiters();
   private attempted = false;
-  private readonly logged = new Set<string>();
+  private readonly problems: LogOnce;
 
   constructor(
     private readonly options: OffloadLinkOptions,
@@ -121,8 +64,9 @@ export class OffloadLink {
     private readonly transport: OffloadTransport,
     private readonly clock: Clock,
     random: () => number,
-    private readonly logger: Logger,
+    logger: Logger,
   ) {
+    this.problems = new LogOnce(logger);
     this.backoff = new Backoff(options.reconnectFirstMs, options.reconnectMaxMs, random);
     this.audits = new AuditQueue(options.auditTimeoutMs, scope, clock, () => this.pump());
   }
@@ -143,12 +87,12 @@ export class OffloadLink {
   /** Settles when the first attempt to reach the worker has succeeded or failed. */
   firstAttempt(): Promise<void> {
     if (this.attempted) return Promise.resolve();
-    return new Promise((resolve) => this.attemptWaiters.push(resolve));
+    return this.attemptWaiters.wait();
   }
 
   /** Never rejects, and settles within the timeout. */
   offload(sample: OffloadSample): Promise<OffloadOutcome> {
-    if (this.current !== 'ready') {
+    if (this.current !== 'ready' && (this.current !== 'asking' || this.asking)) {
       const fallback = this.current === 'closed' ? 'stopping' : 'down';
       return Promise.resolve({ fallback, sent: null });
     }
@@ -167,6 +111,7 @@ export class OffloadLink {
         settle: resolve,
       };
       this.queued.set(id, pending);
+      if (this.current === 'asking') this.asking = pending;
       this.pump();
     });
   }
@@ -216,13 +161,13 @@ export class OffloadLink {
   private opened(encodings: ReadonlySet<number>): void {
     this.writable = true;
     this.encodings = encodings;
-    this.logOnce('info', 'connected', {}, 'connected to the worker');
+    this.problems.log('info', 'connected', {}, 'connected to the worker');
     this.enter('ready');
     this.noteAttempt();
   }
 
   private broke(reason: string): void {
-    this.logOnce('warn', 'down', { reason }, 'no worker; local exits answer');
+    this.problems.log('warn', 'down', { reason }, 'no worker; local exits answer');
     this.stream = null;
     this.counters.broken += this.queued.size + this.sent.size;
     this.enter('waiting', this.backoff.next(), () => {
@@ -234,7 +179,7 @@ export class OffloadLink {
   }
 
   private respond(response: ResumeResponse): void {
-    const id = response.sampleId ?? 0;
+    const id = response.sampleId;
     const pending = this.sent.get(id);
     if (this.audits.hasSent(id)) {
       const problem = this.audits.respond(response);
@@ -250,7 +195,8 @@ export class OffloadLink {
       } else {
         this.counters.answered++;
         this.backoff.reset();
-        this.logged.clear();
+        this.problems.clear();
+        if (this.asking === pending) this.enter('ready');
         this.finish(pending, { answer: checked, sent: pending.sent });
       }
     } else if (response.refusal) {
@@ -262,20 +208,23 @@ export class OffloadLink {
   }
 
   private refused(pending: Pending, refusal: RefusalMessage): void {
-    const code = refusal.code ?? 0;
+    const { code } = refusal;
     this.counters.refusals++;
-    this.logOnce(
+    this.problems.log(
       'warn',
       `refusal ${code}`,
-      { code, reason: refusal.message ?? '' },
+      { code, reason: refusal.message },
       'the worker refuses samples',
     );
     const pauseMs = pauseOf(refusal);
-    if (this.current === 'ready') {
-      if (code === grpcNotFound) {
-        this.enter('unserved', this.options.unservedPauseMs, () => this.enter('ready'));
-      } else if (pausingCodes.includes(code) && pauseMs > 0) {
+    const mustWait = refusedWith('OVERLOADED', refusal) || refusedWith('STOPPING', refusal);
+    if (this.current === 'ready' || this.asking === pending) {
+      if (refusedWith('BUNDLE_UNKNOWN', refusal)) {
+        this.enter('unserved', this.options.unservedPauseMs, () => this.enter('asking'));
+      } else if (mustWait && pauseMs > 0) {
         this.enter('paused', pauseMs, () => this.enter('ready'));
+      } else {
+        this.enter('ready');
       }
     }
     pending.sent = pending.sent && { ...pending.sent, refused: true };
@@ -287,7 +236,7 @@ export class OffloadLink {
 
   /** Sends what the stream and the bound on samples in flight allow. */
   private pump(): void {
-    if (this.current !== 'ready') return;
+    if (this.current !== 'ready' && this.current !== 'asking') return;
     for (const pending of this.queued.values()) {
       if (!this.stream || !this.writable || this.sent.size >= this.options.maxInFlight) return;
       this.queued.delete(pending.id);
@@ -302,7 +251,8 @@ export class OffloadLink {
         deadlineMs: Math.max(1, Math.floor(pending.expiresAt - this.clock.now())),
       });
     }
-    if (this.stream && this.writable && this.sent.size < this.options.maxInFlight) {
+    const room = this.writable && this.sent.size < this.options.maxInFlight;
+    if (this.stream && room && this.current === 'ready') {
       this.writable = this.audits.sendNext(this.stream, this.encodings);
     }
   }
@@ -325,6 +275,7 @@ export class OffloadLink {
 
   private finish(pending: Pending, outcome: OffloadOutcome): void {
     pending.cancelTimer();
+    if (this.asking === pending) this.asking = null;
     this.queued.delete(pending.id);
     this.sent.delete(pending.id);
     pending.settle(outcome);
@@ -332,17 +283,16 @@ export class OffloadLink {
 
   private drop(problem: string): void {
     this.counters.invalid++;
-    this.logOnce('warn', 'invalid', { problem }, 'the worker sent a response that no sample could have got');
-  }
-
-  /** The same again is not worth more than `debug`, until a worker has answered in between. */
-  private logOnce(level: 'info' | 'warn', key: string, details: object, message: string): void {
-    this.logger[this.logged.has(key) ? 'debug' : level](details, message);
-    this.logged.add(key);
+    this.problems.log(
+      'warn',
+      'invalid',
+      { problem },
+      'the worker sent a response that no sample could have got',
+    );
   }
 
   private noteAttempt(): void {
     this.attempted = true;
-    for (const resolve of this.attemptWaiters.splice(0)) resolve();
+    this.attemptWaiters.wake();
   }
 }

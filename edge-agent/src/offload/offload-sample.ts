@@ -1,4 +1,5 @@
-import type { EncodedTensor, TensorMessage } from '@offramp/shared';
+import type { EncodedTensor } from '@offramp/bundle';
+import type { TensorMessage } from '@offramp/contracts';
 
 /** What of a request depends on how the sample is written. */
 export interface WrittenSample {

@@ -2,11 +2,11 @@ import {
   type CodecChoice,
   encodeTensor,
   type Manifest,
-  neverExits,
   preferredCodecs,
   uint8,
   uint8Deflated,
-} from '@offramp/shared';
+} from '@offramp/bundle';
+import { neverExits } from '@offramp/contracts';
 import type { WrittenSample } from './offload-sample.js';
 
 /** What of a sample there is to send. */

@@ -1,4 +1,4 @@
-import type { ResumeRequest, ResumeResponse } from '@offramp/shared';
+import type { ResumeRequestInit, ResumeResponse } from '@offramp/contracts';
 
 /** What happens on a stream. Nothing comes before `open` has returned, and nothing after `onClose`. */
 export interface StreamEvents {
@@ -16,7 +16,7 @@ export interface StreamEvents {
 
 export interface OffloadStream {
   /** @returns whether the stream takes more right now */
-  send(request: ResumeRequest): boolean;
+  send(request: ResumeRequestInit): boolean;
   /** Ends the stream. `onClose` does not follow. */
   close(): void;
 }

@@ -1,12 +1,10 @@
-import type { RefusalMessage } from '@offramp/shared';
-
-/** gRPC status codes that refusals carry. */
-export const grpcNotFound = 5;
-export const grpcResourceExhausted = 8;
-export const grpcUnavailable = 14;
+import { grpcStatusOf, type RefusalMessage } from '@offramp/contracts';
+import type { ErrorCode } from '@offramp/runtime';
 
 const maxPauseMs = 60_000;
 
-/** For how long a refusal asks to be left alone, in milliseconds; no longer than is sensible. */
-export const pauseOf = (refusal: RefusalMessage | null | undefined) =>
-  Math.min(refusal?.retryAfterMs ?? 0, maxPauseMs);
+/** Whether a worker refused for the reason that the code stands for. */
+export const refusedWith = (code: ErrorCode, refusal: RefusalMessage) => refusal.code === grpcStatusOf(code);
+
+/** How long a refusal asks the device to wait, in milliseconds, up to a minute. */
+export const pauseOf = ({ retryAfterMs }: RefusalMessage) => Math.min(retryAfterMs, maxPauseMs);

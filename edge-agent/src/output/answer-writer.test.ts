@@ -1,8 +1,11 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { mkdtemp, open as openFile, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
-import type { OfframpError } from '@offramp/shared';
+import { text } from 'node:stream/consumers';
+import type { OfframpError } from '@offramp/runtime';
+import { makeFifo, temporaryFolder } from '@offramp/runtime/testing';
 import { expect, test } from 'vitest';
 import { answeredResult } from '../testing/results.js';
 import { AnswerWriter } from './answer-writer.js';
@@ -35,6 +38,7 @@ async function open(output: Writable, where = '-') {
   const writer = await AnswerWriter.open({
     where,
     output,
+    ...{ maxBytes: 0, kept: 1, onTornLine: () => undefined },
     onBroken: (error) => {
       seen.broken = error;
     },
@@ -90,7 +94,7 @@ test('a full disk is an error', async () => {
   expect(seen.gone).toBe(0);
 });
 
-test('a file is replaced, written and closed; standard output is left alone', async () => {
+test('a file is appended to and closed; standard output is left alone', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'offramp-answers-'));
   const path = join(folder, 'answers.jsonl');
   const reader = new SlowReader();
@@ -100,7 +104,7 @@ test('a file is replaced, written and closed; standard output is left alone', as
     await writer.flushed();
     await writer.close();
   }
-  expect(await readFile(path, 'utf8')).toBe(`${JSON.stringify(answer)}\n`);
+  expect(await readFile(path, 'utf8')).toBe(`${JSON.stringify(answer)}\n`.repeat(2));
   expect(reader.lines).toEqual([]);
   await expect(open(reader, join(folder, 'no', 'such'))).rejects.toMatchObject({ code: 'OUTPUT_FAILED' });
   await rm(folder, { recursive: true });
@@ -112,4 +116,41 @@ test('answers can go nowhere', async () => {
   await writer.write(answer);
   await writer.flushed();
   expect(reader.lines).toEqual([]);
+});
+
+/** A reader of a FIFO that reads nothing yet. */
+const openReader = (path: string) => openFile(path, constants.O_RDONLY | constants.O_NONBLOCK);
+
+test('a FIFO without a reader is refused', async () => {
+  const path = await makeFifo(join(await temporaryFolder(), 'answers'));
+  await expect(open(new SlowReader(), path)).rejects.toMatchObject({
+    code: 'OUTPUT_FAILED',
+    message: `cannot write answers to ${path}: no process reads from this FIFO`,
+  });
+});
+
+test('the reader of a FIFO gets all answers, and the end', async () => {
+  const path = await makeFifo(join(await temporaryFolder(), 'answers'));
+  const reader = await openReader(path);
+  const { writer } = await open(new SlowReader(), path);
+  for (let i = 0; i < 3; i++) await writer.write(answer);
+  await writer.close();
+  expect(await text(reader.createReadStream())).toBe(`${JSON.stringify(answer)}\n`.repeat(3));
+});
+
+test('the reader of a FIFO that stalls does not keep it from closing, nor one that goes', async () => {
+  const path = await makeFifo(join(await temporaryFolder(), 'answers'));
+  const reader = await openReader(path);
+  const stalled = await open(new SlowReader(), path);
+  for (let i = 0; i < 2_000; i++) void stalled.writer.write(answer);
+  await settle();
+  expect(stalled.writer.pending).toBeGreaterThan(0);
+  stalled.writer.abandon();
+  await stalled.writer.close();
+
+  const left = await open(new SlowReader(), path);
+  await reader.close();
+  await left.writer.write(answer);
+  expect(left.seen).toEqual({ broken: null, gone: 1 });
+  await left.writer.close();
 });

@@ -1,11 +1,12 @@
 import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
 import type { Writable } from 'node:stream';
-import { messageOf, OfframpError, systemCodeOf } from '@offramp/shared';
+import { messageOf, OfframpError, systemCodeOf, Waiters } from '@offramp/runtime';
 import type { Answer, FailedAnswer } from '../answer.js';
+import { AnswersFile, type AnswersFileOptions } from './answers-file.js';
+import { isFifo, openFifo } from './open-fifo.js';
 
-export interface AnswerWriterOptions {
-  /** `-` for `output`, `none` for nowhere, else a file, which is replaced. */
+export interface AnswerWriterOptions extends Omit<AnswersFileOptions, 'path'> {
+  /** `-` for `output`, `none` for nowhere, else a file, which is appended to. */
   where: string;
   /** Standard output; stays open. */
   output: Writable;
@@ -18,72 +19,72 @@ export interface AnswerWriterOptions {
 /** Where answers go, a JSON line each. */
 export class AnswerWriter {
   private broken = false;
-  private full = false;
   private gathering = false;
-  private unwritten = 0;
-  private readonly drainWaiters: (() => void)[] = [];
-  private readonly flushWaiters: (() => void)[] = [];
+  /** Tells those who wait for an answer to be written. */
+  private readonly unwritten = new Set<() => void>();
+  private readonly flushWaiters = new Waiters();
 
   private constructor(
     private readonly target: Writable | null,
     private readonly options: AnswerWriterOptions,
   ) {
     target?.on('error', (error) => this.fail(error));
-    target?.on('drain', () => {
-      this.full = false;
-      wake(this.drainWaiters);
-    });
   }
 
   /** @throws OfframpError `OUTPUT_FAILED` */
   static async open(options: AnswerWriterOptions): Promise<AnswerWriter> {
     if (options.where === 'none') return new AnswerWriter(null, options);
     if (options.where === '-') return new AnswerWriter(options.output, options);
-    const file = createWriteStream(options.where);
+    const path = options.where;
     try {
-      await once(file, 'open');
+      const target = (await isFifo(path))
+        ? await openFifo(path)
+        : await AnswersFile.open({ ...options, path });
+      return new AnswerWriter(target, options);
     } catch (cause) {
       throw outputFailed(options.where, cause);
     }
-    return new AnswerWriter(file, options);
   }
 
   /** Answers that were handed over and are not written yet. */
   get pending(): number {
-    return this.unwritten;
+    return this.unwritten.size;
   }
 
-  /** Settles when the next answer may come: at once, or when a slow reader has caught up. */
+  /** Settles when the answer is written, which a slow reader delays, or never will be. */
   write(answer: Answer | FailedAnswer): Promise<void> {
-    if (this.broken || !this.target) return Promise.resolve();
-    this.unwritten++;
-    this.gather(this.target);
-    const more = this.target.write(`${JSON.stringify(answer)}\n`, () => {
-      this.unwritten--;
-      if (this.unwritten === 0) wake(this.flushWaiters);
+    const { target } = this;
+    if (this.broken || !target) return Promise.resolve();
+    this.gather(target);
+    return new Promise((resolve) => {
+      this.unwritten.add(resolve);
+      target.write(`${JSON.stringify(answer)}\n`, () => {
+        this.unwritten.delete(resolve);
+        resolve();
+        if (this.pending === 0) this.flushWaiters.wake();
+      });
     });
-    if (!more) this.full = true;
-    return this.full ? new Promise((resolve) => this.drainWaiters.push(resolve)) : Promise.resolve();
   }
 
   /** Settles when everything is written, or nobody reads any more. */
   flushed(): Promise<void> {
-    if (this.unwritten === 0 || this.broken) return Promise.resolve();
-    return new Promise((resolve) => this.flushWaiters.push(resolve));
+    if (this.pending === 0 || this.broken) return Promise.resolve();
+    return this.flushWaiters.wait();
   }
 
   /** Lets go of a reader that does not read: what is not written by now never will be. */
   abandon(): void {
     this.broken = true;
-    wake(this.drainWaiters);
-    wake(this.flushWaiters);
+    for (const tell of this.unwritten) tell();
+    this.flushWaiters.wake();
   }
 
-  /** Closes a file; standard output stays open. */
+  /** Closes a file or FIFO, at once if it was abandoned; standard output stays open. */
   async close(): Promise<void> {
     if (!this.target || this.target === this.options.output || this.target.destroyed) return;
     const closed = once(this.target, 'close');
-    this.target.end();
+    if (this.broken) this.target.destroy();
+    else this.target.end();
     await closed;
   }
 
@@ -111,8 +112,4 @@ function outputFailed(where: string, cause: unknown): OfframpError {
   return new OfframpError('OUTPUT_FAILED', `cannot write answers to ${target}: ${messageOf(cause)}`, {
     cause,
   });
-}
-
-function wake(waiters: (() => void)[]): void {
-  for (const resolve of waiters.splice(0)) resolve();
 }

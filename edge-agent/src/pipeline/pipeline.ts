@@ -1,16 +1,16 @@
+import { type Bundle, brokenExitError, type CascadePool, type CascadeSample } from '@offramp/bundle';
+import type { ExitOutcome } from '@offramp/contracts';
+import { type Clock, OfframpError, toOfframpError } from '@offramp/runtime';
 import {
-  type Bundle,
-  type CascadePool,
-  type CascadeSample,
-  type Clock,
-  type ExitOutcome,
-  isOfframpError,
-  messageOf,
-  OfframpError,
-} from '@offramp/shared';
-import { type AnsweredResult, type AnswerHeader, answerBase, type SampleResult } from '../answer.js';
+  type AnsweredResult,
+  type AnswerHeader,
+  answerBase,
+  type FailedResult,
+  type SampleResult,
+} from '../answer.js';
 import type { Auditor } from '../audit/auditor.js';
-import type { OffloadLink, SentTensor } from '../offload/offload-link.js';
+import type { SentTensor } from '../offload/link-types.js';
+import type { OffloadLink } from '../offload/offload-link.js';
 import type { SampleTensors, SampleWriter } from '../offload/sample-writer.js';
 import type { ActivePolicy, PolicyHolder } from '../policy/policy-holder.js';
 
@@ -47,6 +47,8 @@ export interface PipelineParts {
 export class Pipeline {
   private lastId = 0;
   private hurrying = false;
+  /** Ends each sample that is under way, with an error. */
+  private readonly underWay = new Set<(error: OfframpError) => void>();
 
   constructor(private readonly parts: PipelineParts) {}
 
@@ -67,31 +69,19 @@ export class Pipeline {
       trueLabelIndex: incoming.trueLabelIndex,
       latencyMs: this.parts.clock.now() - arrivedAt,
     });
+    let giveUp: (error: OfframpError) => void = () => undefined;
+    const givenUp = new Promise<never>((_, reject) => {
+      giveUp = reject;
+    });
+    this.underWay.add(giveUp);
     try {
-      const input = await incoming.load();
-      const end = await this.parts.cascade.run(sample, input);
-      if ('left' in end) {
-        const result = this.answered(header(), sample, end.left, {});
-        this.consider(sample, [...sample.passed, end.left], input, null);
-        return result;
-      }
-      const { sendsInput } = this.parts.writer;
-      const { activation } = end;
-      const result = await this.offload(header, sample, { activation, input: sendsInput ? input : null });
-      const { answer, passed } = result;
-      if (!answer.degraded) {
-        const { exit, labelIndex: label, confidence } = answer;
-        this.consider(sample, [...passed, { exit, label, confidence }], input, activation);
-      }
-      return result;
+      return await Promise.race([this.answer(incoming, sample, header), givenUp]);
     } catch (error) {
-      const problem = isOfframpError(error)
-        ? error
-        : new OfframpError('INTERNAL', messageOf(error), { cause: error });
-      if (this.hurrying && sample.passed.length > 0) return this.fallBack(header(), sample, null);
-      const { labels } = this.parts.bundle.manifest;
-      const { code, message } = problem;
-      return { kind: 'failed', answer: { ...answerBase(header(), labels), error: { code, message } } };
+      const hasAnswer = sample.passed.some(({ confidence }) => !Number.isNaN(confidence));
+      if (this.hurrying && hasAnswer) return this.fallBack(header(), sample, null);
+      return this.failed(header(), error);
+    } finally {
+      this.underWay.delete(giveUp);
     }
   }
 
@@ -100,6 +90,35 @@ export class Pipeline {
     this.hurrying = true;
     this.parts.cascade.hurry();
     this.parts.link?.close();
+  }
+
+  /** Ends every sample that is still under way now, whatever it waits for: by an exit that it has passed, else as failed. */
+  giveUp(): void {
+    const error = new OfframpError('STOPPING', 'the agent stopped before there was an answer');
+    for (const giveUp of this.underWay) giveUp(error);
+  }
+
+  private async answer(
+    incoming: IncomingSample,
+    sample: Travelling,
+    header: () => AnswerHeader,
+  ): Promise<AnsweredResult> {
+    const input = await incoming.load();
+    const end = await this.parts.cascade.run(sample, input);
+    if ('left' in end) {
+      const result = this.answered(header(), sample, end.left, {});
+      this.consider(sample, [...sample.passed, end.left], input, null);
+      return result;
+    }
+    const { sendsInput } = this.parts.writer;
+    const { activation } = end;
+    const result = await this.offload(header, sample, { activation, input: sendsInput ? input : null });
+    const { answer, passed } = result;
+    if (!answer.degraded) {
+      const { exit, labelIndex: label, confidence } = answer;
+      this.consider(sample, [...passed, { exit, label, confidence }], input, activation);
+    }
+    return result;
   }
 
   private consider(
@@ -128,10 +147,21 @@ export class Pipeline {
     return this.answered(header(), sample, answer.outcome, { sent, passedOnWorker: answer.passed });
   }
 
-  /** The surest of the exits that the sample passed answers; the deepest of several that are equally sure. */
+  /**
+   * The surest of the exits that the sample passed answers; the deepest of several that are equally sure.
+   * @throws OfframpError `INFERENCE_FAILED` if none of them yielded numbers
+   */
   private fallBack(header: AnswerHeader, sample: Travelling, sent: SentTensor | null): AnsweredResult {
-    const best = sample.passed.reduce((a, b) => (a.confidence > b.confidence ? a : b));
+    const usable = sample.passed.filter(({ confidence }) => !Number.isNaN(confidence));
+    if (usable.length === 0) throw brokenExitError(sample.passed.length - 1);
+    const best = usable.reduce((a, b) => (a.confidence > b.confidence ? a : b));
     return this.answered(header, sample, best, { sent, degraded: true });
+  }
+
+  private failed(header: AnswerHeader, error: unknown): FailedResult {
+    const { code, message } = toOfframpError(error);
+    const { labels } = this.parts.bundle.manifest;
+    return { kind: 'failed', answer: { ...answerBase(header, labels), error: { code, message } } };
   }
 
   private answered(

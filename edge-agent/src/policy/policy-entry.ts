@@ -1,4 +1,5 @@
-import { jetStreamError, messageOf, OfframpError, policyBucket, policyKeySubject } from '@offramp/shared';
+import { jetStreamError, policyBucket, policyKeySubject } from '@offramp/contracts';
+import { messageOf, OfframpError } from '@offramp/runtime';
 import { type Msg, type MsgHdrs, type NatsConnection, NatsError } from 'nats';
 
 /** An entry of a group's key in the bucket of policies. */

@@ -1,4 +1,4 @@
-import { canaryPlace, defaultMaxAuditBytesPerHour, type PolicyMessage, v1 } from '@offramp/shared';
+import { canaryPlace, defaultMaxAuditBytesPerHour, type PolicyInit, v1 } from '@offramp/contracts';
 import { beforeEach, expect, test } from 'vitest';
 import { PolicyHolder } from './policy-holder.js';
 
@@ -8,18 +8,18 @@ beforeEach(() => {
   holder = new PolicyHolder(scope, [0.9, 0.8]);
 });
 
-const policy = (differing: PolicyMessage = {}) =>
+const policy = (differing: PolicyInit = {}) =>
   v1.Policy.encode({ group: 'north', version: 3, thresholds: [0.5, 0.25], ...differing }).finish();
 
 const noAudits = { auditRate: 0, maxAuditBytesPerHour: defaultMaxAuditBytesPerHour };
 const plain = { ...noAudits, latencyTargetMs: null };
 
 const place = canaryPlace('north', 3, 'cam-1');
-const older: PolicyMessage = {
+const older: PolicyInit = {
   ...{ group: 'north', version: 2, thresholds: [0.75, 0.75], auditRate: 0.5 },
   ...{ maxAuditBytesPerHour: 7, latencyTargetMs: 9 },
 };
-const canary = (below: number, stable: PolicyMessage | null = older) => ({ canary: { below, stable } });
+const canary = (below: number, stable: PolicyInit | null = older) => ({ canary: { below, stable } });
 const exception = (differing = {}) => ({
   device: 'cam-1',
   thresholds: [1.5, 1.5],
@@ -149,7 +149,11 @@ const bad: [string, Uint8Array, RegExp][] = [
   ['a negative threshold', policy({ thresholds: [0.5, -1] }), /found -1/],
   ['an audit rate above 1', policy({ auditRate: 1.5 }), /audit rate from 0 to 1; found 1.5/],
   ['an audit rate that is no number', policy({ auditRate: Number.NaN }), /found NaN/],
-  ['a latency target of nothing', policy({ latencyTargetMs: 0 }), /latency target above 0 ms/],
+  [
+    'a latency target of nothing',
+    policy({ latencyTargetMs: 0 }),
+    /latency target: expected milliseconds above 0, up to an hour; found 0/,
+  ],
   ['a latency target without end', policy({ latencyTargetMs: Number.POSITIVE_INFINITY }), /found Infinity/],
   ['a canary without a stable policy', policy(canary(place, null)), /expected what the others follow/],
   ['a canary in a canary', policy(canary(place, { ...older, ...canary(1) })), /beside another one/],

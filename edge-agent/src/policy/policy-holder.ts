@@ -1,4 +1,5 @@
-import { defaultMaxAuditBytesPerHour, messageOf, OfframpError } from '@offramp/shared';
+import { defaultMaxAuditBytesPerHour } from '@offramp/contracts';
+import { messageOf, OfframpError } from '@offramp/runtime';
 import { type ActivePolicy, type PolicyRole, type PolicyScope, readPolicy } from './read-policy.js';
 
 export type { ActivePolicy, PolicyRole, PolicyScope } from './read-policy.js';

@@ -1,20 +1,14 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  type Clock,
-  connectBus,
-  createLogger,
-  openPolicyBucket,
-  policyBucket,
-  policySubject,
-  systemClock,
-} from '@offramp/shared';
-import { ManualClock, type NatsServer, startNatsServer, temporaryFolder } from '@offramp/shared/testing';
+import { connectBus, openPolicyBucket, policyBucket, policySubject } from '@offramp/contracts';
+import { type NatsServer, startNatsServer } from '@offramp/contracts/testing';
+import { type Clock, createLogger, systemClock } from '@offramp/runtime';
+import { ManualClock, temporaryFolder } from '@offramp/runtime/testing';
 import { connect, type NatsConnection } from 'nats';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { PolicyWatcher } from './policy-watcher.js';
 
-const soon = { timeout: 20_000, interval: 10 };
+const soon = { timeout: 60_000, interval: 10 };
 const never = 3_600_000;
 
 let server: NatsServer;

@@ -1,11 +1,5 @@
-import {
-  Backoff,
-  type BusListener,
-  type Clock,
-  type Logger,
-  messageOf,
-  policySubject,
-} from '@offramp/shared';
+import { type BusListener, policySubject } from '@offramp/contracts';
+import { Backoff, type Clock, type Logger, messageOf, Waiters } from '@offramp/runtime';
 import type { Msg, NatsConnection, NatsError, Subscription } from 'nats';
 import { EntryOrder } from './entry-order.js';
 import { heardPolicyEntry, type PolicyEntry, readPolicyEntry } from './policy-entry.js';
@@ -40,7 +34,7 @@ export class PolicyWatcher implements BusListener {
   private resting = false;
   private missed = false;
   private read = false;
-  private readonly readWaiters: (() => void)[] = [];
+  private readonly readWaiters = new Waiters();
 
   /** @param onPolicy gets a `Policy` as bytes; one that it had before may come again */
   constructor(
@@ -67,7 +61,7 @@ export class PolicyWatcher implements BusListener {
   /** Settles when the newest policy has been read for the first time, or could not be. */
   firstRead(): Promise<void> {
     if (this.read) return Promise.resolve();
-    return new Promise((resolve) => this.readWaiters.push(resolve));
+    return this.readWaiters.wait();
   }
 
   stop(): void {
@@ -150,6 +144,6 @@ export class PolicyWatcher implements BusListener {
 
   private noteRead(): void {
     this.read = true;
-    for (const resolve of this.readWaiters.splice(0)) resolve();
+    this.readWaiters.wake();
   }
 }

@@ -1,16 +1,16 @@
 import {
+  beyondLimit,
   canaryPlace,
   checkAuditRate,
   checkThresholds,
   defaultMaxAuditBytesPerHour,
+  goalLimits,
   maxPolicyBytes,
   maxPolicyExceptions,
-  messageOf,
-  OfframpError,
   type PolicyMessage,
-  shortDigest,
   v1,
-} from '@offramp/shared';
+} from '@offramp/contracts';
+import { messageOf, OfframpError, shortDigest } from '@offramp/runtime';
 
 /** The thresholds that new samples start under. Never changed, only replaced. */
 export interface ActivePolicy {
@@ -69,7 +69,7 @@ export function readPolicy(
   const newestVersion = checkHeader(message, scope);
   const { canary } = message;
   const stable = canary ? checkStable(canary.stable, newestVersion, scope) : null;
-  const exceptions = message.exceptions ?? [];
+  const { exceptions } = message;
   if (exceptions.length > maxPolicyExceptions) {
     throw invalid(`expected at most ${maxPolicyExceptions} exceptions, found ${exceptions.length}`);
   }
@@ -77,17 +77,16 @@ export function readPolicy(
   if (own.length > 1)
     throw invalid(`expected device ${scope.device} among the exceptions once, found it twice`);
   if (own[0]) {
-    const { thresholds, auditRate } = own[0];
-    const followed = { ...message, thresholds: thresholds ?? [], auditRate: auditRate ?? 0 };
-    const policy = readFollowed(followed, scope);
+    const policy = readFollowed(message, scope, own[0]);
     return { policy, role: 'exception', newestVersion };
   }
   if (!canary || !stable) return { policy: readFollowed(message, scope), role: 'group', newestVersion };
-  if (canaryPlace(scope.group, newestVersion, scope.device) < (canary.below ?? 0)) {
+  if (canaryPlace(scope.group, newestVersion, scope.device) < canary.below) {
     return { policy: readFollowed(message, scope), role: 'canary', newestVersion };
   }
-  const followed = stable.version ? stable : { ...stable, thresholds: [...bundleThresholds] };
-  return { policy: readFollowed(followed, scope), role: 'stable', newestVersion };
+  const { auditRate } = stable;
+  const followed = stable.version > 0 ? stable : { thresholds: bundleThresholds, auditRate };
+  return { policy: readFollowed(stable, scope, followed), role: 'stable', newestVersion };
 }
 
 /** @returns the version */
@@ -100,16 +99,16 @@ function checkHeader({ group, version }: PolicyMessage, scope: PolicyScope): num
 }
 
 function checkStable(
-  stable: PolicyMessage | null | undefined,
+  stable: PolicyMessage | null,
   newestVersion: number,
   { group }: PolicyScope,
 ): PolicyMessage {
   if (!stable)
     throw invalid(`policy ${newestVersion} is a canary; expected what the others follow, found nothing`);
-  if (stable.canary || stable.exceptions?.length) {
+  if (stable.canary || stable.exceptions.length > 0) {
     throw invalid('a canary beside another one, or with exceptions of its own');
   }
-  const version = stable.version ?? 0;
+  const { version } = stable;
   if (version >= newestVersion) {
     throw invalid(`expected a stable policy older than ${newestVersion}, found ${version}`);
   }
@@ -119,22 +118,24 @@ function checkStable(
   return stable;
 }
 
-function readFollowed(message: PolicyMessage, { branches, bundleDigest }: PolicyScope): ActivePolicy {
-  const version = message.version ?? 0;
-  const digest = message.bundleDigest ?? new Uint8Array(0);
+/** @param own the thresholds and the audit rate to follow, which are not the policy's own for every device */
+function readFollowed(
+  message: PolicyMessage,
+  { branches, bundleDigest }: PolicyScope,
+  own: { readonly thresholds: readonly number[]; readonly auditRate: number | null } = message,
+): ActivePolicy {
+  const { version, bundleDigest: digest, latencyTargetMs } = message;
   if (digest.length > 0 && !Buffer.from(digest).equals(bundleDigest)) {
     throw invalid(
       `policy ${version} is for bundle ${shortDigest(digest)}, found ${shortDigest(bundleDigest)} here`,
     );
   }
-  const thresholds = message.thresholds ?? [];
+  const { thresholds } = own;
   checkThresholds(thresholds, branches);
-  const auditRate = message.auditRate ?? 0;
+  const auditRate = own.auditRate ?? 0;
   checkAuditRate(auditRate);
-  const latencyTargetMs = message.latencyTargetMs ?? null;
-  if (latencyTargetMs !== null && !(latencyTargetMs > 0 && latencyTargetMs < Number.POSITIVE_INFINITY)) {
-    throw invalid(`expected a latency target above 0 ms, found ${latencyTargetMs}`);
-  }
+  const wrongTarget = latencyTargetMs === null ? null : beyondLimit(goalLimits.targetMs, latencyTargetMs);
+  if (wrongTarget) throw invalid(`latency target: ${wrongTarget}`);
   return {
     version,
     thresholds: [...thresholds],

@@ -1,7 +1,8 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Bundle, createLogger, systemClock } from '@offramp/shared';
+import { Bundle } from '@offramp/bundle';
+import { createLogger, systemClock } from '@offramp/runtime';
 import sharp from 'sharp';
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { IncomingSample } from '../pipeline/pipeline.js';

@@ -1,16 +1,15 @@
+import type { Bundle } from '@offramp/bundle';
 import {
   alignLabels,
-  type Bundle,
-  type Clock,
   type Dataset,
-  type Logger,
-  messageOf,
-  OfframpError,
+  normalise,
   openDataset,
+  type PictureDecoder,
   pictureChannels,
-  preprocess,
   type Split,
-} from '@offramp/shared';
+} from '@offramp/data';
+import { type Clock, type Logger, messageOf, OfframpError } from '@offramp/runtime';
+import { sourceDecoder } from '../pipeline/decoders.js';
 import type { IncomingSample } from '../pipeline/pipeline.js';
 import type { Slot, Slots } from '../slots.js';
 import { Pacer } from './pacer.js';
@@ -34,6 +33,7 @@ export class DatasetSource {
     private readonly bundle: Bundle,
     private readonly options: DatasetSourceOptions,
     private readonly labelOf: (index: number) => number | null,
+    private readonly decoder: PictureDecoder,
     clock: Clock,
   ) {
     this.pacer = new Pacer(options.ratePerSecond, clock);
@@ -47,18 +47,22 @@ export class DatasetSource {
     logger: Logger,
   ): Promise<DatasetSource> {
     const { input, labels } = bundle.manifest;
-    const dataset = await openDataset(options.path, {
-      split: options.split,
-      channels: pictureChannels(input),
-    });
-    if (options.selection.offset >= dataset.size) {
-      throw new OfframpError(
-        'DATA_NOT_FOUND',
-        `shard ${options.selection.offset}/${options.selection.step} of ${dataset.size} pictures has none`,
-      );
+    const { path, split, selection } = options;
+    const decoder = sourceDecoder(clock);
+    try {
+      const dataset = await openDataset(path, { split, channels: pictureChannels(input), decoder });
+      if (selection.offset >= dataset.size) {
+        throw new OfframpError(
+          'DATA_NOT_FOUND',
+          `shard ${selection.offset}/${selection.step} of ${dataset.size} pictures has none`,
+        );
+      }
+      logger.info({ source: dataset.description }, 'source opened');
+      return new DatasetSource(dataset, bundle, options, trueLabels(dataset, labels, logger), decoder, clock);
+    } catch (error) {
+      decoder.close();
+      throw error;
     }
-    logger.info({ source: dataset.description }, 'source opened');
-    return new DatasetSource(dataset, bundle, options, trueLabels(dataset, labels, logger), clock);
   }
 
   /**
@@ -80,13 +84,20 @@ export class DatasetSource {
     this.pacer.cancel();
   }
 
+  /** Gives up pictures that are not decoded: their samples fail with `STOPPING`, at once. */
+  close(): void {
+    this.stop();
+    this.decoder.close();
+  }
+
   private sampleAt(index: number): IncomingSample {
     return {
       name: this.dataset.nameAt(index),
       trueLabelIndex: this.labelOf(index),
       load: async () => {
-        const { picture } = await this.dataset.read(index);
-        return preprocess(picture, this.bundle.manifest.input);
+        const { input } = this.bundle.manifest;
+        const { picture } = await this.dataset.readFitted(index, input);
+        return normalise(picture, input);
       },
     };
   }

@@ -1,4 +1,4 @@
-import { ManualClock } from '@offramp/shared/testing';
+import { ManualClock } from '@offramp/runtime/testing';
 import { expect, test } from 'vitest';
 import { Pacer } from './pacer.js';
 

@@ -1,4 +1,4 @@
-import type { Clock } from '@offramp/shared';
+import type { Clock } from '@offramp/runtime';
 
 /**
  * Lets the n-th sample pass at n / rate seconds after the first, by the clock and not by the sum of

@@ -1,4 +1,4 @@
-import { OfframpError } from '@offramp/shared';
+import { OfframpError } from '@offramp/runtime';
 
 export interface Selection {
   /** First index taken, counted from 0 … */

@@ -1,4 +1,5 @@
-import { EvidenceCounts, v1 } from '@offramp/shared';
+import { EvidenceCounts, v1 } from '@offramp/contracts';
+import { decoded } from '@offramp/contracts/testing';
 import { expect, test } from 'vitest';
 import { answeredResult } from '../testing/results.js';
 import { EvidenceByPolicy } from './evidence-by-policy.js';
@@ -21,7 +22,7 @@ test('samples and audits count for the policy that the sample started under', ()
     { policyVersion: 2, samples: 2, auditsChosen: 1, audited: 1 },
   ]);
   const read = messages.map((message) =>
-    EvidenceCounts.fromMessage(message, branches, { maxRecords: 9 }).view(0),
+    EvidenceCounts.fromMessage(decoded(v1.Evidence, message), branches, { maxRecords: 9 }).view(0),
   );
   expect(read.map(({ latency }) => latency.count)).toEqual([1, 2]);
   expect(read[1]?.records).toEqual([{ leftAt: 0, exits }]);

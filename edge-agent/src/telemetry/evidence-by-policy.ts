@@ -1,12 +1,15 @@
-import { confidenceBins, EvidenceCounts, type EvidenceMessage } from '@offramp/shared';
+import {
+  confidenceBins,
+  EvidenceCounts,
+  type EvidenceInit,
+  maxReportedPolicies,
+  maxReportedRecords,
+} from '@offramp/contracts';
 import type { AnsweredResult } from '../answer.js';
 import type { AuditEvent } from '../audit/audit-event.js';
 
-/** Policies that one window keeps apart, at most. A window has two when a policy comes, and more when NATS was away for long. */
-const maxPolicies = 8;
 /** Counts in all of one window's histograms together, at most, or those of one policy: a report stays below what JetStream takes. */
 const maxCounts = 65_536;
-const maxRecords = 256;
 
 /** What thresholds are judged by, in one window of time, kept apart by the policy that the samples started under. */
 export class EvidenceByPolicy {
@@ -19,7 +22,7 @@ export class EvidenceByPolicy {
     const countsOfPolicy = 3 * confidenceBins * branches;
     this.maxPolicies = Math.max(
       1,
-      Math.min(maxPolicies, Math.floor(maxCounts / Math.max(1, countsOfPolicy))),
+      Math.min(maxReportedPolicies, Math.floor(maxCounts / Math.max(1, countsOfPolicy))),
     );
   }
 
@@ -51,7 +54,7 @@ export class EvidenceByPolicy {
   }
 
   /** In the order of the policies' versions. */
-  toMessages(): EvidenceMessage[] {
+  toMessages(): EvidenceInit[] {
     const versions = [...this.policies.keys()].sort((a, b) => a - b);
     const apart = versions.length > 1;
     return versions.map((version) =>
@@ -69,7 +72,7 @@ export class EvidenceByPolicy {
       this.dropped += weightOf(this.policies.get(oldest) as EvidenceCounts);
       this.policies.delete(oldest);
     }
-    const counts = new EvidenceCounts(this.branches, { maxRecords });
+    const counts = new EvidenceCounts(this.branches, { maxRecords: maxReportedRecords });
     this.policies.set(version, counts);
     return counts;
   }

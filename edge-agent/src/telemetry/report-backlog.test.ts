@@ -1,4 +1,5 @@
-import { Bundle, Lifecycle } from '@offramp/shared';
+import { Bundle } from '@offramp/bundle';
+import { Lifecycle } from '@offramp/contracts';
 import { beforeAll, expect, test } from 'vitest';
 import { exampleBundleDirectory } from '../testing/example.js';
 import { answeredResult } from '../testing/results.js';

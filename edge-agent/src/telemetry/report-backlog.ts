@@ -1,4 +1,4 @@
-import type { DeviceStateMessage, TelemetryReport } from '@offramp/shared';
+import type { DeviceStateInit, TelemetryReportInit } from '@offramp/contracts';
 import type { EvidenceByPolicy } from './evidence-by-policy.js';
 import type { WindowCounts } from './window-counts.js';
 
@@ -7,7 +7,7 @@ export interface EndedWindow {
   counts: WindowCounts;
   evidence: EvidenceByPolicy;
   windowMs: number;
-  state: DeviceStateMessage;
+  state: DeviceStateInit;
 }
 
 export interface ReportIdentity {
@@ -26,7 +26,7 @@ export interface ReportIdentity {
  * sequence has no gaps however long NATS was away.
  */
 export class ReportBacklog {
-  private sending: TelemetryReport | null = null;
+  private sending: TelemetryReportInit | null = null;
   private readonly waiting: EndedWindow[] = [];
   private sequence = 0;
 
@@ -56,7 +56,7 @@ export class ReportBacklog {
   }
 
   /** The report to send, the same one until it is acknowledged; `null` if there is none. */
-  next(): TelemetryReport | null {
+  next(): TelemetryReportInit | null {
     if (this.sending) return this.sending;
     const window = this.waiting.shift();
     if (!window) return null;

@@ -1,15 +1,14 @@
+import type { Manifest } from '@offramp/bundle';
+import { type BusListener, type DeviceStateInit, telemetrySubject, v1 } from '@offramp/contracts';
 import {
   Backoff,
-  type BusListener,
   type Clock,
-  type DeviceStateMessage,
   type Logger,
-  type Manifest,
+  LogOnce,
   messageOf,
   systemCodeOf,
-  telemetrySubject,
-  v1,
-} from '@offramp/shared';
+  Waiters,
+} from '@offramp/runtime';
 import type { NatsConnection } from 'nats';
 import type { SampleResult } from '../answer.js';
 import type { AuditEvent } from '../audit/audit-event.js';
@@ -35,22 +34,23 @@ export class TelemetryReporter implements BusListener {
   private readonly backoff: Backoff;
   private connection: NatsConnection | null = null;
   private publishing = false;
-  private warned = false;
+  private readonly problems: LogOnce;
   private cancelInterval: () => void = () => undefined;
   private cancelRetry: () => void = () => undefined;
-  private readonly emptyWaiters: (() => void)[] = [];
+  private readonly emptyWaiters = new Waiters();
 
   /** @param stateNow what the device is, asked at the end of each window */
   constructor(
     private readonly options: ReporterOptions,
     private readonly manifest: Manifest,
-    private readonly stateNow: () => DeviceStateMessage,
+    private readonly stateNow: () => DeviceStateInit,
     private readonly clock: Clock,
     random: () => number,
-    private readonly logger: Logger,
+    logger: Logger,
   ) {
     const { device, group, bootId } = options;
     this.backlog = new ReportBacklog({ device, group, bootId }, options.maxBacklog);
+    this.problems = new LogOnce(logger);
     this.backoff = new Backoff(firstRetryMs, maxRetryMs, random);
     this.window = new WindowCounts(manifest);
     this.evidence = new EvidenceByPolicy(manifest.stages.length - 1);
@@ -107,7 +107,7 @@ export class TelemetryReporter implements BusListener {
   /** Settles when every report has been acknowledged. */
   flushed(): Promise<void> {
     if (this.backlog.size === 0) return Promise.resolve();
-    return new Promise((resolve) => this.emptyWaiters.push(resolve));
+    return this.emptyWaiters.wait();
   }
 
   /** Ends no more windows and publishes no more. */
@@ -132,20 +132,21 @@ export class TelemetryReporter implements BusListener {
         });
         this.backlog.acknowledge();
         this.backoff.reset();
-        this.warned = false;
+        this.problems.clear();
       }
     } catch (error) {
-      this.logger[this.warned ? 'debug' : 'warn'](
+      this.problems.log(
+        'warn',
+        'unacknowledged',
         { reason: reasonOf(error), backlog: this.backlog.size },
         'telemetry is not acknowledged; keeping it, and trying again',
       );
-      this.warned = true;
       if (this.connection)
         this.cancelRetry = this.clock.after(this.backoff.next(), () => void this.publish());
     } finally {
       this.publishing = false;
     }
-    if (this.backlog.size === 0) for (const resolve of this.emptyWaiters.splice(0)) resolve();
+    if (this.backlog.size === 0) this.emptyWaiters.wake();
   }
 }
 

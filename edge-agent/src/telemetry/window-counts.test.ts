@@ -1,4 +1,5 @@
-import { Bundle, exitMacs, LatencySketch, v1 } from '@offramp/shared';
+import { Bundle, exitMacs } from '@offramp/bundle';
+import { LatencySketch, v1 } from '@offramp/contracts';
 import { beforeAll, expect, test } from 'vitest';
 import { summarise } from '../summary.js';
 import { exampleBundleDirectory } from '../testing/example.js';

@@ -1,23 +1,16 @@
-import { exitMacs, LatencySketch, type Manifest, type WindowMessage } from '@offramp/shared';
+import { exitMacs, type Manifest } from '@offramp/bundle';
+import {
+  addWindowCounters,
+  LatencySketch,
+  pickWindowCounters,
+  WindowCounters,
+  type WindowInit,
+} from '@offramp/contracts';
 import type { AnsweredResult, SampleResult } from '../answer.js';
 import type { AuditEvent } from '../audit/audit-event.js';
 
 /** Counts of a stretch of time, as `Window` in `proto/offramp/v1/fleet.proto` defines each of them. */
-export class WindowCounts {
-  samples = 0;
-  offloaded = 0;
-  degraded = 0;
-  refused = 0;
-  failed = 0;
-  labelled = 0;
-  correct = 0;
-  offloadBytes = 0;
-  deviceMacs = 0;
-  cloudMacs = 0;
-  audited = 0;
-  auditsAgreed = 0;
-  auditsDropped = 0;
-  auditBytes = 0;
+export class WindowCounts extends WindowCounters {
   /** Answers per exit; the final exit last. */
   readonly exits: number[];
   /** What was sent to workers, by encoding. */
@@ -29,6 +22,7 @@ export class WindowCounts {
   private readonly exitMacs: readonly number[];
 
   constructor(private readonly manifest: Manifest) {
+    super();
     this.exitMacs = exitMacs(manifest);
     this.exits = manifest.stages.map(() => 0);
     this.agreement = manifest.stages.slice(1).map(() => ({ compared: 0, agreed: 0 }));
@@ -55,20 +49,7 @@ export class WindowCounts {
   }
 
   merge(other: WindowCounts): void {
-    this.samples += other.samples;
-    this.offloaded += other.offloaded;
-    this.degraded += other.degraded;
-    this.refused += other.refused;
-    this.failed += other.failed;
-    this.labelled += other.labelled;
-    this.correct += other.correct;
-    this.offloadBytes += other.offloadBytes;
-    this.deviceMacs += other.deviceMacs;
-    this.cloudMacs += other.cloudMacs;
-    this.audited += other.audited;
-    this.auditsAgreed += other.auditsAgreed;
-    this.auditsDropped += other.auditsDropped;
-    this.auditBytes += other.auditBytes;
+    addWindowCounters(this, other);
     other.exits.forEach((count, exit) => {
       this.exits[exit] = (this.exits[exit] ?? 0) + count;
     });
@@ -80,23 +61,10 @@ export class WindowCounts {
     this.latency.merge(other.latency);
   }
 
-  toMessage(): WindowMessage {
+  toMessage(): WindowInit {
     return {
-      samples: this.samples,
+      ...pickWindowCounters(this),
       exits: this.exits,
-      offloaded: this.offloaded,
-      degraded: this.degraded,
-      refused: this.refused,
-      failed: this.failed,
-      labelled: this.labelled,
-      correct: this.correct,
-      offloadBytes: this.offloadBytes,
-      deviceMacs: this.deviceMacs,
-      cloudMacs: this.cloudMacs,
-      audited: this.audited,
-      auditsAgreed: this.auditsAgreed,
-      auditsDropped: this.auditsDropped,
-      auditBytes: this.auditBytes,
       agreement: this.agreement,
       latencySketch: this.latency.encode(),
       encodings: [...this.encodings]

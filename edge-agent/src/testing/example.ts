@@ -4,15 +4,13 @@ import { fileURLToPath } from 'node:url';
 import {
   type ActivationCodecManifest,
   Bundle,
-  type ExitOutcome,
   InferencePool,
   manifestFileName,
-  openDataset,
-  pictureChannels,
-  preprocess,
   runStage,
-} from '@offramp/shared';
-import { temporaryFolder } from '@offramp/shared/testing';
+} from '@offramp/bundle';
+import type { ExitOutcome } from '@offramp/contracts';
+import { openDataset, pictureChannels, preprocess } from '@offramp/data';
+import { temporaryFolder } from '@offramp/runtime/testing';
 
 const example = new URL('../../../examples/fashion-mnist/', import.meta.url);
 

@@ -1,4 +1,4 @@
-import type { ExitOutcome } from '@offramp/shared';
+import type { ExitOutcome } from '@offramp/contracts';
 import type { AnsweredResult } from '../answer.js';
 
 /** An answered sample, as the pipeline would give it, with what a test wants to be different. */

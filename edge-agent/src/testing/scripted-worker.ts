@@ -2,19 +2,21 @@ import { Metadata, Server, ServerCredentials, type ServerDuplexStream, status } 
 import {
   type Bundle,
   decodeTensor,
-  type ExitOutcome,
   encodingsHeader,
   formatEncodings,
   InferencePool,
+  runStage,
+} from '@offramp/bundle';
+import {
+  type ExitOutcome,
   MalformedMessage,
   offloadService,
   type ResumeRequest,
-  type ResumeResponse,
-  runStage,
-} from '@offramp/shared';
+  type ResumeResponseInit,
+} from '@offramp/contracts';
 
 /** A `Buffer` goes out as it is, decodable or not. */
-export type ResumeStream = ServerDuplexStream<ResumeRequest, ResumeResponse | Buffer>;
+export type ResumeStream = ServerDuplexStream<ResumeRequest, ResumeResponseInit | Buffer>;
 
 /** What a worker does with a sample. */
 export type Respond = (request: ResumeRequest, stream: ResumeStream) => void;
@@ -43,7 +45,7 @@ export async function startScriptedWorker(respond: Respond, port = 0): Promise<S
   const requests: ResumeRequest[] = [];
   let streams = 0;
   const { Resume, Classify } = offloadService;
-  const responseSerialize = (response: ResumeResponse | Buffer) =>
+  const responseSerialize = (response: ResumeResponseInit | Buffer) =>
     Buffer.isBuffer(response) ? response : Resume.responseSerialize(response);
   server.addService(
     { Resume: { ...Resume, responseSerialize }, Classify },
@@ -99,10 +101,10 @@ export interface CascadeResponder {
 /** Answers as a worker should: by running the rest of the cascade. */
 export async function cascadeResponder(bundle: Bundle): Promise<CascadeResponder> {
   const pool = await InferencePool.create(bundle);
-  const resume = async (request: ResumeRequest): Promise<ResumeResponse> => {
-    const first = request.stage ?? 0;
+  const resume = async (request: ResumeRequest): Promise<ResumeResponseInit> => {
+    const first = request.stage;
     const inputShape = bundle.manifest.stages[first]?.inputShape ?? [];
-    const sample = { thresholds: request.thresholds ?? [], passed: [] as ExitOutcome[] };
+    const sample = { thresholds: request.thresholds, passed: [] as ExitOutcome[] };
     let activation = decodeTensor(
       'tensor',
       inputShape,
@@ -115,7 +117,7 @@ export async function cascadeResponder(bundle: Bundle): Promise<CascadeResponder
       if (answered) {
         const { outcome } = answered;
         const answer = { ...outcome, bundleDigest: bundle.digestBytes, passed: sample.passed };
-        return { sampleId: request.sampleId ?? 0, answer };
+        return { sampleId: request.sampleId, answer };
       }
       activation = step.activation;
     }

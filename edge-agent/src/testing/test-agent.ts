@@ -1,8 +1,10 @@
 import { PassThrough } from 'node:stream';
-import { createLogger, resolveConfig } from '@offramp/shared';
-import { type Agent, type AgentConfig, startAgent } from '../agent.js';
+import { createLogger, type Logger, resolveConfig } from '@offramp/runtime';
+import { startAgent } from '../agent.js';
 import type { Answer, FailedAnswer } from '../answer.js';
+import type { AgentConfig } from '../config.js';
 import { agentConfig } from '../config.js';
+import type { Agent } from '../run-agent.js';
 import { exampleBundleDirectory, exampleData } from './example.js';
 
 export interface TestAgent extends Agent {
@@ -14,6 +16,7 @@ export interface TestAgent extends Agent {
 export async function startTestAgent(
   config: Partial<AgentConfig>,
   output = new PassThrough(),
+  logger: Logger = createLogger('test', process.env.OFFRAMP_TEST_LOG ? 'debug' : 'silent'),
 ): Promise<TestAgent> {
   const answers: TestAgent['answers'] = [];
   let rest = '';
@@ -29,7 +32,7 @@ export async function startTestAgent(
   );
   const agent = await startAgent(
     { ...defaults, ...(config.listen ? {} : { source: exampleData }), ...config },
-    createLogger('test', process.env.OFFRAMP_TEST_LOG ? 'debug' : 'silent'),
+    logger,
     { output },
   );
   return {

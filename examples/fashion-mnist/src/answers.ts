@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 
-/** One line of an agent's answers, as far as the demo looks at it. */
+/** One line of an agent's answers: the fields that the demo uses. */
 export interface AnswerLine {
   sample: string;
   labelIndex: number;

@@ -1,17 +1,8 @@
 import { credentials, Metadata, makeClientConstructor } from '@grpc/grpc-js';
-import {
-  type Bundle,
-  type ClassifyResponse,
-  type Dataset,
-  encodeTensor,
-  float32,
-  messageOf,
-  OfframpError,
-  offloadService,
-  openDataset,
-  pictureChannels,
-  preprocess,
-} from '@offramp/shared';
+import { type Bundle, encodeTensor, float32 } from '@offramp/bundle';
+import { type ClassifyResponse, offloadService } from '@offramp/contracts';
+import { type Dataset, openDataset, pictureChannels, preprocess } from '@offramp/data';
+import { messageOf, OfframpError } from '@offramp/runtime';
 import { type Scene, split } from './scene.js';
 
 const callsInFlight = 32;
@@ -25,9 +16,9 @@ export interface BackboneAnswer {
 }
 
 /**
- * What the whole backbone says of every picture of a scene: the worker's `Classify`, which passes every exit over.
- * @param signal ends it early
- * @returns by the picture's name; not all of them after an abort
+ * The whole backbone's answer for every picture of a scene, from the worker's `Classify`, which takes no early exits.
+ * @param signal aborts it
+ * @returns answers by picture name; incomplete after an abort
  */
 export async function backboneAnswers(
   bundle: Bundle,

@@ -1,6 +1,6 @@
-import { type GroupStatus, thresholdText } from '@offramp/controller';
+import { type GroupStatus, reachText, thresholdText } from '@offramp/controller';
 
-/** What the controller makes of the goal, in lines of less than 80 columns. */
+/** The controller's decision for the goal, in lines of less than 80 columns. */
 export function controlLines({ decision, canary, policyVersion, thresholds }: GroupStatus): string[] {
   if (!decision) return ["goal        none yet: thresholds are the bundle's own"];
   const { facts, tableTrusted } = decision;
@@ -9,12 +9,12 @@ export function controlLines({ decision, canary, policyVersion, thresholds }: Gr
   const nobodyLeaves = facts.exitShares.slice(0, -1).every((share) => share === 0);
   return [
     nobodyLeaves
-      ? 'proven      agreement, since no picture leaves early'
+      ? 'proven      agreement, because no picture exits early'
       : `proven      ≥ ${percent(facts.agreementBound)} agreement (95 % certain), by ${by}`,
-    `foretold    ${percent(facts.agreement)} agreement, ${percent(facts.cost)} of the cost, ${percent(1 - facts.offloadShare)} answered on the device`,
+    `predicted   ${percent(facts.agreement)} agreement, ${percent(facts.cost)} of the cost, ${percent(1 - facts.offloadShare)} answered on the device`,
     `thresholds  ${thresholds.map(thresholdText).join(' ')}`,
     canary
-      ? `policy      ${policyVersion}, tried by ${percent(canary.share)} of cameras: ${count(canary.samples)} answers so far`
+      ? `policy      ${policyVersion}, tried by ${reachText(canary)}: ${count(canary.samples)} answers so far`
       : `policy      ${policyVersion}, followed by all`,
   ];
 }

@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connectBus } from '@offramp/contracts';
 import { ControllerClient } from '@offramp/controller';
-import { connectBus } from '@offramp/shared';
 import { readAnswers } from './answers.js';
 import { backboneAnswers } from './backbone-answers.js';
 import { demoGroup, Fleet } from './fleet.js';
@@ -14,19 +14,19 @@ import { LiveView } from './view.js';
 const cameras = 4;
 /** Slow enough to watch, and for two cores to run the whole model on every picture. */
 const picturesPerS = 200;
-/** For a machine that has much else to do. */
+/** Long enough for a busy machine. */
 const controllerTimeoutMs = 30_000;
 
 export interface DemoOptions {
-  /** Go on after the summary until Ctrl-C, the pictures at dusk in a loop. */
+  /** Continue after the summary until Ctrl-C, with the pictures at dusk in a loop. */
   keep: boolean;
   /** Aborts on Ctrl-C. */
   signal: AbortSignal;
 }
 
 /**
- * Runs a small fleet over the example's pictures, gives it a goal, lets it get dark, takes its worker away for a while, and
- * sums up.
+ * Runs a small fleet over the example's pictures, sets a goal, darkens the pictures, stops the worker for a while, and
+ * prints a summary.
  * @returns the summary; `null` if it was interrupted
  */
 export async function runDemo(options: DemoOptions): Promise<DemoSummary | null> {
@@ -69,15 +69,15 @@ export async function runDemo(options: DemoOptions): Promise<DemoSummary | null>
   }
 }
 
-/** Leaves the fleet to whoever watches, until the signal. It stays dark: one drift is enough. */
+/** Keeps the fleet running until the signal. It stays dark, so that no second drift occurs. */
 async function goOn(fleet: Fleet, folder: string, signal: AbortSignal): Promise<void> {
   const scene = await writeScene(folder, { cameras, duskAt: 0 });
   if (signal.aborted) return;
-  fleet.startAgents(scene, 'over and over');
+  fleet.startAgents(scene, 'repeatedly');
   process.stdout.write(
     [
       '',
-      'The fleet goes on, at dusk, until Ctrl-C. Its dashboard:',
+      'The fleet keeps running at dusk until Ctrl-C. Its dashboard:',
       `  ${fleet.dashboardUrl}`,
       'From another terminal, in this folder:',
       `  export OFFRAMP_FLEET_NATS=${fleet.nats.url}`,

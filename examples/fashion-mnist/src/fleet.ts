@@ -1,15 +1,16 @@
 import { join } from 'node:path';
-import { Bundle, OfframpError, systemCodeOf } from '@offramp/shared';
-import { type NatsServer, startNatsServer } from '@offramp/shared/testing';
+import { Bundle } from '@offramp/bundle';
+import { type NatsServer, startNatsServer } from '@offramp/contracts/testing';
+import { OfframpError, systemCodeOf } from '@offramp/runtime';
 import { bundlePath } from './paths.js';
 import { type OfframpProcess, ProcessGroup } from './processes.js';
 import type { Scene } from './scene.js';
 
 export const demoGroup = 'cameras';
-/** Devices report, and the controller looks, more often than they would by default: nobody wants to watch for ten minutes. */
+/** Devices report and the controller decides more often than by default, to keep the demo short. */
 const telemetryIntervalMs = 500;
 const tuneEveryMs = 500;
-/** Longer than by default, for a machine on which all of this runs beside something else. */
+/** Longer than by default, because all programs share one machine. */
 const offloadTimeoutMs = 2_000;
 
 export interface FleetOptions {
@@ -25,7 +26,7 @@ export interface Agent {
   answersPath: string;
 }
 
-/** NATS, a controller, a worker and some agents, each in a process of its own. */
+/** NATS, a controller, a worker and some agents, each in its own process. */
 export class Fleet {
   readonly agents: Agent[] = [];
   private workerProcess: OfframpProcess | null = null;
@@ -40,7 +41,7 @@ export class Fleet {
     private workerListen: string,
   ) {}
 
-  /** Starts everything but the agents. @throws OfframpError when a program does not come up */
+  /** Starts everything but the agents. @throws OfframpError when a program does not start */
   static async start(options: FleetOptions): Promise<Fleet> {
     const bundle = await Bundle.open(bundlePath);
     const nats = await startNatsServer({ detached: true });
@@ -65,7 +66,7 @@ export class Fleet {
     return this.workerListen;
   }
 
-  /** Where a browser finds it. */
+  /** The dashboard's address for a browser. */
   get dashboardUrl(): string {
     return this.dashboard;
   }
@@ -77,7 +78,7 @@ export class Fleet {
       ...['--nats', this.nats.url, '--name', 'worker'],
     ]);
     const line = await this.workerProcess.firstLine(/^listening on /);
-    // The port it got at first is the one it comes back to.
+    // A restarted worker listens on the same port.
     this.workerListen = line.replace('listening on ', '');
   }
 
@@ -87,10 +88,10 @@ export class Fleet {
   }
 
   /**
-   * Starts an agent for each camera; if they have been running, as new boots of the same devices.
-   * @param passes whether they go through their pictures once, or over and over
+   * Starts an agent for each camera; on later calls these are new boots of the same devices.
+   * @param passes whether agents read their pictures once or repeatedly
    */
-  startAgents({ cameras }: Scene, passes: 'once' | 'over and over'): void {
+  startAgents({ cameras }: Scene, passes: 'once' | 'repeatedly'): void {
     this.agents.length = 0;
     for (const { device, path } of cameras) {
       const answersPath = join(this.options.folder, `${device}.jsonl`);
@@ -108,7 +109,7 @@ export class Fleet {
     }
   }
 
-  /** Waits until the agents have been through their pictures. @throws OfframpError if one failed */
+  /** Waits until the agents have answered all their pictures. @throws OfframpError if one failed */
   async agentsDone(): Promise<void> {
     await Promise.all(
       this.agents.map(async ({ process }) => {

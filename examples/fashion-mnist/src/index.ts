@@ -2,13 +2,12 @@ import { reportError } from '@offramp/cli';
 import { runDemo } from './demo.js';
 import { keepsPromises } from './summary.js';
 
-export * from './demo.js';
-export * from './summary.js';
+export { runDemo };
 
 /** SIGHUP: the terminal was closed. */
 const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** `npm run demo`: sets the exit status; 130 where Ctrl-C came before the summary. */
+/** `npm run demo`: sets the exit status; 130 if Ctrl-C came before the summary. */
 export async function main(options: { keep: boolean }): Promise<void> {
   const abort = new AbortController();
   let interrupts = 0;
@@ -18,7 +17,7 @@ export async function main(options: { keep: boolean }): Promise<void> {
     abort.abort();
   };
   for (const signal of stopSignals) process.on(signal, interrupt);
-  // A terminal or a reader that is gone: nobody watches any longer.
+  // The terminal or the reader of the pipe is gone.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => abort.abort());
   try {
     const summary = await runDemo({ ...options, signal: abort.signal });

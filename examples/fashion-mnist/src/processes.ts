@@ -1,27 +1,27 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { join } from 'node:path';
-import { OfframpError } from '@offramp/shared';
+import { OfframpError } from '@offramp/runtime';
 import { offrampBin } from './paths.js';
 
 const startTimeoutMs = 30_000;
 
-/** One `offramp` program in a process of its own. */
+/** One `offramp` program in its own process. */
 export interface OfframpProcess {
   readonly name: string;
   /** Standard error, as a file. */
   readonly logPath: string;
   /** The first line of standard output that matches; fails if the program ends before. */
   firstLine(pattern: RegExp): Promise<string>;
-  /** The exit status; 128 + n for signal n is given as -1. */
+  /** The exit status; -1 if a signal ended it. */
   readonly exited: Promise<number>;
   /** Asks it to stop, and waits. */
   stop(): Promise<void>;
-  /** Ends it at once, as a power cut would, and waits. */
+  /** Kills it (SIGKILL), and waits. */
   kill(): Promise<void>;
 }
 
-/** Starts programs and sees to it that none outlives this one. */
+/** Starts programs, and kills them when this process exits. */
 export class ProcessGroup {
   private readonly children = new Set<ChildProcess>();
 
@@ -30,7 +30,7 @@ export class ProcessGroup {
   }
 
   start(name: string, args: readonly string[]): OfframpProcess {
-    // Detached: Ctrl-C reaches this process alone, which then stops the others in their order.
+    // Detached: Ctrl-C reaches only this process, which then stops the others in order.
     const child = spawn(process.execPath, [offrampBin, ...args], {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -87,7 +87,7 @@ export class ProcessGroup {
   }
 }
 
-/** Lines of a stream that somebody may wait for. What nobody waits for is dropped. */
+/** Lines of a stream. A caller may wait for one; lines without a waiting caller are dropped. */
 class Lines {
   private buffer = '';
   private waiting: { pattern: RegExp; resolve: (line: string | null) => void } | null = null;

@@ -1,12 +1,12 @@
-import { openDataset } from '@offramp/shared';
-import { temporaryFolder } from '@offramp/shared/testing';
+import { openDataset } from '@offramp/data';
+import { temporaryFolder } from '@offramp/runtime/testing';
 import { expect, it } from 'vitest';
 import { picturesPath } from './paths.js';
 import { split, writeScene } from './scene.js';
 
 const cameras = 4;
 
-it('deals out every picture once, darkens those at dusk, and does so alike every time', async () => {
+it('gives each picture to one camera, darkens those at dusk, and gives the same result every time', async () => {
   const original = await openDataset(picturesPath, { split, channels: 1 });
   const scene = await writeScene(await temporaryFolder(), { cameras, duskAt: 0.4 });
   const again = await writeScene(await temporaryFolder(), { cameras, duskAt: 0.4 });

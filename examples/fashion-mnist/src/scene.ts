@@ -1,15 +1,15 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openDataset, type Split } from '@offramp/shared';
+import { openDataset, type Split } from '@offramp/data';
 import { picturesPath } from './paths.js';
 
-/** Where the pictures of a camera are, as IDX files of its own. */
+/** Folder of a camera's pictures, as IDX files. */
 export interface CameraPictures {
   device: string;
   path: string;
 }
 
-/** What the cameras see: the example's pictures dealt out among them, so that no two see the same, and then dusk. */
+/** The cameras' pictures: the example's pictures divided among them without overlap, bright at first and dark at dusk. */
 export interface Scene {
   cameras: readonly CameraPictures[];
   /** Of all cameras together. */
@@ -19,13 +19,13 @@ export interface Scene {
 }
 
 export const split: Split = 'test';
-/** Pictures at dusk: darker, and with the noise of a sensor that has to amplify. Standard deviation in levels of 255. */
+/** Pictures at dusk are darker, with the noise of sensor gain. Standard deviation in levels of 255. */
 const brightness = 0.5;
 const noiseLevels = 9;
 
 /**
- * Writes what each camera is to see. The same pictures, light and noise every time.
- * @param duskAt the share of each camera's pictures after which it is dusk, in [0, 1]
+ * Writes the pictures of each camera. Pictures, light and noise are the same every time.
+ * @param duskAt the share of each camera's pictures before dusk, in [0, 1]
  */
 export async function writeScene(
   folder: string,
@@ -68,7 +68,7 @@ function normalNumbers(seed: number): () => number {
   return () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
 }
 
-/** An IDX file of bytes, as MNIST has them. */
+/** An IDX file of bytes, as in MNIST. */
 function idxFile(dimensions: readonly number[], bytes: Uint8Array): Buffer {
   const header = Buffer.alloc(4 + 4 * dimensions.length);
   header.writeUInt32BE(0x0800 | dimensions.length, 0);

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ControllerClient } from '@offramp/controller';
-import { OfframpError } from '@offramp/shared';
+import { OfframpError } from '@offramp/runtime';
 import { demoGroup, type Fleet } from './fleet.js';
 import type { LiveView } from './view.js';
 
-/** The goal that is set: this share of answers is to be those of the whole model. */
+/** The goal: the share of answers that agree with the whole model. */
 export const agreementGoal = 0.98;
 
 const pollMs = 100;
@@ -15,9 +15,9 @@ export interface Stage {
   view: LiveView;
 }
 
-/** What happens while the cameras work; steps follow each other. */
+/** What happens while the cameras work. Steps run in order. */
 interface Step {
-  /** When this share of all pictures has been answered, as far as the controller knows. */
+  /** Starts when this share of all pictures has been answered, by the controller's counts. */
   at: number;
   run(stage: Stage): Promise<void>;
 }
@@ -34,14 +34,14 @@ const steps: readonly Step[] = [
   {
     at: duskAt,
     async run({ view }) {
-      view.say('world', 'It is getting dark: half the light, and noise. No camera knows.');
+      view.say('scene', 'It is getting dark: half the light, and noise. The cameras are not told.');
     },
   },
   { at: duskAt + 0.1, run: ({ view }) => view.show() },
   {
     at: 0.85,
     async run({ fleet, view }) {
-      view.say('world', 'The worker is killed. Cameras answer with their best exit, marked degraded.');
+      view.say('scene', 'The worker is killed. Cameras answer with their best exit, marked degraded.');
       await fleet.killWorker();
     },
   },
@@ -50,12 +50,12 @@ const steps: readonly Step[] = [
     async run({ fleet, view }) {
       await view.show();
       await fleet.startWorker();
-      view.say('world', 'The worker is back.');
+      view.say('scene', 'The worker is back.');
     },
   },
 ];
 
-/** Plays the script through; ends early, without a word, when `signal` aborts. */
+/** Plays the script; returns early and silently when `signal` aborts. */
 export async function playScript(stage: Stage, pictures: number, signal: AbortSignal): Promise<void> {
   for (const step of steps) {
     while (!signal.aborted && (await answeredSoFar(stage.controller)) < step.at * pictures) {
@@ -71,7 +71,7 @@ async function answeredSoFar(controller: ControllerClient): Promise<number> {
   return devices.reduce((sum, { total }) => sum + total.samples, 0);
 }
 
-/** With the one command that an operator would type. */
+/** Uses the command that an operator would type. */
 async function setGoal({ fleet, view }: Stage): Promise<void> {
   const args = ['fleet', 'goal', 'set', demoGroup, '--agreement', String(agreementGoal)];
   view.say('you', `$ offramp ${args.join(' ')}`);

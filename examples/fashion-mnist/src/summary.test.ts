@@ -1,5 +1,5 @@
+import { Bundle } from '@offramp/bundle';
 import type { FleetEvent } from '@offramp/controller';
-import { Bundle } from '@offramp/shared';
 import { expect, it } from 'vitest';
 import type { AnswerLine } from './answers.js';
 import { bundlePath } from './paths.js';
@@ -16,7 +16,7 @@ const events = [
   event('drift'),
   event('policy', 3),
 ];
-/** One picture a phase; the whole model says 7 of all. */
+/** One picture per phase; the whole model answers 7 for all. */
 const taken: [name: string, dusk: boolean, answer: Partial<AnswerLine>][] = [
   ['bundle', false, { policyVersion: 0 }],
   ['goal', false, { policyVersion: 2 }],
@@ -37,7 +37,7 @@ const answers = taken.map(([sample, , answer]): AnswerLine => {
 });
 const backbone = new Map(taken.map(([name, dusk]) => [name, { labelIndex: 7, correct: true, dusk }]));
 
-it('tells apart what thresholds pictures were answered under', async () => {
+it('assigns pictures to phases by the thresholds they were answered under', async () => {
   const { manifest } = await Bundle.open(bundlePath);
   const records = { manifest, goal: 0.98, answers, backbone, devices: [], events };
   const summary = summarise(records);
@@ -69,5 +69,5 @@ it('says what is missing', async () => {
   const summary = summarise(records);
   expect(summary).toMatchObject({ unanswered: 1, repeated: 1, noticedAfter: null });
   expect(keepsPromises({ ...summary, countsReconcile: true })).toBe(false);
-  expect(renderSummary(summary)).toContain('NOT noticed');
+  expect(renderSummary(summary)).toContain('NOT detected');
 });

@@ -1,25 +1,25 @@
+import { elementsOf, encodingName, exitCosts, type Manifest } from '@offramp/bundle';
 import type { DeviceView, FleetEvent, FleetEventKind } from '@offramp/controller';
-import { elementsOf, encodingName, exitCosts, type Manifest } from '@offramp/shared';
 import type { AnswerLine } from './answers.js';
 import type { BackboneAnswer } from './backbone-answers.js';
 
-/** Where a picture belongs in the story: what it was and what thresholds its camera had then. */
+/** Phase of a picture: its light, and the thresholds that its camera had then. */
 export type Phase =
-  /** By day, under the thresholds that the bundle comes with. */
+  /** By day, under the bundle's own thresholds. */
   | 'bundle'
   /** By day, under thresholds that were set for the goal. */
   | 'goal'
-  /** At dusk, under thresholds from before. */
+  /** At dusk, under thresholds set before the drift was detected. */
   | 'unnoticed'
   /** At dusk, under thresholds that protect the goal. */
   | 'protected'
-  /** Answered by a branch that was not sure, since the cloud did not answer. */
+  /** Answered below its threshold, because the cloud did not answer. */
   | 'degraded';
 
 /** How pictures were answered. */
 export interface PhaseSummary {
   answers: number;
-  /** With the whole backbone; as a share, like all that follows. 0 where there is no answer. */
+  /** With the whole backbone; a share, like all fields below. 0 without answers. */
   agreement: number;
   /** Multiply-accumulates, of the whole backbone's. */
   cost: number;
@@ -33,14 +33,14 @@ export interface DemoSummary {
   repeated: number;
   /** Answers that are errors. */
   failed: number;
-  /** Whether the controller counted what the devices answered. */
+  /** Whether the controller's counts equal the devices' answers. */
   countsReconcile: boolean;
   goal: number;
   phases: Record<Phase, PhaseSummary>;
   all: PhaseSummary;
-  /** Pictures at dusk that were answered under thresholds from before; `null`: nobody noticed. */
+  /** Pictures at dusk that were answered under earlier thresholds; `null` if the drift was not detected. */
   noticedAfter: number | null;
-  /** What the controller did, in this order. */
+  /** The controller's decisions, in order. */
   events: FleetEventKind[];
   /** Shares of the answers, in [0, 1]. */
   accuracy: number;
@@ -49,25 +49,25 @@ export interface DemoSummary {
   deviceMacs: number;
   cloudMacs: number;
   backboneMacs: number;
-  /** Bytes per picture that crossed the network, in which encodings, and what a preprocessed input has as 8-bit samples. */
+  /** Bytes sent per picture, their encodings, and the size of a preprocessed input as 8-bit samples. */
   sentBytes: number;
   encodings: string[];
   inputBytes: number;
 }
 
-/** What a summary is made of. */
+/** The input of a summary. */
 export interface Records {
   manifest: Manifest;
   goal: number;
   answers: readonly AnswerLine[];
-  /** The whole backbone's answer for every picture that went in, by its name. */
+  /** The whole backbone's answer for every picture, by name. */
   backbone: ReadonlyMap<string, BackboneAnswer>;
   devices: readonly DeviceView[];
   /** Oldest first. */
   events: readonly FleetEvent[];
 }
 
-/** Puts the agents' answers, the backbone's and the controller's counts side by side. */
+/** Compares the agents' answers with the backbone's answers and the controller's counts. */
 export function summarise({ manifest, goal, answers, backbone, devices, events }: Records): DemoSummary {
   const expected = [...backbone.keys()];
   const count = (holds: (answer: AnswerLine) => boolean) => answers.filter(holds).length;
@@ -126,7 +126,7 @@ export function summarise({ manifest, goal, answers, backbone, devices, events }
   };
 }
 
-/** The first policy that was given out because of a drift; infinite where there is none. */
+/** The first policy set because of a drift; infinite if there is none. */
 function protectingVersion(events: readonly FleetEvent[]): number {
   const drift = events.findIndex(({ kind }) => kind === 'drift');
   const policy = drift < 0 ? undefined : events.slice(drift).find(({ policyVersion }) => policyVersion > 0);
@@ -143,7 +143,7 @@ function isWhole(summary: DemoSummary): boolean {
   return summary.unanswered === 0 && summary.repeated === 0 && summary.failed === 0;
 }
 
-/** Whether the demo showed what it promises: nothing lost or doubled, the drift noticed, and the goal kept after it. */
+/** Whether nothing was lost or answered twice, the drift was detected, and the goal was met after it. */
 export function keepsPromises(summary: DemoSummary): boolean {
   const { countsReconcile, noticedAfter, goal, phases } = summary;
   return isWhole(summary) && countsReconcile && noticedAfter !== null && phases.protected.agreement >= goal;
@@ -152,8 +152,8 @@ export function keepsPromises(summary: DemoSummary): boolean {
 const rowNames: readonly [Phase | 'all', string][] = [
   ['bundle', 'day, thresholds of the bundle'],
   ['goal', 'day, thresholds for the goal'],
-  ['unnoticed', 'dusk, not noticed yet'],
-  ['protected', 'dusk, noticed'],
+  ['unnoticed', 'dusk, not detected yet'],
+  ['protected', 'dusk, detected'],
   ['degraded', 'worker gone: degraded'],
   ['all', 'all'],
 ];
@@ -163,7 +163,7 @@ export function renderSummary(summary: DemoSummary): string {
   const integer = (value: number) => value.toLocaleString('en');
   const millions = (macs: number) => `${(macs / 1e6).toFixed(1)} M`;
   const kilobytes = (bytes: number) => `${(bytes / 1000).toFixed(1)} kB`;
-  /** How a number compares with what it would be otherwise. */
+  /** Relative difference of a number to a reference. */
   const against = (value: number, other: number) =>
     value <= other ? `${percent(1 - value / other, 0)} less` : `${percent(value / other - 1, 0)} more`;
   const { pictures, unanswered, repeated, failed, noticedAfter, backboneMacs, inputBytes } = summary;
@@ -182,8 +182,8 @@ export function renderSummary(summary: DemoSummary): string {
     '',
     `goal      at least ${percent(summary.goal, 0)} agreement with the whole model`,
     noticedAfter === null
-      ? 'drift     NOT noticed'
-      : `drift     noticed, and thresholds raised, ${integer(noticedAfter)} pictures after dusk began`,
+      ? 'drift     NOT detected'
+      : `drift     detected, and thresholds raised, ${integer(noticedAfter)} pictures after dusk began`,
     `accuracy  ${percent(summary.accuracy, 2)}; the whole model has ${percent(summary.backboneAccuracy, 2)}`,
     `MACs      ${millions(summary.deviceMacs)} a picture on the device, ${against(summary.deviceMacs, backboneMacs)} than the whole model`,
     `          ${millions(summary.cloudMacs)} a picture in the cloud, ${against(summary.cloudMacs, backboneMacs)}; audits included`,

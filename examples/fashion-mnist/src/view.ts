@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
 import { renderFleet } from '@offramp/cli';
 import type { ControllerClient } from '@offramp/controller';
-import { isOfframpError } from '@offramp/shared';
+import { isOfframpError } from '@offramp/runtime';
 import { createLogUpdate } from 'log-update';
 import wrapAnsi from 'wrap-ansi';
 import { controlLines } from './control-lines.js';
@@ -12,15 +12,15 @@ const refreshMs = 500;
 const indent = 22;
 const widthWithoutTerminal = 100;
 const rowsWithoutTerminal = 24;
-/** Of a terminal, how much is left free, so that what is redrawn never scrolls. */
+/** Rows and columns of the terminal that stay free, so that redrawing never scrolls. */
 const rowsKeptFree = 2;
 
-/** Who did what is told. */
-export type Actor = 'you' | 'world' | 'controller';
+/** The actor of a printed line. */
+export type Actor = 'you' | 'scene' | 'controller';
 
-const colours = { you: 'cyan', world: 'yellow', controller: 'green' } as const;
+const colours = { you: 'cyan', scene: 'yellow', controller: 'green' } as const;
 
-/** What is going on: the table of devices and what the controller makes of the goal, redrawn in place, above the latest events. */
+/** The latest events, and below them the table of devices and the controller's decision for the goal, redrawn in place. */
 export class LiveView {
   private readonly started = performance.now();
   private readonly told: string[] = [];
@@ -37,7 +37,7 @@ export class LiveView {
     }, refreshMs);
   }
 
-  /** Tells what happens, with the time since the start. */
+  /** Prints a line with the time since the start. */
   say(actor: Actor, text: string): void {
     const time = `${((performance.now() - this.started) / 1000).toFixed(1).padStart(6)} s  `;
     const name = actor.padEnd(indent - time.length);
@@ -46,7 +46,7 @@ export class LiveView {
     for (const [i, line] of lines.entries()) this.tell((i === 0 ? time + who : ' '.repeat(indent)) + line);
   }
 
-  /** Without a terminal: prints how things stand. With one, it is there to see at all times. */
+  /** Without a terminal, prints the current state. With one, it is always visible. */
   async show(): Promise<void> {
     if (this.update) return;
     await this.tellEvents();
@@ -54,7 +54,7 @@ export class LiveView {
     process.stdout.write(`\n${lines.join('\n')}\n\n`);
   }
 
-  /** Leaves standing all that was told. */
+  /** Stops redrawing; the printed lines remain. */
   async stop(): Promise<void> {
     if (this.timer) clearInterval(this.timer);
     this.timer = null;
@@ -81,7 +81,7 @@ export class LiveView {
     this.update(`\n${lines.join('\n')}\n\n${told.join('\n')}\n`);
   }
 
-  /** Table and goal; nothing while the controller does not answer: the next round shows. */
+  /** Table and goal; empty while the controller does not answer. */
   private async standing(): Promise<string[]> {
     try {
       const [fleet, status] = await Promise.all([

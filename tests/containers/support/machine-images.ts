@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { findNatsServer } from '@offramp/shared/testing';
+import { findNatsServer } from '@offramp/contracts/testing';
 import { docker } from './engine.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
-import { ManualClock } from '@offramp/shared/testing';
+import { ManualClock } from '@offramp/runtime/testing';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { ShapedProxy, type ShapedProxyOptions } from './shaped-proxy.js';
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
-import { type Clock, systemClock } from '@offramp/shared';
+import { type Clock, systemClock } from '@offramp/runtime';
 import { type LinkShape, LinkShaper } from './link-shaper.js';
 
 export interface ShapedProxyOptions {

@@ -37,7 +37,7 @@ export function exp(x: Tensor): Tensor {
   return differentiable(y, [x, (dy) => mul(dy, y)]);
 }
 
-/** The natural logarithm; −∞ at 0: keep away from it with {@link clip} or {@link maximum}. */
+/** The natural logarithm; −∞ at 0, which {@link clip} or {@link maximum} can avoid. */
 export function log(x: Tensor): Tensor {
   return differentiable(unary('Log', x), [x, (dy) => operation('Div', [dy, x], x.shape)]);
 }
@@ -47,7 +47,7 @@ export function sqrt(x: Tensor): Tensor {
   return differentiable(y, [x, (dy) => operation('Div', [mul(dy, 0.5), y], x.shape)]);
 }
 
-/** x kept within bounds; no gradient passes where it is beyond them. */
+/** x clipped to bounds; no gradient passes beyond them. */
 export function clip(x: Tensor, low: number, high: number): Tensor {
   return minimum(maximum(x, low), high);
 }

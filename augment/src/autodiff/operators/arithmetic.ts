@@ -1,8 +1,8 @@
-import { formatShape, sameShape } from '@offramp/shared';
+import { formatShape, sameShape } from '@offramp/bundle';
 import { differentiable, fail, filled, operation, type Tensor } from '../tensor.js';
 import { rawReshape, rawSum } from './raw.js';
 
-/** A tensor, or a number that stands for the same value everywhere. */
+/** A tensor, or a number that is broadcast. */
 export type Operand = Tensor | number;
 
 /** a + b, broadcast as in NumPy. */

@@ -1,4 +1,4 @@
-import { formatShape, sameShape } from '@offramp/shared';
+import { formatShape, sameShape } from '@offramp/bundle';
 import { constant, differentiable, expectRank, fail, operation, type Tensor } from '../tensor.js';
 import { rawMatMul, rawReshape, rawSum, rawSwap, rawTranspose } from './raw.js';
 
@@ -8,7 +8,7 @@ export interface ConvOptions {
   stride?: number | readonly [vertical: number, horizontal: number];
   /** Zeros on both sides. Default: 0 */
   padding?: number | readonly [vertical: number, horizontal: number];
-  /** Default: 1; as many as there are channels: depthwise */
+  /** Default: 1; depthwise if equal to the number of channels */
   groups?: number;
 }
 
@@ -20,7 +20,7 @@ interface Geometry {
   kernel: [number, number];
   strides: [number, number];
   padding: [number, number];
-  /** Height and width of what comes out. */
+  /** Height and width of the output. */
   grid: [number, number];
   /** Rows and columns of the padded picture that no window reaches. */
   rest: [number, number];
@@ -31,8 +31,8 @@ interface Geometry {
  *
  * Its gradients were chosen by measurement (`bench/autodiff.mjs`). With respect to the picture: a
  * ConvTranspose. With respect to the weights: a matrix product per picture (per few pictures, where they are
- * small) over unfolded windows, summed. The windows are unfolded by a convolution with one-hot kernels, which
- * costs less than slices do, and far less than one convolution over transposed operands. One formula serves
+ * small) over unfolded windows, summed. A convolution with one-hot kernels unfolds the windows. This
+ * costs less than slices, and far less than one convolution over transposed operands. One formula covers
  * all strides, kernels and groups; the windows take kernel height × width / stride² times the picture's memory.
  *
  * @param x batch × channels × height × width
@@ -82,7 +82,7 @@ function weightGradient(x: Tensor, dy: Tensor, shape: readonly number[], geometr
 }
 
 /**
- * How many pictures share one product. A product writes all weights' gradients, so over small pictures
+ * Number of pictures in one product. A product writes all weights' gradients, so with small pictures
  * writing and summing these would cost more than the products.
  */
 function picturesPerProduct(batch: number, positions: number): number {
@@ -94,7 +94,7 @@ function picturesPerProduct(batch: number, positions: number): number {
 }
 
 /**
- * The window before every output: … × (channels · kernel height · kernel width) × grid.
+ * The window of every output: … × (channels · kernel height · kernel width) × grid.
  * @param x batch × channels × height × width, or … × channels × pictures × height × width
  */
 function unfold(x: Tensor, { channels, kernel, strides, padding, grid }: Geometry): Tensor {

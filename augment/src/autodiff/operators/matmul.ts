@@ -1,4 +1,4 @@
-import { elementsOf, formatShape, sameShape } from '@offramp/shared';
+import { elementsOf, formatShape, sameShape } from '@offramp/bundle';
 import { differentiable, expectRank, fail, operation, type Tensor } from '../tensor.js';
 import { add, sumToShape } from './arithmetic.js';
 import { rawMatMul, rawReshape, rawSwap } from './raw.js';
@@ -6,7 +6,7 @@ import { rawMatMul, rawReshape, rawSwap } from './raw.js';
 /**
  * A matrix product over the last two axes.
  * @param a … × rows × inner
- * @param b … × inner × columns, with the same leading axes as `a`, or inner × columns for all of them
+ * @param b … × inner × columns, with the leading axes of `a`, or inner × columns, shared by all
  */
 export function matMul(a: Tensor, b: Tensor): Tensor {
   const shared = b.shape.length === 2;

@@ -1,15 +1,15 @@
-import { elementsOf, formatShape, sameShape } from '@offramp/shared';
+import { elementsOf, formatShape, sameShape } from '@offramp/bundle';
 import { differentiable, fail, filled, operation, operations, type Tensor } from '../tensor.js';
 import { sqrt } from './activations.js';
 import { add, div, mul, sub } from './arithmetic.js';
 import { rawReshape, rawSum } from './raw.js';
 import { mean } from './reductions.js';
 
-/** What a batch norm learns and keeps, one value per channel each. */
+/** Parameters and states of a batch norm, one value per channel each. */
 export interface BatchNormTensors {
   scale: Tensor;
   bias: Tensor;
-  /** Over many batches: what is used after training. */
+  /** Running statistics, which are used after training. */
   runningMean: Tensor;
   runningVariance: Tensor;
 }
@@ -46,7 +46,7 @@ export function batchNormInference(x: Tensor, tensors: BatchNormTensors, epsilon
 
 /**
  * Batch normalisation by the batch's own statistics (Ioffe and Szegedy, 2015, algorithm 1). The two sums
- * that the gradient needs are taken once; the part of dx that is linear in x is a batch norm itself.
+ * of the gradient are computed once; the part of dx that is linear in x is itself a batch norm.
  * @param x batch × channels × …
  */
 export function batchNormTraining(x: Tensor, scale: Tensor, bias: Tensor, epsilon: number): BatchNormResult {
@@ -54,7 +54,7 @@ export function batchNormTraining(x: Tensor, scale: Tensor, bias: Tensor, epsilo
   const perChannel = perChannelShape(x, scale);
   const values = elementsOf(x.shape) / elementsOf(channels);
   // With momentum 0 the node's running statistics are the batch's own. ONNX Runtime writes them over the
-  // old ones whoever else reads those, so they must be tensors that nothing else does, and no constants.
+  // old ones even if other nodes read those, so they must be tensors without other readers, and not constants.
   const [y, batchMean, variance] = operations(
     'BatchNormalization',
     [x, scale, bias, mul(bias, 0), mul(scale, 0)],
@@ -133,7 +133,7 @@ function perChannelShape(x: Tensor, scale: Tensor): number[] {
   return x.shape.map((size, axis) => (axis === 1 ? size : 1));
 }
 
-/** Calls that come with the same tensor share one result. */
+/** Calls with the same tensor share one result. */
 function memoised<Result>(make: (dy: Tensor) => Result): (dy: Tensor) => Result {
   const made = new Map<Tensor, Result>();
   return (dy) => {

@@ -1,4 +1,4 @@
-import { elementsOf, formatShape } from '@offramp/shared';
+import { elementsOf, formatShape } from '@offramp/bundle';
 import {
   constant,
   differentiable,
@@ -16,9 +16,9 @@ import { rawMatMul, rawReshape } from './raw.js';
 
 export interface PoolOptions {
   kernel: number | readonly [vertical: number, horizontal: number];
-  /** Default: the kernel, so that windows meet and do not overlap */
+  /** Default: the kernel, so that windows do not overlap */
   stride?: number | readonly [vertical: number, horizontal: number];
-  /** On both sides; padded places do not count. Default: 0 */
+  /** On both sides; padded positions do not count. Default: 0 */
   padding?: number | readonly [vertical: number, horizontal: number];
 }
 
@@ -117,7 +117,7 @@ function geometryOf(operator: string, x: Tensor, options: PoolOptions) {
   return { attributes, vertical, horizontal, shape };
 }
 
-/** outputs × size: which share each place has in each mean. */
+/** outputs × size: the share of each position in each mean. */
 function averaging({ size, kernel, stride, padding, outputs }: Side): Float32Array {
   const shares = new Float32Array(outputs * size);
   for (let output = 0; output < outputs; output++) {

@@ -1,17 +1,17 @@
 import { integers, operation, type Tensor } from '../tensor.js';
 
-/** Sums over axes and keeps them with size 1. Without a gradient of its own. */
+/** Sums over axes and keeps them with size 1. Defines no gradient. */
 export function rawSum(x: Tensor, axes: readonly number[]): Tensor {
   const shape = x.shape.map((size, axis) => (axes.includes(axis) ? 1 : size));
   return operation('ReduceSum', [x], shape, { axes, attributes: { keepdims: { i: 1 } } });
 }
 
-/** The same values in another shape. Without a gradient of its own. */
+/** The same values in another shape. Defines no gradient. */
 export function rawReshape(x: Tensor, shape: readonly number[]): Tensor {
   return operation('Reshape', [x, integers(shape)], shape, { type: x.type });
 }
 
-/** Permuted axes. Without a gradient of its own. */
+/** Permuted axes. Defines no gradient. */
 export function rawTranspose(x: Tensor, permutation: readonly number[]): Tensor {
   const shape = permutation.map((axis) => x.shape[axis] as number);
   return operation('Transpose', [x], shape, { attributes: { perm: { ints: permutation } }, type: x.type });

@@ -1,12 +1,12 @@
-import { elementsOf } from '@offramp/shared';
+import { elementsOf } from '@offramp/bundle';
 import { axisOf, differentiable, integers, operation, type Tensor } from '../tensor.js';
 import { mul } from './arithmetic.js';
 import { rawReshape } from './raw.js';
 
 export interface ReductionOptions {
-  /** Which axes to reduce, negative ones counted from the back. Default: all */
+  /** Axes to reduce; negative ones count from the back. Default: all */
   axes?: readonly number[];
-  /** Whether they stay, with size 1. Default: false */
+  /** Whether reduced axes stay with size 1. Default: false */
   keepDims?: boolean;
 }
 
@@ -34,7 +34,7 @@ function reduce(opType: string, x: Tensor, options: ReductionOptions) {
   return { axes, kept, y };
 }
 
-/** Repeats axes of size 1 up to a shape. Without a gradient of its own. */
+/** Repeats axes of size 1 up to a shape. Defines no gradient. */
 function repeat(x: Tensor, shape: readonly number[]): Tensor {
   return operation('Expand', [x, integers(shape)], shape);
 }

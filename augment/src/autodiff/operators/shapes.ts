@@ -1,4 +1,4 @@
-import { elementsOf, formatShape } from '@offramp/shared';
+import { elementsOf, formatShape } from '@offramp/bundle';
 import {
   axisOf,
   constant,
@@ -15,8 +15,8 @@ import { mul } from './arithmetic.js';
 import { rawReshape, rawTranspose } from './raw.js';
 
 /**
- * The same values in another shape. One dimension may be −1: what is left. Write the batch so in a graph
- * that will be exported, and it takes any batch.
+ * The same values in another shape. One dimension may be −1, which is inferred. Write the batch as −1 in a graph
+ * that will be exported, so that it takes any batch.
  */
 export function reshape(x: Tensor, shape: readonly number[]): Tensor {
   const known = shape.reduce((product, size) => (size < 0 ? product : product * size), 1);
@@ -28,14 +28,14 @@ export function reshape(x: Tensor, shape: readonly number[]): Tensor {
   return differentiable(y, [x, (dy) => rawReshape(dy, x.shape)]);
 }
 
-/** All axes behind the first made one. */
+/** Merges all axes after the first. */
 export function flatten(x: Tensor): Tensor {
   const [batch = 1, ...rest] = x.shape;
   const y = operation('Flatten', [x], [batch, elementsOf(rest)], { attributes: { axis: { i: 1 } } });
   return differentiable(y, [x, (dy) => rawReshape(dy, x.shape)]);
 }
 
-/** @param permutation for each axis of the result, which axis of `x` it is */
+/** @param permutation for each axis of the result, the axis of `x` */
 export function transpose(x: Tensor, permutation: readonly number[]): Tensor {
   const inverse = x.shape.map((_, axis) => permutation.indexOf(axis));
   if (permutation.length !== x.shape.length || inverse.includes(-1)) {
@@ -44,7 +44,7 @@ export function transpose(x: Tensor, permutation: readonly number[]): Tensor {
   return differentiable(rawTranspose(x, permutation), [x, (dy) => rawTranspose(dy, inverse)]);
 }
 
-/** Tensors one behind the other along an axis, along which alone they may differ. */
+/** Concatenates tensors along an axis. Shapes may differ only there. */
 export function concat(tensors: readonly Tensor[], axis: number): Tensor {
   const [first] = tensors;
   if (!first) fail('concat', 'expected a tensor');

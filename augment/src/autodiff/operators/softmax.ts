@@ -2,7 +2,7 @@ import { differentiable, operation, type Tensor } from '../tensor.js';
 import { mul, sub } from './arithmetic.js';
 import { rawSum } from './raw.js';
 
-// Over the last axis only: there the operator means the same in every opset.
+// Over the last axis only, where the operator is the same in every opset.
 
 /** e^x / Σ e^x along the last axis, without overflow. */
 export function softmax(x: Tensor): Tensor {

@@ -1,6 +1,6 @@
 /**
- * Colours of Okabe and Ito's palette, told apart by colour-blind people, lightened for dark pages; lines
- * differ in their dashes too. Shared by the page and by the SVG files.
+ * Colours of Okabe and Ito's palette, which colour-blind people can distinguish, lightened for dark pages; lines
+ * also differ in their dashes. Shared by the page and by the SVG files.
  */
 const light = `
   --paper: #ffffff; --ink: #1d232b; --soft: #5a6572; --rule: #d9dee4; --faint: #eef1f4;
@@ -11,12 +11,12 @@ const dark = `
 
 const font = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif';
 
-/** Custom properties for both schemes, on what `selector` picks; print is always light. */
+/** Custom properties for both colour schemes on `selector`; print is always light. */
 export const colourScheme = (selector: string) => `
 ${selector} { color-scheme: light dark; ${light} }
 @media screen and (prefers-color-scheme: dark) { ${selector} { ${dark} } }`;
 
-/** What charts look like, wherever they stand. */
+/** The style of charts, in pages and files. */
 export const chartStyle = `
 .chart { font: 13px ${font}; fill: var(--ink); }
 .chart text { fill: var(--ink); }

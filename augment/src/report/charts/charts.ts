@@ -6,7 +6,7 @@ import { type BarGroup, exitBars } from './exit-bars.js';
 import type { Chart } from './frame.js';
 import { reliabilityChart } from './reliability-chart.js';
 
-/** Every chart of a report, by the section that it stands in. */
+/** Every chart of a report, by section. */
 export interface Charts {
   cost: Chart[];
   exits: Chart[];
@@ -38,7 +38,7 @@ export function drawCharts(report: Report): Charts {
   };
 }
 
-/** Where the whole curve does not show it already. */
+/** Added if the whole curve shows too little detail. */
 function closeUp(report: Report): Chart[] {
   const from = closeUpFrom(report);
   return report.curve.every(({ agreement }) => agreement >= from)
@@ -46,7 +46,7 @@ function closeUp(report: Report): Chart[] {
     : [costChart(report, 'agreement', 'agreement-cost-close', 'Agreement against cost, close up', from)];
 }
 
-/** The close-up shows what is lost, and twice as much below. */
+/** The close-up shows the loss of agreement, and twice as much below. */
 function closeUpFrom({ shipped, goal }: Report): number {
   const lost = 1 - Math.min(shipped.agreement, goal.agreement);
   return Math.max(0, 1 - Math.max(0.02, Math.ceil(lost * 3 * 50) / 50));
@@ -59,8 +59,8 @@ function exitCostChart({ costs, times, exits }: Report): Chart {
   const measured = times.slice(0, 2);
   return exitBars({
     name: 'exit-cost',
-    title: 'What leaving at each exit costs, % of the whole',
-    description: `Cost of leaving at each exit in MACs${measured.length > 0 ? ' and in CPU time' : ''}.`,
+    title: 'Cost up to each exit, % of the whole',
+    description: `Cost up to each exit in MACs${measured.length > 0 ? ' and in CPU time' : ''}.`,
     legend: ['MACs', ...measured.map(({ batchSize }) => `CPU, batch ${batchSize}`)],
     groups: costs.map((cost, exit) => ({
       name: exitName(exit, exits),
@@ -79,8 +79,8 @@ function exitCostChart({ costs, times, exits }: Report): Chart {
 function leavingChart({ shipped, exits }: Report): Chart {
   return exitBars({
     name: 'leaving',
-    title: 'Where samples leave, % of all',
-    description: `Shares of samples by the exit at which they leave: ${shipped.exitShares.map((share) => percent(share)).join(', ')}.`,
+    title: 'Samples by exit, % of all',
+    description: `Shares of samples by exit: ${shipped.exitShares.map((share) => percent(share)).join(', ')}.`,
     legend: [],
     groups: shipped.exitShares.map(
       (share, exit): BarGroup => ({
@@ -95,7 +95,7 @@ function savingChart({ exits }: Report): Chart {
   return exitBars({
     name: 'saving',
     title: 'Cost saved by having each exit, points of MACs',
-    description: 'What the cascade would cost more without each exit.',
+    description: 'How much more the cascade would cost without each exit.',
     legend: [],
     groups: exits.map(
       ({ exit, saving }): BarGroup => ({

@@ -10,8 +10,8 @@ const height = 282;
 const tickSpacing = 20;
 
 /**
- * How confident an exit is of the samples that reach it: agreeing ones above the line, disagreeing ones
- * below, on a square-root scale, which shows the few beside the many.
+ * Confidences of an exit for the samples that reach it: agreeing ones above the line, disagreeing ones
+ * below, on a square-root scale, which shows small counts beside large ones.
  */
 export function confidenceChart(report: ExitReport): Chart {
   const { exit, histogram } = report;
@@ -60,16 +60,16 @@ export function confidenceChart(report: ExitReport): Chart {
 
 function thresholdMark(value: number, x: Scale): Markup {
   if (value > 1) {
-    return markup`<text class="soft" text-anchor="end" x="${area.right}" y="39">threshold above 1: none leaves</text>`;
+    return markup`<text class="soft" text-anchor="end" x="${area.right}" y="39">threshold above 1: none exits</text>`;
   }
   const at = round(x(value));
   const [top, bottom] = [area.top - 7, area.bottom];
   return markup`<line class="under" x1="${at}" x2="${at}" y1="${top}" y2="${bottom}"/>
 <line class="threshold" x1="${at}" x2="${at}" y1="${top}" y2="${bottom}"/>
-<text text-anchor="end" x="${Math.max(at + 4, 270)}" y="39">leaves from ${threshold(value)}</text>`;
+<text text-anchor="end" x="${Math.max(at + 4, 270)}" y="39">exits from ${threshold(value)}</text>`;
 }
 
-/** Powers of ten and their halves, both ways, as far as there is room for their labels. */
+/** Powers of ten and their halves, in both directions, if there is room for their labels. */
 function countTicks(y: Scale): number[] {
   const candidates = [0, ...[6, 5, 4, 3, 2, 1, 0].flatMap((power) => [10 ** power, 5 * 10 ** power])];
   const [lowest = 0, highest = 0] = y.domain();

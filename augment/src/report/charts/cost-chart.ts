@@ -33,7 +33,7 @@ function seriesOf({ times }: Report): Series[] {
 /**
  * Agreement or accuracy against every measure of cost, over thresholds that all branches share; the shipped
  * thresholds and the exits alone are marked.
- * @param from where the axis of quality starts, at the earliest; default: where the curve does
+ * @param from lower end of the quality axis; default: the curve's start
  */
 export function costChart(
   report: Report,
@@ -47,7 +47,7 @@ export function costChart(
   const values = [...report.curve, report.shipped].map(of);
   const lowest = Math.max(0, from ?? 0, Math.floor(Math.min(...values) * 50) / 50);
   const highest = quality === 'agreement' ? 1 : Math.min(1, Math.max(...values) + 0.01);
-  // From the last point below the axis, so that the line comes in from its edge.
+  // Start at the last point below the axis, so that the line begins at the edge.
   const first = report.curve.findLastIndex((point) => of(point) < lowest);
   const visible = report.curve.slice(Math.max(0, first));
   const costs = series.flatMap(({ cost }) => [...visible, report.shipped].map(cost));

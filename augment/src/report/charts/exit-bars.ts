@@ -2,12 +2,12 @@ import { scaleLinear } from 'd3-scale';
 import { type Markup, markup } from '../markup.js';
 import { type Chart, chartWidth, round } from './frame.js';
 
-/** One bar of a group; groups stand below each other. */
+/** One bar of a group. Groups are drawn below each other. */
 export interface Bar {
   /** Colour of the series, 1 to 3. */
   series: 1 | 2 | 3;
   value: number;
-  /** What stands at the end of the bar. */
+  /** Text at the end of the bar. */
   label: string;
 }
 
@@ -28,7 +28,7 @@ export function exitBars(options: {
   title: string;
   description: string;
   groups: readonly BarGroup[];
-  /** Names of the series, in the order of their bars; none for one series only. */
+  /** Names of the series, in the order of their bars; empty for a single series. */
   legend: readonly string[];
 }): Chart {
   const values = options.groups.flatMap(({ bars }) => bars.map(({ value }) => value));

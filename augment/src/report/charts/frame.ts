@@ -8,7 +8,7 @@ export const chartWidth = 440;
 export interface Chart {
   /** The name of the SVG file, without its ending. */
   name: string;
-  /** For those who do not see it. */
+  /** For screen readers. */
   description: string;
   height: number;
   content: Markup;
@@ -27,16 +27,16 @@ export interface AxisOptions {
   title: string;
   scale: Scale;
   format(value: number): string;
-  /** Default: some five, as the scale sees fit. */
+  /** Default: about five, chosen by the scale. */
   ticks?: readonly number[];
 }
 
-/** An SVG element for a page that carries {@link chartStyle}. */
+/** An SVG element for a page with {@link chartStyle}. */
 export function inlineSvg({ content, description, height }: Chart): Markup {
   return markup`<svg class="chart" viewBox="0 0 ${chartWidth} ${height}" role="img" aria-label="${description}">${content}</svg>`;
 }
 
-/** An SVG file that stands alone. */
+/** A self-contained SVG file. */
 export function svgFile({ content, description, height }: Chart): string {
   const style = trusted(`${colourScheme('svg')}${chartStyle}`);
   return markup`<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 ${chartWidth} ${height}" width="${chartWidth}" height="${height}" role="img">
@@ -79,13 +79,13 @@ ${yTicks.map(
 <text text-anchor="middle" transform="translate(14 ${middle}) rotate(-90)">${y.title}</text>`;
 }
 
-/** Marks without what lies outside of the area, but for the width of a line. */
+/** Marks clipped to the area, plus the width of a line. */
 export function clipped({ left, right, top, bottom }: Area, marks: readonly Markup[]): Markup {
   const [x, y, width, height] = [left, top - 3, right - left + 3, bottom - top + 3];
   return markup`<svg x="${x}" y="${y}" width="${width}" height="${height}" viewBox="${x} ${y} ${width} ${height}">${marks}</svg>`;
 }
 
-/** Of shares: an axis in per cent, with no more decimals than its ticks need. */
+/** An axis of shares in per cent, with only the decimals that its ticks need. */
 export function shareAxis(title: string, domain: [number, number], range: [number, number]): AxisOptions {
   const scale = scaleLinear(domain, range);
   const ticks = scale.ticks(5);

@@ -7,7 +7,7 @@ import { type Area, type Chart, plot, round, shareAxis } from './frame.js';
 const area: Area = { left: 58, right: 420, top: 52, bottom: 300 };
 const height = 344;
 
-/** What an exit states against what is observed, of the samples that reach it, with 95 % intervals. */
+/** Stated against observed agreement of the samples that reach an exit, with 95 % intervals. */
 export function reliabilityChart(report: ExitReport): Chart {
   const { exit, reliability } = report;
   const x = scaleLinear([0, 1], [area.left, area.right]);

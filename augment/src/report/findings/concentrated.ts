@@ -8,7 +8,7 @@ const smallestShare = 0.5;
 const smallestRatio = 2;
 const alpha = 0.01;
 
-/** Disagreements that come from one exit, out of proportion to who leaves there. */
+/** Disagreements that come from one exit, out of proportion to its samples. */
 export const checkConcentrated: Check = ({ exits }) => {
   const left = exits.reduce((sum, { leavers }) => sum + leavers.samples, 0);
   const wrong = exits.reduce((sum, { leavers }) => sum + leavers.disagreements, 0);
@@ -18,7 +18,7 @@ export const checkConcentrated: Check = ({ exits }) => {
     if (wrong === 0 || samples === 0 || others === 0) return [];
     const rate = disagreements / samples;
     const otherRate = (wrong - disagreements) / others;
-    // Were wrong answers spread evenly, the exit would have its share of them.
+    // With evenly spread wrong answers, the exit would have its share of them.
     const beyondChance = lowerBound(disagreements, wrong, alpha) > samples / left;
     if (disagreements / wrong < smallestShare || rate < smallestRatio * otherRate || !beyondChance) return [];
     return [

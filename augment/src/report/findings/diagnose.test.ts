@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { ExitTimes } from '../stage-times.js';
 import { diagnose } from './diagnose.js';
-import { factsOf, found, type Group, type Situation } from './testing.js';
+import { factsOf, found, type Group, type Situation } from './testing/situation.js';
 
-/** A bundle with which nothing is wrong: confident where it agrees, and calibrated. */
+/** A bundle without problems: confident where it agrees, and calibrated. */
 const groups: Group[] = [
   { samples: 600, confidence: [0.985, 0.99], disagreements: [8, 4] },
   { samples: 300, confidence: [0.7, 0.98], disagreements: [90, 6] },
@@ -18,18 +18,18 @@ const evidence = (situation: Situation, kind: Parameters<typeof found>[1]) =>
     .map(([name, value]) => `${name}: ${value}`);
 
 describe('a sound bundle', () => {
-  it('is told so, and that its guarantee holds', () => {
+  it('has no problem, and its guarantee holds', () => {
     const findings = diagnose(factsOf(sound));
     expect(findings.map(({ kind, grade }) => [kind, grade])).toEqual([
       ['healthy', 'good'],
       ['guarantee', 'good'],
     ]);
-    expect(findings[0]?.title).toContain('Nothing is wrong');
+    expect(findings[0]?.title).toContain('No problems found');
   });
 });
 
 describe('the guarantee', () => {
-  it('holds, with the lower bound that shows it', () => {
+  it('holds, with the lower bound as evidence', () => {
     const [finding] = found(sound, 'guarantee');
     expect(finding).toMatchObject({ grade: 'good', advice: [] });
     expect(finding?.title).toContain('holds');
@@ -37,7 +37,7 @@ describe('the guarantee', () => {
     expect(finding?.evidence).toContainEqual(['lower bound at 95 %', '97.82 %']);
   });
 
-  it('is missed where even the upper bound is below', () => {
+  it('is missed if even the upper bound is below', () => {
     const [finding] = found({ ...sound, target: 0.995 }, 'guarantee');
     expect(finding).toMatchObject({ grade: 'problem', title: expect.stringContaining('is missed') });
     expect(finding?.advice).not.toEqual([]);
@@ -59,15 +59,15 @@ describe('over-confident exits', () => {
     const situation = { ...sound, groups: boastful };
     expect(found(situation, 'overconfident')).toMatchObject([{ exit: 0, grade: 'problem' }]);
     expect(evidence(situation, 'overconfident')).toEqual([
-      'mean confidence of those who leave: 99.00 %',
+      'mean confidence of samples that exit here: 99.00 %',
       'of them agree: 91.67 %',
-      'disagree: 50 of 600 who leave',
+      'disagree: 50 of 600 that exit here',
       'share of all disagreements: 89.3 %',
       'threshold: 0.95',
     ]);
   });
 
-  it('are not made out of a few samples', () => {
+  it('are not reported from a few samples', () => {
     const few = boastful.map(({ samples, confidence, disagreements }) => ({
       samples: samples / 50,
       confidence,
@@ -76,7 +76,7 @@ describe('over-confident exits', () => {
     expect(found({ ...sound, groups: few }, 'overconfident')).toEqual([]);
   });
 
-  it('stand out where most disagreements come from one', () => {
+  it('are reported if most disagreements come from one', () => {
     expect(
       found({ ...sound, groups: boastful, target: 0.9 }, 'concentrated').map(({ exit }) => exit),
     ).toEqual([0]);
@@ -84,8 +84,8 @@ describe('over-confident exits', () => {
   });
 });
 
-describe('confidence that does not tell right from wrong', () => {
-  it('is named', () => {
+describe('confidence that does not separate right from wrong', () => {
+  it('is reported', () => {
     const flat: Group[] = [
       { samples: 500, confidence: [0.8, 0.96], disagreements: [100, 10] },
       { samples: 500, confidence: [0.79, 0.96], disagreements: [110, 10] },
@@ -96,24 +96,24 @@ describe('confidence that does not tell right from wrong', () => {
 });
 
 describe('too few early exits', () => {
-  it('come from thresholds that are too strict, where lower ones would do', () => {
+  it('come from thresholds that are too strict, if lower ones would suffice', () => {
     const strict = { ...sound, thresholds: [0.99, 0.999] };
     const [finding] = found(strict, 'few-early-exits');
     expect(finding).toMatchObject({ grade: 'problem', title: expect.stringContaining('stricter') });
     expect(found(strict, 'slack')).toHaveLength(1);
   });
 
-  it('come from the branches, where no thresholds would do', () => {
+  it('come from the branches, if no thresholds would suffice', () => {
     const poor: Group[] = [{ samples: 1000, confidence: [0.5, 0.6], disagreements: [500, 400] }];
     const [finding] = found({ ...sound, groups: poor }, 'few-early-exits');
-    expect(finding).toMatchObject({ title: expect.stringContaining('branches are what is lacking') });
-    expect(finding?.evidence).toContainEqual(['leave early', '0.0 %']);
+    expect(finding).toMatchObject({ title: expect.stringContaining('branches are too weak') });
+    expect(finding?.evidence).toContainEqual(['early exits', '0.0 %']);
     expect(found({ ...sound, groups: poor }, 'slack')).toEqual([]);
   });
 });
 
 describe('slack', () => {
-  it('is what a lower threshold would save', () => {
+  it('is the cost that a lower threshold would save', () => {
     const [finding] = found({ ...sound, thresholds: [0.985, 0.99], target: 0.95 }, 'slack');
     expect(finding).toMatchObject({ grade: 'hint', title: expect.stringContaining('would cost') });
     expect(found(sound, 'slack')).toEqual([]);
@@ -121,7 +121,7 @@ describe('slack', () => {
 });
 
 describe('weak branches', () => {
-  it('are far below the next exit and let hardly anybody leave', () => {
+  it('are far below the next exit and have few exits', () => {
     const weak: Group[] = [
       { samples: 50, confidence: [0.97, 0.97], disagreements: [1, 1] },
       { samples: 950, confidence: [0.5, 0.97], disagreements: [475, 15] },
@@ -135,7 +135,7 @@ describe('weak branches', () => {
 });
 
 describe('badly placed branches', () => {
-  it('agree as much as the one before, for more', () => {
+  it('agree as much as the one before, at a higher cost', () => {
     const same: Group[] = [
       { samples: 800, confidence: [0.98, 0.98], disagreements: [10, 10] },
       { samples: 100, confidence: [0.6, 0.98], disagreements: [30, 26] },
@@ -146,9 +146,9 @@ describe('badly placed branches', () => {
   });
 
   it.each([
-    ['nobody gets so far', [0, 0.95], 'hardly anybody gets so far'],
+    ['no sample reaches it', [0, 0.95], 'few samples reach it'],
     ['it is switched off', [0.95, 2], 'its threshold is above 1'],
-    ['nobody is sure enough', [0.95, 0.999], 'hardly anybody is sure enough'],
+    ['no sample is confident enough', [0.95, 0.999], 'are confident enough'],
   ])('are not used, as %s', (_, thresholds, why) => {
     expect(found({ ...sound, thresholds }, 'unused')).toMatchObject([
       { exit: 1, title: expect.stringContaining(why) },
@@ -157,12 +157,12 @@ describe('badly placed branches', () => {
 });
 
 describe('exits that cost more than they save', () => {
-  it('are flagged, with what is paid', () => {
-    const dear = { ...sound, branchMacs: [1, 400] };
-    expect(found(dear, 'dear')).toMatchObject([{ exit: 1, grade: 'problem' }]);
+  it('are flagged, with their cost', () => {
+    const costly = { ...sound, branchMacs: [1, 400] };
+    expect(found(costly, 'net-negative-exit')).toMatchObject([{ exit: 1, grade: 'problem' }]);
     // 40 % reach a branch of 400 ‰, 30 % save a segment of 333 ‰ by it: 16 − 10 points.
-    expect(found(dear, 'dear')[0]?.title).toContain('6.00 points less');
-    expect(found(sound, 'dear')).toEqual([]);
+    expect(found(costly, 'net-negative-exit')[0]?.title).toContain('6.00 points less');
+    expect(found(sound, 'net-negative-exit')).toEqual([]);
   });
 });
 
@@ -177,7 +177,7 @@ describe('thresholds that do not transfer', () => {
     expect(finding?.advice[0]).toMatch(/^Calibrate on other data/);
   });
 
-  it('agree more, or leave elsewhere: worth a hint', () => {
+  it('give a hint if they agree more, or exit elsewhere', () => {
     expect(found({ ...sound, heldOut: elsewhere }, 'transfer')).toMatchObject([
       { grade: 'hint', title: expect.stringContaining('agree more') },
     ]);
@@ -188,10 +188,10 @@ describe('thresholds that do not transfer', () => {
     ];
     const [finding] = found({ ...sound, groups: moved, heldOut: groups }, 'transfer');
     expect(finding).toMatchObject({ grade: 'hint', title: expect.stringContaining('other exits') });
-    expect(finding?.evidence).toContainEqual(['leave at exit 0', '30.00 % here, 60.00 % there']);
+    expect(finding?.evidence).toContainEqual(['exit at 0', '30.00 % here, 60.00 % there']);
   });
 
-  it('are not made out of chance', () => {
+  it('are not reported if chance explains them', () => {
     const tenth = elsewhere.map(({ samples, confidence, disagreements }) => ({
       samples: samples / 10,
       confidence,
@@ -206,13 +206,13 @@ describe('time', () => {
     { batchSize: 1, repetitions: 3, cpuMs: costs, wallMs: costs, costs },
   ];
 
-  it('that falls less than the MACs do is traced to a stage', () => {
+  it('that falls less than the MACs is traced to a stage', () => {
     const slow = { ...sound, times: times(0.6, 0.8, 1) };
     expect(found(slow, 'time')).toMatchObject([{ grade: 'hint' }]);
     expect(evidence(slow, 'time').join()).toContain('stage 0: 60.0 % of the time, 33.4 % of the MACs');
   });
 
-  it('that falls as they do is no finding', () => {
+  it('that falls like the MACs is no finding', () => {
     expect(found({ ...sound, times: times(0.34, 0.67, 1) }, 'time')).toEqual([]);
     expect(found(sound, 'time')).toEqual([]);
   });

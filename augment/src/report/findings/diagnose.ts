@@ -1,11 +1,11 @@
 import { integer, percent } from '../format.js';
-import type { ReportFacts } from '../report.js';
+import type { ReportFacts } from '../report-facts.js';
 import { checkConcentrated } from './concentrated.js';
-import { checkDear } from './dear.js';
 import { checkFewEarlyExits } from './few-early-exits.js';
 import type { Check, Finding, FindingGrade } from './finding.js';
 import { checkGuarantee } from './guarantee.js';
 import { checkIndistinct } from './indistinct.js';
+import { checkNetNegativeExit } from './net-negative-exit.js';
 import { checkOverconfident } from './overconfident.js';
 import { checkPlacement } from './placement.js';
 import { checkSlack } from './slack.js';
@@ -23,13 +23,13 @@ const checks: readonly Check[] = [
   checkSlack,
   checkWeak,
   checkPlacement,
-  checkDear,
+  checkNetNegativeExit,
   checkTime,
 ];
 
 const order: readonly FindingGrade[] = ['problem', 'hint', 'good'];
 
-/** What is wrong with a bundle on these data, worst first; says so where nothing is. */
+/** Problems of a bundle on these data, worst first; a `good` finding if there are none. */
 export function diagnose(facts: ReportFacts): Finding[] {
   const findings = checks.flatMap((check) => check(facts));
   const found = order.flatMap((grade) => findings.filter((finding) => finding.grade === grade));
@@ -42,10 +42,10 @@ function healthy({ samples, heldOut }: ReportFacts): Finding {
     kind: 'healthy',
     grade: 'good',
     exit: null,
-    title: "Nothing is wrong: none of the method's known failures shows on these data.",
+    title: "No problems found: none of the method's known failures occurs on these data.",
     evidence: [
       [
-        'looked for',
+        'checked',
         'a missed guarantee, thresholds that do not transfer, over-confident or indistinct exits, too few early exits, weak, badly placed or unused branches, exits that cost more than they save, time that does not fall as MACs do',
       ],
       ['samples', `${integer(samples)} here, ${integer(heldOut.samples)} held out`],

@@ -1,15 +1,15 @@
 import { percent, threshold } from '../format.js';
 import type { PolicyOutcome } from '../policy-outcome.js';
-import type { ReportFacts } from '../report.js';
+import type { ReportFacts } from '../report-facts.js';
 import type { Check } from './finding.js';
 import { agreementBounds } from './guarantee.js';
 
-/** Fewer early answers than this are hardly worth the branches. */
+/** Below this share of early answers, branches hardly pay. */
 const smallestEarlyShare = 0.3;
-/** Cost that a change of thresholds has to save to be worth a word. */
+/** Minimum saving for a change of thresholds to be reported. */
 export const worthwhileSaving = 0.03;
 
-/** Too few leave early: because the thresholds are too strict, or because the branches cannot. */
+/** Too few early exits, because the thresholds are too strict or the branches too weak. */
 export const checkFewEarlyExits: Check = (facts) => {
   const { shipped, goal, exits } = facts;
   const early = earlyShare(shipped);
@@ -23,17 +23,17 @@ export const checkFewEarlyExits: Check = (facts) => {
       grade: 'problem',
       exit: null,
       title: strict
-        ? `Too few leave early, ${percent(early)}: the thresholds are stricter than these data need.`
-        : `Too few leave early, ${percent(early)}: no shared threshold keeps the agreement and saves noticeably more, so the branches are what is lacking.`,
+        ? `Too few samples exit early, ${percent(early)}: the thresholds are stricter than these data need.`
+        : `Too few samples exit early, ${percent(early)}: no shared threshold keeps the agreement and saves noticeably more, so the branches are too weak.`,
       evidence: [
-        ['leave early', percent(early)],
+        ['early exits', percent(early)],
         ['cost', percent(shipped.cost)],
         ['agreement', `${percent(shipped.agreement, 2)}, wanted ${percent(goal.agreement, 2)}`],
         ...(cheapest
           ? [
               [
                 `at threshold ${threshold(cheapest.thresholds[0] as number)} for all`,
-                `${percent(earlyShare(cheapest))} leave early, cost ${percent(cheapest.cost)}`,
+                `${percent(earlyShare(cheapest))} exit early, cost ${percent(cheapest.cost)}`,
               ] as [string, string],
             ]
           : []),
@@ -41,19 +41,19 @@ export const checkFewEarlyExits: Check = (facts) => {
       ],
       advice: strict
         ? [
-            'Choose the thresholds anew on pictures like these; hold out more, which makes the bound less strict.',
-            'Lower the wanted agreement (--agreement), if the use allows it.',
+            'Choose the thresholds again on pictures like these; hold out more, which makes the bound less strict.',
+            'Lower the wanted agreement (--agreement), if the application allows it.',
           ]
         : [
             'Give the branches stronger bodies, or train them for longer on more pictures.',
             'Place branches deeper, where the best one alone agrees more.',
-            'Lower the wanted agreement (--agreement), if the use allows it.',
+            'Lower the wanted agreement (--agreement), if the application allows it.',
           ],
     },
   ];
 };
 
-/** The cheapest of the shared thresholds that keeps the wanted agreement with certainty on these data. */
+/** The cheapest shared threshold that keeps the wanted agreement with certainty on these data. */
 export function cheapestWithin(facts: ReportFacts): PolicyOutcome | null {
   return facts.curve
     .filter(({ agreement }) => agreementBounds(facts, agreement).low >= facts.goal.agreement)

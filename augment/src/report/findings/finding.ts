@@ -1,6 +1,6 @@
-import type { ReportFacts } from '../report.js';
+import type { ReportFacts } from '../report-facts.js';
 
-/** Every finding there is, by the failure that it names. */
+/** All findings, by the failure that they name. */
 export type FindingKind =
   | 'guarantee'
   | 'few-early-exits'
@@ -11,30 +11,30 @@ export type FindingKind =
   | 'weak'
   | 'redundant'
   | 'unused'
-  | 'dear'
+  | 'net-negative-exit'
   | 'transfer'
   | 'time'
   | 'healthy';
 
 /**
- * - `problem`: the bundle does not do here what it promises, or wastes what it should save;
- * - `hint`: something that could be better, or could not be decided;
- * - `good`: what was checked and holds.
+ * - `problem`: the bundle misses its guarantee here, or wastes what it should save;
+ * - `hint`: a possible improvement, or an undecided check;
+ * - `good`: a check that holds.
  */
 export type FindingGrade = 'problem' | 'hint' | 'good';
 
 export interface Finding {
   kind: FindingKind;
   grade: FindingGrade;
-  /** The branch that it is about, if it is about one. */
+  /** The branch that it concerns, if any. */
   exit: number | null;
   /** One sentence. */
   title: string;
   /** The numbers that show it, with their names. */
   evidence: [name: string, value: string][];
-  /** What to try, most promising first; empty where there is nothing to do. */
+  /** What to try, most promising first; empty if there is nothing to do. */
   advice: string[];
 }
 
-/** Looks for one failure. */
+/** Checks for one failure. */
 export type Check = (facts: ReportFacts) => Finding[];

@@ -1,9 +1,9 @@
 import { lowerBound, upperBound } from '../binomial-interval.js';
 import { integer, percent } from '../format.js';
-import type { ReportFacts } from '../report.js';
+import type { ReportFacts } from '../report-facts.js';
 import type { Check, Finding } from './finding.js';
 
-/** Whether the agreement that the thresholds were chosen for holds on these data, and how surely. */
+/** Whether the agreement that the thresholds were chosen for holds on these data, and with what certainty. */
 export const checkGuarantee: Check = (facts) => {
   const { goal, samples, shipped } = facts;
   const { low, high } = agreementBounds(facts, shipped.agreement);
@@ -38,14 +38,14 @@ export const checkGuarantee: Check = (facts) => {
       [
         'Check that these pictures are prepared as the training pictures were: size, channels, mean and deviation.',
         'Augment again with pictures like these among the held-out ones, so that the thresholds are chosen for them.',
-        'Until then, raise the thresholds: the table of points shows what agreement costs here.',
+        'Until then, raise the thresholds: the table of points shows the cost of agreement here.',
       ],
     );
   }
   const side = shipped.agreement >= goal.agreement ? 'above' : 'below';
   return finding(
     side === 'above' ? 'good' : 'hint',
-    `Agreement is ${side} the ${percent(goal.agreement, 2)} that was wanted, by less than ${integer(samples)} pictures can tell for certain.`,
+    `Agreement is ${side} the ${percent(goal.agreement, 2)} that was wanted, but ${integer(samples)} pictures are too few to be certain.`,
     side === 'above'
       ? []
       : ['Evaluate on more pictures, and raise the thresholds a little if it stays below.'],

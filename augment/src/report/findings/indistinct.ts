@@ -1,12 +1,12 @@
 import { percent, significant } from '../format.js';
 import type { Check } from './finding.js';
 
-/** Below this, confidence hardly tells right from wrong. */
+/** Below this, confidence hardly separates right from wrong. */
 const poorDiscrimination = 0.7;
 /** Samples of the rarer kind, below which the measure is noise. */
 const fewestOfAKind = 30;
 
-/** Exits whose confidence does not tell the samples they get right from the others. */
+/** Exits whose confidence does not separate right from wrong answers. */
 export const checkIndistinct: Check = ({ exits }) =>
   exits.flatMap(({ exit, discrimination, histogram, reached }) => {
     const agree = histogram.reduce((sum, bin) => sum + bin.agree, 0);
@@ -18,9 +18,9 @@ export const checkIndistinct: Check = ({ exits }) =>
         kind: 'indistinct',
         grade: 'hint',
         exit,
-        title: `The confidence of exit ${exit} hardly tells right from wrong.`,
+        title: `The confidence of exit ${exit} hardly separates right from wrong.`,
         evidence: [
-          ['chance that an agreeing sample is the more confident of a pair', percent(discrimination)],
+          ['chance that of a pair the agreeing sample has the higher confidence', percent(discrimination)],
           ['by guessing', percent(0.5)],
           ['agree', `${significant((100 * agree) / (agree + disagree))} % of those that reach it`],
           ['reached by', percent(reached)],

@@ -7,7 +7,7 @@ const smallestGap = 0.01;
 /** Probability of calling an exit over-confident by chance. */
 const alpha = 0.01;
 
-/** Exits that promise more than they keep: wrong answers leave with high confidence. */
+/** Exits whose confidence is too high: wrong answers exit with high confidence. */
 export const checkOverconfident: Check = ({ exits, shipped, samples }) => {
   const all = Math.round((1 - shipped.agreement) * samples);
   return exits.flatMap(({ exit, leavers, threshold }) => {
@@ -21,18 +21,18 @@ export const checkOverconfident: Check = ({ exits, shipped, samples }) => {
         kind: 'overconfident',
         grade: 'problem',
         exit,
-        title: `Exit ${exit} is over-confident: those who leave there agree ${points(gap, 1)} less than it states.`,
+        title: `Exit ${exit} is over-confident: samples that exit there agree ${points(gap, 1)} less than it states.`,
         evidence: [
-          ['mean confidence of those who leave', percent(confidence, 2)],
+          ['mean confidence of samples that exit here', percent(confidence, 2)],
           ['of them agree', percent(agreed / left, 2)],
-          ['disagree', `${integer(disagreements)} of ${integer(left)} who leave`],
+          ['disagree', `${integer(disagreements)} of ${integer(left)} that exit here`],
           ['share of all disagreements', percent(all === 0 ? 0 : disagreements / all)],
           ['threshold', formatThreshold(threshold)],
         ],
         advice: [
           'Hold out more pictures, unseen by the backbone, for confidence heads and thresholds (--hold-out).',
           `Raise the threshold of exit ${exit}.`,
-          'Give the branch a stronger body, so that there is less to be wrong about.',
+          'Give the branch a stronger body, so that it makes fewer mistakes.',
         ],
       },
     ];

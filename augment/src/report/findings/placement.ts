@@ -1,14 +1,14 @@
 import { percent, points, threshold } from '../format.js';
 import type { Check, Finding } from './finding.js';
 
-/** Less than this more agreement than the branch before … */
+/** Less than this gain in agreement over the branch before … */
 const smallestGain = 0.01;
-/** … for at least this much more cost, is a place that gives nothing. */
+/** … for at least this much more cost is a bad place. */
 const smallestCost = 0.03;
 /** Share of all samples below which an exit is not used. */
 const smallestUse = 0.01;
 
-/** Branches in places where they do nothing: no better than the one before, or not used. */
+/** Badly placed branches: no better than the one before, or not used. */
 export const checkPlacement: Check = ({ exits }) =>
   exits.flatMap((report, i): Finding[] => {
     const { exit, alone, reached, left } = report;
@@ -17,14 +17,14 @@ export const checkPlacement: Check = ({ exits }) =>
         report.threshold > 1
           ? 'its threshold is above 1'
           : reached < smallestUse
-            ? 'hardly anybody gets so far'
-            : 'of those who reach it, hardly anybody is sure enough';
+            ? 'few samples reach it'
+            : 'few of the samples that reach it are confident enough';
       return [
         {
           kind: 'unused',
           grade: 'hint',
           exit,
-          title: `Exit ${exit} is not used: ${percent(left, 2)} leave there; ${why}.`,
+          title: `Exit ${exit} is not used: ${percent(left, 2)} exit there; ${why}.`,
           evidence: [
             ['reached by', percent(reached)],
             ['leave', percent(left, 2)],
@@ -55,9 +55,9 @@ export const checkPlacement: Check = ({ exits }) =>
             'agreement alone',
             `${percent(alone.agreement)}; exit ${before.exit} ${percent(before.alone.agreement)}`,
           ],
-          ['cost of leaving', `${percent(report.cost)}; exit ${before.exit} ${percent(before.cost)}`],
+          ['cost', `${percent(report.cost)}; exit ${before.exit} ${percent(before.cost)}`],
           ['leave', percent(left)],
-          ['saving against having no such exit', percent(report.saving)],
+          ['saving, compared with no exit here', percent(report.saving)],
         ],
         advice: ['Move it deeper, or put its computation into a stronger body of a neighbour.'],
       },

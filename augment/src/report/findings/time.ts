@@ -1,12 +1,12 @@
 import { percent } from '../format.js';
 import type { Check } from './finding.js';
 
-/** Of the saving that MACs promise, at least this much should show in time. */
+/** Minimum share of the saving predicted by MACs that time should show. */
 const wantedRealised = 0.85;
-/** A promised saving below this is too small to divide by. */
+/** A smaller predicted saving is too small to divide by. */
 const smallestPromise = 0.02;
 
-/** Whether measured CPU time falls as the MACs do. */
+/** Whether measured CPU time falls like the MACs. */
 export const checkTime: Check = ({ times, shipped, costs }) =>
   times.flatMap(({ batchSize, costs: timeCosts }, i) => {
     const promised = 1 - shipped.cost;
@@ -22,18 +22,18 @@ export const checkTime: Check = ({ times, shipped, costs }) =>
         kind: 'time',
         grade: 'hint',
         exit: null,
-        title: `With batches of ${batchSize}, CPU time saves ${percent(saved)} where MACs promise ${percent(promised)}.`,
+        title: `With batches of ${batchSize}, CPU time saves ${percent(saved)}, but MACs predict ${percent(promised)}.`,
         evidence: [
-          ['of the promised saving', percent(saved / promised, 0)],
+          ['of the predicted saving', percent(saved / promised, 0)],
           [
             `slowest for its MACs: stage ${slowest.stage}`,
             `${percent(slowest.time)} of the time, ${percent(slowest.macs)} of the MACs`,
           ],
         ],
         advice: [
-          'Operators on large, thin activations take more time than their MACs say: place the first exit deeper, or choose places by time.',
+          'Operators on large activations with few channels take more time than their MACs predict: place the first exit deeper, or choose places by time.',
           ...(batchSize === 1
-            ? ['Compare with larger batches: what every run costs by itself weighs less there.']
+            ? ['Compare with larger batches, where the fixed cost of a run matters less.']
             : []),
         ],
       },

@@ -2,13 +2,13 @@ import { deviationsApart } from '../binomial-interval.js';
 import { integer, percent } from '../format.js';
 import type { Check } from './finding.js';
 
-/** Standard deviations beyond which a difference is not chance. */
+/** Standard deviations beyond which a difference is significant. */
 const noiseDeviations = 3;
-/** Differences below these do not matter, however certain. */
+/** Smaller differences do not matter, however certain. */
 const smallestAgreement = 0.005;
 const smallestShare = 0.03;
 
-/** Whether the shipped thresholds do here what they did on the pictures that they were chosen on. */
+/** Whether the shipped thresholds behave here as on the pictures that they were chosen on. */
 export const checkTransfer: Check = ({ shipped, samples, heldOut }) => {
   const differs = (here: number, there: number, smallest: number) =>
     Math.abs(here - there) >= smallest &&
@@ -19,7 +19,7 @@ export const checkTransfer: Check = ({ shipped, samples, heldOut }) => {
   const agreementDiffers = differs(shipped.agreement, heldOut.shipped.agreement, smallestAgreement);
   const shares = shipped.exitShares.flatMap((share, exit): [string, string][] => {
     const there = heldOut.shipped.exitShares[exit] as number;
-    const name = exit === shipped.exitShares.length - 1 ? 'leave at the final exit' : `leave at exit ${exit}`;
+    const name = exit === shipped.exitShares.length - 1 ? 'exit at the final one' : `exit at ${exit}`;
     return differs(share, there, smallestShare) ? [[name, compare(share, there)]] : [];
   });
   if (!agreementDiffers && shares.length === 0) return [];
@@ -30,17 +30,17 @@ export const checkTransfer: Check = ({ shipped, samples, heldOut }) => {
       grade: agreementDiffers && worse ? 'problem' : 'hint',
       exit: null,
       title: agreementDiffers
-        ? `The thresholds do not transfer: these data agree ${worse ? 'less' : 'more'} than the held-out pictures did, beyond chance.`
-        : 'These data leave at other exits than the held-out pictures did, beyond chance; agreement is the same.',
+        ? `The thresholds do not transfer: these data agree ${worse ? 'less' : 'more'} than the held-out pictures, which chance does not explain.`
+        : 'These data take other exits than the held-out pictures, which chance does not explain; agreement is the same.',
       evidence: [
         ['agreement', compare(shipped.agreement, heldOut.shipped.agreement)],
         ...shares,
         ['samples', `${integer(samples)} here, ${integer(heldOut.samples)} there`],
       ],
       advice: [
-        'Calibrate on other data: augment again, holding out pictures that come from where the bundle will work and that the backbone was not trained on.',
+        'Calibrate on other data: augment again, and hold out pictures from where the bundle will run, on which the backbone was not trained.',
         ...(worse
-          ? ['Look for a difference in preparation first: crop, scale, colour order, compression.']
+          ? ['First look for a difference in preprocessing: crop, scale, colour order, compression.']
           : ['If these are pictures that the branches were trained on, evaluate on others.']),
       ],
     },

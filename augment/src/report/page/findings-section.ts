@@ -4,7 +4,7 @@ import { type Markup, markup } from '../markup.js';
 
 const gradeNames: Readonly<Record<FindingGrade, string>> = { problem: 'Problem', hint: 'Hint', good: 'Good' };
 
-/** The diagnosis in words. */
+/** The diagnosis. */
 export function findingsSection(findings: readonly Finding[]): Markup {
   return markup`<section>
 <h2>Diagnosis</h2>

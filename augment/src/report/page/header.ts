@@ -2,7 +2,7 @@ import { count, integer, keepUnits, percent } from '../format.js';
 import { type Markup, markup } from '../markup.js';
 import type { Report } from '../report.js';
 
-/** What was evaluated, on what, where and when; and the result in four numbers. */
+/** Bundle, data, machine and time of the evaluation, and four key figures. */
 export function header(report: Report): Markup {
   const { bundle, machine, shipped, goal } = report;
   const facts: [string, string | Markup][] = [
@@ -24,7 +24,7 @@ export function header(report: Report): Markup {
       'Machine',
       `${machine.cpu}, ${machine.cores} ${machine.cores === 1 ? 'core' : 'cores'}, ${machine.platform}; Node.js ${machine.nodeVersion}, ONNX Runtime ${machine.onnxruntimeVersion}`,
     ],
-    ['Made', `${report.createdAt.slice(0, 16).replace('T', ' ')} UTC`],
+    ['Created', `${report.createdAt.slice(0, 16).replace('T', ' ')} UTC`],
   ];
   const figures: [string, string][] = [
     [percent(shipped.agreement, 2), `agreement with the backbone; ${percent(goal.agreement)} was wanted`],
@@ -44,7 +44,7 @@ export function header(report: Report): Markup {
     [percent(shipped.onDevice), "answered on the device's stages"],
   ];
   return markup`<header>
-<h1>${bundle.name}: early exits on trial</h1>
+<h1>${bundle.name}: evaluation of early exits</h1>
 <dl class="about">${facts.map(([name, value]) => markup`<dt>${name}</dt><dd>${typeof value === 'string' ? keepUnits(value) : value}</dd>`)}</dl>
 <ul class="figures">${figures.map(([value, name]) => markup`<li><b>${keepUnits(value)}</b><span>${keepUnits(name)}</span></li>`)}</ul>
 </header>`;

@@ -8,7 +8,7 @@ import { header } from './header.js';
 import { pageStyle } from './page-style.js';
 import { exitsTable, pointsTable, timesTable, worthTable } from './tables.js';
 
-/** The whole report as one HTML file that needs nothing else: no scripts, no network. */
+/** The report as one self-contained HTML file, without scripts or network. */
 export function renderPage(report: Report, charts: Charts): string {
   return markup`<!doctype html>
 <html lang="en">
@@ -26,7 +26,7 @@ ${findingsSection(report.findings)}
 ${section(
   'Agreement and accuracy against cost',
   [
-    'Each line follows one threshold that all branches share, from 0 (all leave at the first exit) to one that lets nobody leave early. The dots are the shipped thresholds. Costs include the branches.',
+    'Each line follows one threshold that all branches share, from 0 (all samples exit at the first branch) to one above 1 (no early exits). The dots are the shipped thresholds. Costs include the branches.',
     ...timeNotes(report),
   ],
   markup`${figures(charts.cost)}${pointsTable(report)}${report.times.length > 0 ? timesTable(report) : null}`,
@@ -34,14 +34,16 @@ ${section(
 ${section(
   'What each exit costs and saves',
   [
-    'Under the shipped thresholds. What an exit saves: the cascade without it costs so much more, its branch left out and the other thresholds unchanged. Agreement lost: the cascade without it would agree so much more.',
-    'Alone: if all samples left there. Tells right from wrong: the chance that of two samples, one on which the exit agrees and one on which it does not, the first has the higher confidence; of those that reach it.',
+    'Under the shipped thresholds. Exit saves: how much more the cascade would cost without this exit and its branch, with the other thresholds unchanged. Agreement lost: how much more the cascade would agree without it.',
+    'Alone: if all samples exited there. Separates right from wrong: the chance that of two samples that reach the exit, one on which it agrees and one on which it does not, the first has the higher confidence.',
   ],
   markup`${figures(charts.exits)}${worthTable(report)}${exitsTable(report)}`,
 )}
 ${section(
   'Exits over confidence',
-  ['Of the samples that reach each exit under the shipped thresholds. Those right of the dotted line leave.'],
+  [
+    'Confidences of the samples that reach each exit under the shipped thresholds. Samples to the right of the dotted line exit.',
+  ],
   figures(charts.confidence),
 )}
 ${section(
@@ -61,7 +63,7 @@ function timeNotes({ times }: Report): string[] {
   const [first] = times;
   if (!first) return ['CPU time was not measured.'];
   return [
-    `CPU time: measured here stage by stage on one thread, median of ${integer(first.repetitions)} runs of the whole chain, batch sizes in turns. A policy's time is the sum over exits of the share that leaves there × the time up to there, over the time of the whole chain of stages. The chain stands for the backbone, whose uncut file is not in the bundle; so its branches are in the 100 %.`,
+    `CPU time: measured here stage by stage on one thread, median of ${integer(first.repetitions)} runs of the whole chain, batch sizes in turns. A policy's time is the sum over exits of the share of samples × the time up to the exit, over the time of the whole chain of stages. The chain represents the backbone, whose uncut file is not in the bundle, so the 100 % include the branches.`,
   ];
 }
 

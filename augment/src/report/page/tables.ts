@@ -5,7 +5,7 @@ import type { Report } from '../report.js';
 
 type Cell = string | Markup;
 
-/** Thresholds with what they give: the shipped ones, then such as all branches share. */
+/** Outcomes of thresholds: the shipped ones, then thresholds that all branches share. */
 export function pointsTable(report: Report): Markup {
   const { shipped, points: shared, times } = report;
   const labelled = report.backboneAccuracy !== null;
@@ -66,7 +66,7 @@ export function worthTable({ exits }: Report): Markup {
   );
 }
 
-/** What and where the exits are, and how good each is alone. */
+/** Structure and place of the exits, and the quality of each alone. */
 export function exitsTable({ exits, backboneAccuracy }: Report): Markup {
   const labelled = backboneAccuracy !== null;
   return table(
@@ -74,9 +74,9 @@ export function exitsTable({ exits, backboneAccuracy }: Report): Markup {
       'exit',
       'agreement alone',
       ...(labelled ? ['accuracy alone'] : []),
-      'cost of leaving',
+      'cost',
       'calibration error, points',
-      'tells right from wrong',
+      'separates right from wrong',
       'body',
       'cut point',
     ],
@@ -93,7 +93,7 @@ export function exitsTable({ exits, backboneAccuracy }: Report): Markup {
   );
 }
 
-/** Measured time of leaving at each exit. */
+/** Measured time up to each exit. */
 export function timesTable({ times, costs }: Report): Markup {
   const last = costs.length - 1;
   return table(

@@ -1,5 +1,5 @@
-// What samples meet on their way: a device's own stages, a link, and workers that can do only so much.
-import { exitCosts } from '@offramp/shared';
+// Models where a sample spends its time: the device's stages, a link, and workers of limited capacity.
+import { exitCosts } from '@offramp/bundle';
 
 const overheadMs = 1;
 const deviceMsOfBackbone = 20;
@@ -8,10 +8,10 @@ const workerMsOfBackbone = 10;
 /** Standard deviation of a delay's logarithm. */
 const spread = 0.3;
 /** Waiting times grow up to this; beyond it, samples are refused. */
-const busiest = 0.95;
+const maxUtilisation = 0.95;
 
 export class CloudModel {
-  /** Work that comes over work that can be done. */
+  /** Offered work over capacity. */
   utilisation = 0;
   #costs;
   #deviceStages;
@@ -21,21 +21,21 @@ export class CloudModel {
     this.#deviceStages = manifest.deviceStages;
   }
 
-  /** Milliseconds from a sample's arrival to its answer, by the exit at which it leaves. */
+  /** Milliseconds from a sample's arrival to its answer, by its exit. */
   latencyMs(exit, offloaded, random) {
     const onDevice = overheadMs + deviceMsOfBackbone * this.#costs[Math.min(exit, this.#deviceStages - 1)];
-    const waiting = 1 / (1 - Math.min(busiest, this.utilisation));
+    const waiting = 1 / (1 - Math.min(maxUtilisation, this.utilisation));
     const beyond = offloaded ? linkMs + 1_000 * this.workerSeconds(exit) * waiting : 0;
     return (onDevice + beyond) * Math.exp(spread * random.normal());
   }
 
-  /** Seconds of an inference thread that a sample takes which leaves at an exit in the cloud. */
+  /** Seconds of an inference thread that a sample takes if it ends at this exit in the cloud. */
   workerSeconds(exit) {
     const beyond = Math.max(0, this.#costs[exit] - this.#costs[this.#deviceStages - 1]);
     return (workerMsOfBackbone * beyond) / 1_000;
   }
 
-  /** Whether workers refuse a sample, as many as they cannot do. */
+  /** Whether workers refuse a sample: they refuse the share that exceeds their capacity. */
   refuses(random) {
     return this.utilisation > 1 && random.uniform() > 1 / this.utilisation;
   }

@@ -1,7 +1,8 @@
-// What an operator does, and what controllers have written down.
+// An operator's actions, and the state and events that controllers store.
+
+import { eventStream, openControlBucket, v1 } from '@offramp/contracts';
 import { ControllerClient } from '@offramp/controller';
-import { eventStream, openControlBucket, v1 } from '@offramp/shared';
-import { ControlStore } from '../../../../controller/dist/control/control-store.js';
+import { ControlStore } from '../../../../controller/dist/store/control-store.js';
 
 const requestTimeoutMs = 10_000;
 
@@ -25,13 +26,13 @@ export class ControlClient {
     await this.#client.setGoals(group, goals, { author: 'bench', reason: '', expectedRevision: 0 });
   }
 
-  /** What controllers have made of a group, see `GroupState`; `null`: nothing. */
+  /** The stored state of a group, see `GroupState`; `null` if there is none. */
   async stateOf(group) {
     const { stored } = await this.#store.state(group);
     return stored?.state ?? null;
   }
 
-  /** All events of all groups, in their order, each with its number in the stream, `at` in milliseconds since 1970. */
+  /** All events of all groups in order, each with its number in the stream; `at` in milliseconds since 1970. */
   async events() {
     const { state } = await (await this.#bus.jetstreamManager()).streams.info(eventStream);
     return readStream(this.#bus, eventStream, state, ({ data, info }) => {
@@ -43,9 +44,9 @@ export class ControlClient {
 }
 
 /**
- * The messages of a stream from the first to what is the last now.
+ * The messages of a stream from the first to the current last one.
  * @param state of the stream
- * @param read what is kept of each
+ * @param read maps a message to what is returned
  */
 export async function readStream(bus, stream, state, read) {
   if (state.messages === 0) return [];

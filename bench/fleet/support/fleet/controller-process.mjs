@@ -1,4 +1,4 @@
-// The real program, `offramp controller`, in a process of its own, with what it costs.
+// The real program, `offramp controller`, in a separate process, with its resource usage.
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -8,7 +8,7 @@ const bin = fileURLToPath(new URL('../../../../cli/bin/offramp.js', import.meta.
 const ticksPerSecond = 100;
 const stopSignals = { gently: 'SIGTERM', atOnce: 'SIGKILL' };
 
-// By way of `exit`, when what was started is killed.
+// Calls `exit`, whose handlers kill child processes.
 for (const [signal, code] of [
   ['SIGINT', 130],
   ['SIGTERM', 143],
@@ -55,7 +55,7 @@ export class ControllerProcess {
         reject(new Error(`the controller ended with ${end}:\n${this.log.join('\n')}`)),
       );
     });
-    // Whoever does not wait for it must not meet a rejection that nobody handles.
+    // A caller that does not await it must not cause an unhandled rejection.
     this.ready.catch(() => undefined);
   }
 
@@ -74,7 +74,7 @@ export class ControllerProcess {
   }
 }
 
-/** Processor seconds that a process has had since it started, in user and kernel mode, and its resident bytes, from /proc. */
+/** A process's processor seconds since its start, in user and kernel mode, and its resident bytes, from /proc. */
 export function processUsage(pid) {
   const [, fields] = /^.*\) (.*)$/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'));
   const [userTicks, kernelTicks] = fields.split(' ').slice(11, 13).map(Number);

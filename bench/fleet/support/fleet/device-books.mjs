@@ -1,15 +1,15 @@
-// What a device did, written down apart from what it reports, so that the two can be compared. Every number is a count.
+// Records what a device did, separately from its reports, so that the two can be compared. Every number is a count.
 
-/** Of the samples that started under one policy. */
+/** Counts of the samples that started under one policy. */
 export class PolicyBook {
   samples = 0;
   degraded = 0;
   offloaded = 0;
   auditsChosen = 0;
-  /** Chosen samples that had left at a branch, and those that had come to the final exit by themselves. */
+  /** Audited samples that had exited at a branch, and those that had reached the final exit by themselves. */
   audited = 0;
   auditedFinal = 0;
-  /** Per exit, the final one last; degraded samples are not among them. */
+  /** Per exit, the final one last, without degraded samples. */
   left = [];
 
   add(other) {
@@ -38,14 +38,14 @@ export class Books extends Map {
 }
 
 /**
- * The books of one boot: what has been counted and not reported, what is in each report that nobody has acknowledged, and what
- * has been acknowledged. Windows wait and are joined as in the agent's `ReportBacklog`.
+ * The books of one boot: counts not yet reported, counts in each report without acknowledgement, and acknowledged
+ * counts. Windows wait and are joined as in the agent's `ReportBacklog`.
  */
 export class BootBooks {
   acknowledged = new Books();
-  /** By number, those that were sent and may have arrived. */
+  /** Reports by number that were sent and may have arrived. */
   unacknowledged = new Map();
-  /** What the device took up, in its order: the number of the newest policy that it knew then, what it followed of it. */
+  /** Policies that the device applied, in order: the number of the newest policy it knew, and what it followed of it. */
   policies = [];
   #current = new Books();
   #waiting = [];
@@ -79,7 +79,7 @@ export class BootBooks {
     this.#waiting.unshift(oldest.add(next));
   }
 
-  /** The oldest window that waits has become the report of this number. */
+  /** The oldest waiting window became the report of this number. */
   reported(sequence) {
     this.unacknowledged.set(sequence, this.#waiting.shift());
   }

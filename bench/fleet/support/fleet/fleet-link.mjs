@@ -1,6 +1,7 @@
-// Simulated devices' traffic with NATS, over few connections. Each device's reports go one at a time, again until acknowledged;
-// policies come by a `PolicyWatcher` of its own, as real agents have, or by one for all devices of its group.
-import { connectBus, createLogger, systemClock } from '@offramp/shared';
+// Simulated devices' traffic with NATS, over few connections. Each device sends one report at a time, and repeats it until it is
+// acknowledged. Policies arrive by the device's own `PolicyWatcher`, as on real agents, or by one for all devices of its group.
+import { connectBus } from '@offramp/contracts';
+import { createLogger, systemClock } from '@offramp/runtime';
 import { Events } from 'nats';
 import { PolicyWatcher } from '../../../../edge-agent/dist/policy/policy-watcher.js';
 
@@ -13,22 +14,22 @@ const refreshMs = 30_000;
 const startsAtOnce = 50;
 
 export class FleetLink {
-  /** Reports that were acknowledged, and attempts that were not. */
+  /** Acknowledged reports, and attempts without acknowledgement. */
   acknowledged = 0;
   failed = 0;
   #lanes = [];
   #deliver;
   #sending = new Map();
   #lastAcknowledged = new Map();
-  /** By group: the newest policy that its watch has brought, as bytes. */
+  /** By group: the newest policy that its watch has delivered, as bytes. */
   #newest = new Map();
   #closed = false;
 
   /**
    * @param url of the NATS server
-   * @param options.connections devices share them in turns
-   * @param options.ownWatch whether a device has a watch of its own, by its number
-   * @param options.deliver given a device and the bytes of a policy that has reached it
+   * @param options.connections shared among the devices
+   * @param options.ownWatch whether a device has its own watch, by its number
+   * @param options.deliver called with a device and the bytes of a policy that has reached it
    */
   static async open(
     url,
@@ -59,7 +60,7 @@ export class FleetLink {
     return this.#lanes[0].bus;
   }
 
-  /** Sends what a device has to send; settles when that has been acknowledged, or the device cannot reach NATS. */
+  /** Sends a device's waiting reports; settles when they are acknowledged, or when the device cannot reach NATS. */
   send(device) {
     const sending =
       this.#sending.get(device) ?? this.#sendAll(device).finally(() => this.#sending.delete(device));
@@ -67,20 +68,20 @@ export class FleetLink {
     return sending;
   }
 
-  /** A device can reach NATS again: it is told the newest policy, and sends what it has kept. */
+  /** A device can reach NATS again: it receives the newest policy, and sends the reports it kept. */
   heal(device) {
     device.partitioned = false;
     this.tellNewest(device);
     return this.send(device);
   }
 
-  /** What a watch tells at first; for a device that has started anew. */
+  /** Delivers what a watch delivers first, for a device that has restarted. */
   tellNewest(device) {
     const newest = this.#newest.get(device.group);
     if (newest) this.#offer(device, newest);
   }
 
-  /** Publishes a device's last acknowledged report again, as one that NATS cannot tell from news. @returns whether there is one */
+  /** Publishes a device's last acknowledged report again, so that NATS takes it for a new one. @returns whether there is one */
   async repeat(device) {
     const report = this.#lastAcknowledged.get(device);
     if (!report) return false;
@@ -123,7 +124,7 @@ export class FleetLink {
       this.acknowledged++;
       this.#lastAcknowledged.set(device, report);
       retryMs = firstRetryMs;
-      // After a new boot there is nobody left to be told.
+      // After a new boot the acknowledgement has no receiver.
       if (device.books === books) device.acknowledge(report);
     }
   }
@@ -168,7 +169,7 @@ export class FleetLink {
   }
 }
 
-/** What one connection watches: a key for each device with a watch of its own, one for the others of a group. */
+/** What one connection watches: a key for each device with its own watch, and one for the other devices of a group. */
 function followersByGroup(devices, onLane, ownWatch) {
   const alone = [];
   const shared = new Map();

@@ -1,10 +1,10 @@
-// Whether what controllers have counted and decided is what devices did and were told. Pure: from books, streams and states to
-// sentences about what is wrong; none where nothing is.
-import { canaryPlace } from '@offramp/shared';
+// Compares what controllers counted and decided with what devices did and received. Pure: from books, streams and states to
+// sentences about discrepancies.
+import { canaryPlace } from '@offramp/contracts';
 import { Books } from './device-books.mjs';
 
 /**
- * What controllers had to count, by reports as they stand in the stream: each once, and none of a boot that another has followed.
+ * What controllers had to count, by the reports in the stream: each report once, and none of a boot after a later boot's.
  * @param stored reports in the stream's order, see `TelemetryReport`
  */
 export function countedReports(stored) {
@@ -22,7 +22,7 @@ export function countedReports(stored) {
   });
 }
 
-/** Devices' books against the stream: what was acknowledged is there, and says what the device did. */
+/** Devices' books against the stream: it contains every acknowledged report, with the device's counts. */
 export function reconcileReports(devices, counted) {
   const byBoot = new Map();
   for (const report of counted) {
@@ -35,7 +35,7 @@ export function reconcileReports(devices, counted) {
       const reports = byBoot.get(bootId) ?? [];
       const told = booksOf(reports);
       const done = new Books().add(acknowledged);
-      // What was on its way when the device died may have arrived.
+      // A report in transit when the device died may have arrived.
       for (const { sequence } of reports) {
         const book = unacknowledged.get(sequence);
         if (book) done.add(book);
@@ -45,7 +45,7 @@ export function reconcileReports(devices, counted) {
   );
 }
 
-/** A group's state as the leader has kept it, against what was to be counted. */
+/** A group's state as stored by the leader, against the expected counts. */
 export function reconcileState(group, state, counted) {
   const told = booksOf(counted.filter((report) => report.group === group));
   const answered = [...told.values()].reduce((sum, book) => sum + book.samples, 0);
@@ -61,7 +61,7 @@ export function reconcileState(group, state, counted) {
   return problems;
 }
 
-/** What a controller lists of the fleet, against devices' books of their present boots. */
+/** A controller's list of devices, against the devices' books of their current boots. */
 export function reconcileRegister(devices, listed) {
   return devices.flatMap((device) => {
     const view = listed.find((one) => one.device === device.device && one.group === device.group);
@@ -77,9 +77,9 @@ export function reconcileRegister(devices, listed) {
 }
 
 /**
- * A group's policies, as the bucket had them one after the other: numbers without gap, one policy a number, each told of in one
- * event, with its thresholds.
- * @param history `{ version, thresholds, canary, author }`, in the order of the bucket; a version again where it was widened
+ * A group's policies, in the order of the bucket: numbers without a gap, one policy per number, and one event for each, with
+ * its thresholds.
+ * @param history `{ version, thresholds, canary, author }`, in the order of the bucket; a version repeats when it was widened
  * @param events of the group
  */
 export function reconcilePolicies(group, history, events) {
@@ -118,7 +118,7 @@ export function reconcilePolicies(group, history, events) {
 }
 
 /**
- * What devices took up: never an older policy than before while they ran, and of it what the contract says of each device.
+ * What devices applied: never an older policy than before during a boot, and for each device the part that the contract says.
  * @param histories by group, see `reconcilePolicies`
  */
 export function reconcileDevices(devices, histories) {
@@ -139,7 +139,7 @@ export function reconcileDevices(devices, histories) {
   );
 }
 
-/** By `proto/offramp/v1/fleet.proto`. A policy of no thresholds leaves the bundle's, which no device is asked about. */
+/** By `proto/offramp/v1/fleet.proto`. A policy without thresholds keeps the bundle's, which are not compared. */
 function meantFor({ version, thresholds, canary, exceptions }, group, device) {
   const exception = exceptions.find((one) => one.device === device);
   if (exception) return { version, thresholds: exception.thresholds };
@@ -150,7 +150,7 @@ function meantFor({ version, thresholds, canary, exceptions }, group, device) {
 const sameNumbers = (a, b) =>
   a.length === 0 || (a.length === b.length && a.every((value, i) => value === b[i]));
 
-/** What reports say, in books. */
+/** Books of what reports contain. */
 function booksOf(reports) {
   const books = new Books();
   for (const { window } of reports) {
@@ -175,7 +175,7 @@ function difference(done, told) {
   });
 }
 
-/** Exits at which nobody left may be missing at the end. */
+/** Trailing exits without samples may be missing. */
 function plain({ left, ...counts }) {
   const last = left.findLastIndex((count) => count > 0);
   return JSON.stringify({ ...counts, left: Array.from(left.slice(0, last + 1), (count) => count ?? 0) });

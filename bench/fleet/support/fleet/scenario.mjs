@@ -1,6 +1,7 @@
-// Groups of simulated devices under a real controller over real NATS, side by side, and what became of each.
+// Groups of simulated devices in parallel under a real controller over real NATS, and the result for each.
+
+import { startNatsServer } from '@offramp/contracts/testing';
 import { ControllerClient } from '@offramp/controller';
-import { startNatsServer } from '@offramp/shared/testing';
 import { truthOf } from '../simulate-group.mjs';
 import { CloudModel } from './cloud-model.mjs';
 import { ControlClient } from './control-client.mjs';
@@ -15,11 +16,11 @@ const pollMs = 100;
  * @param options.bundlePath its folder
  * @param options.costs of its exits, see `exitCosts`
  * @param options.groups each with a `name`, what it starts with (`thresholds`, `auditRate`), its `goals`, and
- *   `trafficAt(samples)`, what it sees after so many
+ *   `trafficAt(samples)`, the traffic after `samples` samples
  * @param options.devicesPerGroup, options.samplesPerSecond of each device, options.windowMs between its reports
- * @param options.until ends the run: (samples that each group has had by name, milliseconds) → whether it is over
- * @param options.workerThreads what all workers together can do; left out: nobody asks
- * @returns tracks by group, events, the workers' history, and what the controller took
+ * @param options.until ends the run: (samples of each group by name, milliseconds) → whether it is over
+ * @param options.workerThreads capacity of all workers together; omitted: there are no workers
+ * @returns tracks by group, events, the workers' history, and the controller's resource usage
  */
 export async function runScenario(options) {
   const { bundle, bundlePath, groups, costs, devicesPerGroup, samplesPerSecond, windowMs } = options;
@@ -39,7 +40,7 @@ export async function runScenario(options) {
   const client = new ControllerClient(bus, { timeoutMs: 10_000 });
   const control = await ControlClient.open(bus);
   for (const { name, thresholds, auditRate, goals } of groups) {
-    await client.setPolicy(name, { thresholds, auditRate, author: 'bench', reason: 'to start with' });
+    await client.setPolicy(name, { thresholds, auditRate, author: 'bench', reason: 'initial thresholds' });
     await control.setGoals(name, goals);
   }
   while (fleet.devices.some(({ policy }) => policy.version === 0)) await sleep(pollMs);

@@ -1,6 +1,6 @@
-// A device without pictures, model or clock: what exits say comes from recorded tables, all else is what an agent does. Policies,
-// counts and reports are the agent's own code, so that they cannot differ from what is simulated.
-import { CloudLink, Lifecycle, leaves, telemetrySubject, v1 } from '@offramp/shared';
+// A device without pictures, model or clock: outcomes of exits come from recorded tables, the rest works as in an agent. Policies,
+// counts and reports use the agent's own code, so the simulation cannot differ from it.
+import { CloudLink, Lifecycle, leaves, telemetrySubject, v1 } from '@offramp/contracts';
 import { PolicyHolder } from '../../../../edge-agent/dist/policy/policy-holder.js';
 import { EvidenceByPolicy } from '../../../../edge-agent/dist/telemetry/evidence-by-policy.js';
 import { ReportBacklog } from '../../../../edge-agent/dist/telemetry/report-backlog.js';
@@ -13,28 +13,28 @@ const finalLabel = 0;
 const otherLabel = 1;
 
 export class SimulatedDevice {
-  /** It cannot reach NATS: neither do its reports arrive, nor policies. */
+  /** It cannot reach NATS: neither reports nor policies arrive. */
   partitioned = false;
-  /** No worker answers: what it would send gets degraded answers. */
+  /** No worker answers: samples that it would offload get degraded answers. */
   cloudDown = false;
-  /** By how much faster its monotonic clock runs than the world's. */
+  /** The speed of its monotonic clock relative to real time. */
   clockRate = 1;
-  /** Books of all boots, the present one last. */
+  /** Books of all boots, the current one last. */
   boots = [];
   #options;
   #policy;
   #backlog;
   #window;
   #evidence;
-  /** The report that was taken last, and its bytes. */
+  /** The last report handed out, and its bytes. */
   #report = null;
   #bytes = null;
 
   /**
    * @param options.bundle an open `Bundle`
-   * @param options.cloud what a sample meets on its way, see `CloudModel`
+   * @param options.cloud see `CloudModel`
    * @param options.random see `randomFrom`; chooses audits and delays
-   * @param options.maxBacklog windows that wait while NATS is away, before they are joined
+   * @param options.maxBacklog windows that wait while NATS is away before they are joined
    */
   constructor(options) {
     this.#options = { maxBacklog: 360, ...options };
@@ -44,7 +44,7 @@ export class SimulatedDevice {
     this.boot();
   }
 
-  /** Starts anew, as after a power cut: what was not sent is lost, the bundle's own thresholds hold. */
+  /** Restarts, as after a power cut: unsent reports are lost, and the bundle's own thresholds apply. */
   boot() {
     const { bundle, random, maxBacklog } = this.#options;
     const { group, device } = this;
@@ -67,19 +67,19 @@ export class SimulatedDevice {
     return this.#policy.current;
   }
 
-  /** Why the newest policy was not taken; `null` when it was. */
+  /** Why the newest policy was rejected; `null` if it was applied. */
   get policyError() {
     return this.#policy.error;
   }
 
-  /** Windows that nobody has acknowledged. */
+  /** Windows without acknowledgement. */
   get backlog() {
     return this.#backlog.size;
   }
 
   /**
-   * @param bytes a `Policy`, as it stands in the bucket
-   * @returns what became of it, see `PolicyOffer`
+   * @param bytes a `Policy`, as stored in the bucket
+   * @returns see `PolicyOffer`
    */
   offer(bytes) {
     const offer = this.#policy.offer(bytes);
@@ -92,8 +92,8 @@ export class SimulatedDevice {
 
   /**
    * Answers a sample.
-   * @param row what every branch says of it, see `trafficOf`
-   * @returns how it ended: `audited` if it had left early and was run on
+   * @param row the outcome of every branch, see `trafficOf`
+   * @returns how it ended: `audited` if it exited early and was run on
    */
   answer(row) {
     const { bundle, cloud, random } = this.#options;
@@ -132,7 +132,7 @@ export class SimulatedDevice {
     return { exit, offloaded, degraded, agreed, latencyMs, audited: chosen && exit < branches };
   }
 
-  /** @param windowMs how long it was by the world's clock */
+  /** @param windowMs how long it was in real time */
   endWindow(windowMs, lifecycle = Lifecycle.LIFECYCLE_RUNNING) {
     this.#backlog.add({
       counts: this.#window,

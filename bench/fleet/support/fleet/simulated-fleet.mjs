@@ -1,4 +1,4 @@
-// Devices that run: each answers samples and ends windows in its own rhythm, over real NATS.
+// Running devices: each answers samples and ends windows at its own pace, over real NATS.
 import { randomFrom } from '../random.mjs';
 import { FleetLink } from './fleet-link.mjs';
 import { SimulatedDevice } from './simulated-device.mjs';
@@ -11,10 +11,10 @@ export class SimulatedFleet {
   samples = new Map();
   #options;
   #random;
-  /** By device: its window's begin and end, until when its samples are answered, what came of them, and how many are owed. */
+  /** By device: begin and end of its window, the time up to which samples are answered, their outcomes, and how many are due. */
   #turns;
   #byGroup = new Map();
-  /** Devices that have taken up a policy, and end their windows for that. */
+  /** Devices that have applied a policy, and end their windows because of it. */
   #toReport = [];
   #timer = null;
   #windowListeners = [];
@@ -26,8 +26,8 @@ export class SimulatedFleet {
    * @param options.seed of all that is random
    * @param options.bundle an open `Bundle`
    * @param options.groups `{ name, devices }`, `devices` being how many it has
-   * @param options.cloud what samples meet on their way, see `CloudModel`
-   * @param options.trafficAt what a device sees: (device, samples that its group has had) → see `trafficOf`
+   * @param options.cloud see `CloudModel`
+   * @param options.trafficAt a device's traffic: (device, samples that its group has had) → see `trafficOf`
    * @param options.samplesPerSecond of a device
    * @param options.windowMs between a device's reports
    * @param options.link options of `FleetLink.open`
@@ -71,17 +71,17 @@ export class SimulatedFleet {
     return this.#byGroup.get(group);
   }
 
-  /** @param listener given a device, what came of the samples of its window, and how long it was in milliseconds */
+  /** @param listener called with a device, the outcomes of its window, and the window's length in milliseconds */
   onWindow(listener) {
     this.#windowListeners.push(listener);
   }
 
-  /** @param listener given a device, the bytes of a policy that reached it, and what became of that */
+  /** @param listener called with a device, the bytes of a policy that reached it, and the `PolicyOffer` */
   onPolicy(listener) {
     this.#policyListeners.push(listener);
   }
 
-  /** Devices' first windows end one after the other, so that reports do not come all at once. */
+  /** Devices' first windows end one after the other, so that reports are spread out. */
   start() {
     const now = performance.now();
     const { windowMs } = this.#options;
@@ -107,7 +107,7 @@ export class SimulatedFleet {
     return this.link.close();
   }
 
-  /** Answers what has come until now, which otherwise waits for the end of a window. */
+  /** Answers all samples due by now, which otherwise wait for the end of a window. */
   catchUp() {
     const now = performance.now();
     for (const device of this.devices) this.#answer(device, now);
@@ -127,7 +127,7 @@ export class SimulatedFleet {
     }
   }
 
-  /** Samples that came before a policy start under the one before; taking it up ends the window, as on an agent. */
+  /** Samples that arrived before a policy start under the previous one. Applying it ends the window, as on an agent. */
   #deliver(device, bytes) {
     const now = performance.now();
     if (this.running) this.#answer(device, now);
@@ -138,7 +138,7 @@ export class SimulatedFleet {
     if (this.#toReport.length === 1) setImmediate(() => this.#reportSome());
   }
 
-  /** What all devices do at once takes one process a while, in which those must not wait that the policy is yet to reach. */
+  /** One process needs a while for all devices' reports, and must not delay delivery of the policy to the remaining devices. */
   #reportSome() {
     const until = performance.now() + reportingMs;
     while (this.#toReport.length > 0 && performance.now() < until) {
@@ -159,7 +159,7 @@ export class SimulatedFleet {
     this.link.send(device);
   }
 
-  /** Answers what has come since it last did. */
+  /** Answers the samples due since the last call. */
   #answer(device, now) {
     const turn = this.#turns.get(device);
     const { trafficAt, samplesPerSecond } = this.#options;

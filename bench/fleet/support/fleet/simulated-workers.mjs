@@ -1,12 +1,12 @@
-// Workers behind a simulated fleet: how busy they are follows from what its devices send, and they say so as real ones do.
+// Workers of a simulated fleet: their load follows from what devices send, and they report it as real workers do.
 import { randomUUID } from 'node:crypto';
-import { v1, workerSubject } from '@offramp/shared';
+import { v1, workerSubject } from '@offramp/contracts';
 
 const reportMs = 2_000;
 const name = 'simulated-worker';
 
 export class SimulatedWorkers {
-  /** One entry for each report: utilisation, and until when. */
+  /** One entry per report: utilisation, and the end of the reported time. */
   history = [];
   #fleet;
   #cloud;
@@ -14,7 +14,7 @@ export class SimulatedWorkers {
   #bundle;
   #bootId = randomUUID();
   #sequence = 0;
-  /** Since the last report: work by stage, samples that were answered and refused. */
+  /** Since the last report: work by stage, answered and refused samples. */
   #work = new Map();
   #answered = 0;
   #refused = 0;
@@ -24,8 +24,8 @@ export class SimulatedWorkers {
 
   /**
    * @param fleet a `SimulatedFleet`
-   * @param cloud its `CloudModel`, which learns how busy workers are
-   * @param threads what they can do in a second, in seconds of inference; may be a fraction
+   * @param cloud its `CloudModel`, which is told the workers' utilisation
+   * @param threads capacity, in seconds of inference per second; may be a fraction
    */
   constructor(fleet, cloud, bundle, threads) {
     this.#fleet = fleet;
@@ -44,7 +44,7 @@ export class SimulatedWorkers {
     const { branches, manifest } = this.#bundle;
     for (const { exit, offloaded, degraded } of outcomes) {
       if (!offloaded) continue;
-      // A refused sample would have gone on, as far as anybody knows to the end.
+      // How far a refused sample would have run is unknown; assume to the end.
       this.#offeredSeconds += this.#cloud.workerSeconds(degraded ? branches : exit);
       if (degraded) {
         this.#refused++;

@@ -1,4 +1,4 @@
-// Preloaded (`node --import`) into a program whose machine's clock is wrong: by OFFRAMP_BENCH_CLOCK_SKEW_MS.
+// Preloaded (`node --import`) to make a program's clock wrong by OFFRAMP_BENCH_CLOCK_SKEW_MS.
 const skewMs = Number(process.env.OFFRAMP_BENCH_CLOCK_SKEW_MS ?? 0);
 const { now } = Date;
 const skewedNow = () => now() + skewMs;

@@ -1,5 +1,6 @@
+import { connectBus } from '@offramp/contracts';
 import { BundleTables } from '@offramp/controller';
-import { connectBus, defineConfig, shortDigest } from '@offramp/shared';
+import { defineConfig, shortDigest } from '@offramp/runtime';
 import { Command } from 'commander';
 import { configCommand } from '../../config-command.js';
 import { formatInteger } from '../../units.js';

@@ -1,11 +1,14 @@
+import { connectBus } from '@offramp/contracts';
 import { ControllerClient } from '@offramp/controller';
-import { commonOptions, connectBus } from '@offramp/shared';
+import { commonOptions, duration } from '@offramp/runtime';
 import { z } from 'zod';
 
 /** Options of every command that asks the controller. */
 export const controllerOptions = {
   nats: commonOptions.nats,
-  timeoutMs: z.number().int().min(1).default(5_000).describe('How long to wait for a reply, in milliseconds'),
+  timeoutMs: duration({ min: 1 })
+    .default(5_000)
+    .describe('How long to wait for a reply, in milliseconds; a change is then asked for again, twice'),
   json: z.boolean().default(false).describe('Print JSON'),
 };
 

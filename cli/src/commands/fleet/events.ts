@@ -1,5 +1,5 @@
-import type { ControllerClient, FleetEvent } from '@offramp/controller';
-import { defineConfig, type ErrorCode, isOfframpError } from '@offramp/shared';
+import { type ControllerClient, type FleetEvent, fleetLabel } from '@offramp/controller';
+import { defineConfig, duration, type ErrorCode, isOfframpError } from '@offramp/runtime';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { configCommand } from '../../config-command.js';
@@ -13,10 +13,7 @@ import { controllerOptions, printJson, withController } from './controller-optio
 const definition = defineConfig('fleet', {
   limit: z.number().int().min(1).max(500).default(20).describe('Events to print, the newest'),
   follow: z.boolean().default(false).describe('Go on printing events as they come; JSON then has one a line'),
-  refreshMs: z
-    .number()
-    .int()
-    .min(100)
+  refreshMs: duration({ min: 100 })
     .default(1_000)
     .describe('Time from one look for new events to the next, in milliseconds'),
   ...controllerOptions,
@@ -106,6 +103,6 @@ function describeEvent({ at, group, kind, severity, text, author }: FleetEvent):
   const paint = painter(outputIsStyled());
   const by = author ? paint('dim', ` (${printable(author)})`) : '';
   const what = severity === 'warning' ? paint('yellow', kind) : kind;
-  const line = `${formatTime(at)}  ${group || 'fleet'}  ${what}  ${printable(text)}${by}`;
+  const line = `${formatTime(at)}  ${group || fleetLabel}  ${what}  ${printable(text)}${by}`;
   return wrapLine(line, terminalWidth());
 }

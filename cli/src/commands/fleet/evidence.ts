@@ -1,5 +1,5 @@
 import { evidenceToJson } from '@offramp/controller';
-import { defineConfig } from '@offramp/shared';
+import { defineConfig } from '@offramp/runtime';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { configCommand } from '../../config-command.js';

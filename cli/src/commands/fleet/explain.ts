@@ -1,5 +1,5 @@
 import type { GroupStatus } from '@offramp/controller';
-import { defineConfig, shortDigest } from '@offramp/shared';
+import { defineConfig, shortDigest } from '@offramp/runtime';
 import type { Command } from 'commander';
 import { configCommand } from '../../config-command.js';
 import { formatAuditRate, formatTime, printable } from '../../fleet/text.js';

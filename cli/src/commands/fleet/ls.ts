@@ -1,4 +1,4 @@
-import { defineConfig } from '@offramp/shared';
+import { defineConfig } from '@offramp/runtime';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { configCommand } from '../../config-command.js';

@@ -1,5 +1,5 @@
 import type { ControllerClient } from '@offramp/controller';
-import { defineConfig, OfframpError } from '@offramp/shared';
+import { defineConfig, OfframpError } from '@offramp/runtime';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { configCommand } from '../../config-command.js';
@@ -52,11 +52,10 @@ export function rollbackCommand(): Command {
     (config, group = '') =>
       withController(config, async (client) => {
         const version = config.toVersion ?? (await versionBefore(client, group));
-        await client.rollBack(group, version, byOf(config));
-        const policy = await client.getPolicy(group);
+        const policy = await client.rollBack(group, version, byOf(config));
         if (config.json) printJson(policy);
         else
-          console.log(`group ${group}: policy ${policy?.version}, with the thresholds of policy ${version}`);
+          console.log(`group ${group}: policy ${policy.version}, with the thresholds of policy ${version}`);
       }),
   );
 }

@@ -1,12 +1,12 @@
 import type { PolicyView } from '@offramp/controller';
-import { defineConfig, OfframpError } from '@offramp/shared';
+import { defineConfig, OfframpError } from '@offramp/runtime';
 import { Command } from 'commander';
 import { z } from 'zod';
 import { configCommand } from '../../config-command.js';
 import { describePolicy, formatHistory } from '../../fleet/render-policy.js';
 import { formatAuditRate } from '../../fleet/text.js';
-import { userName } from '../../fleet/user-name.js';
 import { outputIsStyled } from '../../painter.js';
+import { byOf, byOptions } from './by-options.js';
 import { controllerOptions, printJson, withController } from './controller-options.js';
 import { nobodyOnline } from './nobody-online.js';
 
@@ -28,17 +28,13 @@ const setDefinition = defineConfig('fleet', {
     description: 'Bytes of tensors that audits of one device may send in an hour',
     fallback: 'as in the newest policy, or 16 MiB',
   }),
-  reason: z.string().optional().describe('Why, for the history'),
-  author: z
-    .string()
-    .optional()
-    .meta({ description: 'Who sets it, for the history', fallback: "your user's name" }),
   expectVersion: z
     .number()
     .int()
     .min(0)
     .default(0)
     .describe("Number that the group's newest policy must have for this one to be set; 0: any"),
+  ...byOptions,
   ...controllerOptions,
 });
 
@@ -78,14 +74,12 @@ function setCommand(): Command {
         ...(maxAuditBytesPerHour === undefined ? {} : { maxAuditBytesPerHour }),
       };
       const thresholds = thresholdsOf(config.threshold, config.thresholds, Object.keys(audits).length > 0);
-      const { reason = '', author = userName(), expectVersion: expectedVersion } = config;
       await withController(config, async (client) => {
         const set = await client.setPolicy(group, {
           ...thresholds,
           ...audits,
-          author,
-          reason,
-          expectedVersion,
+          ...byOf(config),
+          expectedVersion: config.expectVersion,
         });
         if (config.json) {
           printJson(set);

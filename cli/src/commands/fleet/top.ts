@@ -1,5 +1,5 @@
 import type { ControllerClient, Fleet } from '@offramp/controller';
-import { defineConfig, isOfframpError, messageOf } from '@offramp/shared';
+import { defineConfig, duration, toOfframpError } from '@offramp/runtime';
 import type { Command } from 'commander';
 import logUpdate from 'log-update';
 import { z } from 'zod';
@@ -13,10 +13,7 @@ import { groupOption } from './ls.js';
 
 const definition = defineConfig('fleet', {
   group: groupOption,
-  refreshMs: z
-    .number()
-    .int()
-    .min(100)
+  refreshMs: duration({ min: 100 })
     .default(1_000)
     .describe('Time from one view to the next, in milliseconds'),
   once: z
@@ -27,7 +24,7 @@ const definition = defineConfig('fleet', {
 });
 
 /** Lines of the view that are not devices, where the legend takes its most. */
-const otherLines = 12;
+const otherLines = 14;
 
 export function topCommand(): Command {
   return configCommand('top', 'Watch what the devices do', definition, (config) =>
@@ -64,8 +61,8 @@ function watch(client: ControllerClient, group: string | undefined, refreshMs: n
       try {
         lines = view(await client.listDevices(group), group, (process.stdout.rows || 40) - otherLines);
       } catch (error) {
-        const code = isOfframpError(error) ? error.code : 'INTERNAL';
-        problem.push(painter(outputIsStyled())('red', `[${code}] ${messageOf(error)}; asking again`));
+        const { code, message } = toOfframpError(error);
+        problem.push(painter(outputIsStyled())('red', `[${code}] ${message}; asking again`));
       }
       if (stopped) break;
       logUpdate([...lines, ...problem].join('\n'));

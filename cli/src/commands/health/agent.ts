@@ -1,6 +1,6 @@
 import { type RequestOptions, request } from 'node:http';
 import { agentConfig } from '@offramp/edge-agent';
-import { defineConfig, messageOf, OfframpError } from '@offramp/shared';
+import { defineConfig, messageOf, OfframpError } from '@offramp/runtime';
 import type { Command } from 'commander';
 import { configCommand } from '../../config-command.js';
 import { healthOptions, reachableAddress, unhealthy } from './health-options.js';

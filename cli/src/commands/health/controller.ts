@@ -1,5 +1,6 @@
+import { connectBus } from '@offramp/contracts';
 import { ControllerClient, controllerConfig } from '@offramp/controller';
-import { connectBus, defineConfig } from '@offramp/shared';
+import { defineConfig, isOfframpError, redactUrls } from '@offramp/runtime';
 import type { Command } from 'commander';
 import { configCommand } from '../../config-command.js';
 import { healthOptions } from './health-options.js';
@@ -13,7 +14,7 @@ export function controllerHealthCommand(): Command {
     definition,
     async ({ nats, healthTimeoutMs }) => {
       await controllerAnswers(nats, healthTimeoutMs);
-      console.log(`the controller at ${nats} answers`);
+      console.log(`the controller at ${redactUrls(nats)} answers`);
     },
   );
 }
@@ -22,8 +23,10 @@ export function controllerHealthCommand(): Command {
 async function controllerAnswers(nats: string, timeoutMs: number): Promise<void> {
   const bus = await connectBus({ url: nats, name: 'offramp-health', timeoutMs });
   try {
-    // Reading a policy takes the whole way: NATS, the controller, and its bucket in JetStream.
-    await new ControllerClient(bus, { timeoutMs }).getPolicy('default');
+    // Whether there is such a group takes the whole way: NATS, the controller, and its buckets in JetStream.
+    await new ControllerClient(bus, { timeoutMs }).getPolicy('default').catch((error: unknown) => {
+      if (!isOfframpError(error) || error.code !== 'NOT_FOUND') throw error;
+    });
   } finally {
     await bus.close();
   }

@@ -1,12 +1,8 @@
-import { OfframpError, parseListenAddress } from '@offramp/shared';
-import { z } from 'zod';
+import { duration, OfframpError, parseListenAddress } from '@offramp/runtime';
 
 /** Options of every health check. The others are the program's own, so that one environment serves both. */
 export const healthOptions = {
-  healthTimeoutMs: z
-    .number()
-    .int()
-    .min(1)
+  healthTimeoutMs: duration({ min: 1 })
     .default(3_000)
     .describe('Milliseconds to wait for the reply of a health check'),
 };

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startWorker, workerConfig } from '@offramp/cloud-worker';
+import { startNatsServer } from '@offramp/contracts/testing';
 import { controllerConfig, startController } from '@offramp/controller';
 import { agentConfig, startAgent } from '@offramp/edge-agent';
-import { createLogger, resolveConfig } from '@offramp/shared';
-import { startNatsServer } from '@offramp/shared/testing';
+import { createLogger, resolveConfig } from '@offramp/runtime';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
 const bin = fileURLToPath(new URL('../../../bin/offramp.js', import.meta.url));

@@ -1,6 +1,7 @@
 import { Client, credentials, type MethodDefinition, type ServiceError, status } from '@grpc/grpc-js';
 import { workerConfig } from '@offramp/cloud-worker';
-import { defineConfig, offloadServiceName } from '@offramp/shared';
+import { offloadServiceName } from '@offramp/contracts';
+import { defineConfig } from '@offramp/runtime';
 import type { Command } from 'commander';
 import { service } from 'grpc-health-check';
 import { configCommand } from '../../config-command.js';

@@ -6,7 +6,7 @@ export const workerSchema = named(
   'Worker',
   z.object({
     worker: z.string(),
-    utilisation: z.number().min(0).describe('Work that came over work that it can do'),
+    utilisation: z.number().min(0).describe('Offered work over capacity'),
     queued: count,
     maxQueue: count,
     threads: count,
@@ -23,13 +23,19 @@ export const leaderSchema = named(
   z.object({ leader: z.object({ instance: z.string(), since: instant }).nullable() }),
 );
 
-export const healthSchema = named('Health', z.object({ status: z.string() }));
+export const healthSchema = named(
+  'Health',
+  z.object({
+    status: z.string(),
+    waitsFor: z.string().optional().describe('What is missing, and comes by itself'),
+  }),
+);
 
 export const errorSchema = named(
   'Error',
   z.object({
     error: z.object({
-      code: z.string().describe('Never changes its meaning'),
+      code: z.string().describe('A stable code'),
       message: z.string(),
       hint: z.string().optional(),
       retryAfterMs: z.number().optional(),

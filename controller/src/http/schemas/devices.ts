@@ -1,34 +1,21 @@
 import { z } from 'zod';
-import { count, exitCounts, nameSchema, next } from './fields.js';
+import { count, countersSchema, exitCounts, nameSchema, next } from './fields.js';
 import { named } from './schema-registry.js';
 
 const windowSchema = named(
   'Window',
   z.object({
-    samples: count,
+    ...countersSchema,
     exits: exitCounts,
-    offloaded: count,
-    degraded: count,
-    refused: count,
-    failed: count,
-    labelled: count,
-    correct: count,
-    offloadBytes: count,
-    deviceMacs: count,
-    cloudMacs: count,
     agreement: z.array(z.object({ compared: count, agreed: count })),
     encodings: z.array(z.object({ encoding: count, samples: count, bytes: count })),
-    audited: count,
-    auditsAgreed: count,
-    auditsDropped: count,
-    auditBytes: count,
   }),
 );
 
 export const deviceStandingSchema = z.enum([
   'ok',
   'canary',
-  'apart',
+  'outlier',
   'behind',
   'degraded',
   'failing',
@@ -41,7 +28,7 @@ export const deviceSchema = named(
     device: z.string(),
     group: nameSchema,
     standing: deviceStandingSchema.describe(
-      "offline; failing: it cannot follow its policy, or cannot answer; degraded: the cloud does not answer it; apart: it has thresholds of its own; canary; behind: it has not taken up its group's policy; ok",
+      "offline; failing: it cannot apply its policy, or cannot answer; degraded: the cloud does not answer it; outlier: it has its own thresholds; canary; behind: it has not applied its group's policy; ok",
     ),
     online: z.boolean(),
     lastSeenMsAgo: z.number().min(0),
@@ -61,19 +48,19 @@ export const deviceSchema = named(
     total: windowSchema,
     latest: windowSchema,
     latestWindowMs: count,
-    latencyP50Ms: z.number().describe('0 while nothing was answered'),
+    latencyP50Ms: z.number().describe('0 before the first answer'),
     latencyP99Ms: z.number(),
     reportsMissing: count,
     countedFromSequence: count,
     staleReports: count.describe(
-      'That came lately from boots that another has followed; where they keep coming, two agents have one name',
+      'Recent reports of earlier boots; if they continue, two agents have the same name',
     ),
   }),
 );
 export const devicesSchema = named(
   'Devices',
   z.object({
-    devices: z.array(deviceSchema).describe('In the order of their groups, then their names'),
+    devices: z.array(deviceSchema).describe('Ordered by group, then by name'),
     next,
   }),
 );

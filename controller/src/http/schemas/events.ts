@@ -8,8 +8,8 @@ export const eventSchema = named(
   z.object({
     sequence: count,
     at: instant,
-    group: z.string().describe('Empty for what is of no group'),
-    device: z.string().describe('Empty for what is of no single device'),
+    group: z.string().describe('Empty if it concerns no single group'),
+    device: z.string().describe('Empty if it concerns no single device'),
     kind: z.enum([
       'goals-set',
       'mode-set',
@@ -29,6 +29,7 @@ export const eventSchema = named(
       'devices-back',
       'workers-silent',
       'workers-back',
+      'jetstream-back',
       'leader',
     ]),
     severity: z.enum(['info', 'warning']),
@@ -42,7 +43,7 @@ export const eventSchema = named(
 );
 export const eventsSchema = named(
   'Events',
-  z.object({ events: z.array(eventSchema).describe('The newest first') }),
+  z.object({ events: z.array(eventSchema).describe('Newest first') }),
 );
 
 export type ApiEvent = z.output<typeof eventSchema>;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { count, exitCounts, share } from './fields.js';
 import { named } from './schema-registry.js';
 
-const histogram = z.array(count).describe('One entry a bin');
+const histogram = z.array(count).describe('One entry per bin');
 export const evidenceSchema = named(
   'Evidence',
   z.object({
@@ -18,11 +18,13 @@ export const evidenceSchema = named(
             samples: count,
             degraded: count,
             offloaded: count,
-            refusedByWorker: count.describe('Those of `degraded` that a worker refused'),
+            refusedByWorker: count.describe('Samples of `degraded` that a worker refused'),
             left: exitCounts,
             late: exitCounts
               .nullable()
-              .describe('Of `left`, those that took longer than wanted; null: no limit was'),
+              .describe(
+                'Samples of `left` that took longer than the latency target; null: there was no target',
+              ),
             auditsChosen: count,
             audited: count,
             auditedFinal: count,

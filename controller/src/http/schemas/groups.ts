@@ -1,13 +1,14 @@
 import { z } from 'zod';
-import { count, exitCounts, instant, nameSchema, next, share, thresholds } from './fields.js';
-import { goalsSchema, modeSchema } from './goals.js';
+import { modeSchema } from '../../decide/model/goals-schema.js';
+import { count, countersSchema, exitCounts, instant, nameSchema, next, share, thresholds } from './fields.js';
+import { goalsSchema } from './goals.js';
 import { named } from './schema-registry.js';
 
 export const factsSchema = named(
   'TuningFacts',
   z.object({
     agreement: share,
-    agreementBound: share.describe('Agreement is at least this, with 95 % certainty'),
+    agreementBound: share.describe('Lower bound of agreement, with 95 % certainty'),
     provenBy: z.enum(['table', 'audits']),
     cost: z.number().min(0).describe("Share of the whole model's multiply-accumulates"),
     offloadShare: share,
@@ -33,7 +34,13 @@ const driftSchema = named(
 
 const canarySchema = named(
   'Canary',
-  z.object({ policyVersion: count, share, samples: count, stableThresholds: thresholds }),
+  z.object({
+    ...{ policyVersion: count, share, samples: count, stableThresholds: thresholds },
+    reach: z
+      .object({ devices: count, online: count })
+      .nullable()
+      .describe('Devices that try it, of those online when they were chosen; null: not known'),
+  }),
 );
 
 export const statusSchema = named(
@@ -76,18 +83,11 @@ export const statusSchema = named(
 export const activitySchema = named(
   'Activity',
   z.object({
-    windowMs: z.number().min(0).describe('How far back it reaches: five minutes, less at first'),
-    samples: count,
+    windowMs: z.number().min(0).describe('Time covered: five minutes, less at first'),
+    ...countersSchema,
     exits: exitCounts,
-    offloaded: count,
-    degraded: count,
-    refusedByWorker: count.describe('Those of `degraded` that a worker refused'),
-    refused: count,
-    failed: count,
-    offloadBytes: count,
-    bytesSaved: count.describe('Against sending every sample, at the mean size of those that were sent'),
-    audited: count,
-    auditsAgreed: count,
+    refusedByWorker: count.describe('Samples of `degraded` that a worker refused'),
+    bytesSaved: count.describe('Compared with sending every sample, at the mean size of sent ones'),
     latencyP50Ms: z.number().nullable(),
     latencyP99Ms: z.number().nullable(),
   }),

@@ -1,40 +1,10 @@
 import { z } from 'zod';
-import {
-  author,
-  count,
-  instant,
-  maxThresholds,
-  nameSchema,
-  reason,
-  share,
-  threshold,
-  thresholds,
-} from './fields.js';
+import { rollBackInput, setPolicyInput } from '../../operations/policies.js';
+import { count, instant, nameSchema, share, thresholds } from './fields.js';
 import { named } from './schema-registry.js';
 
-export const postPolicySchema = named(
-  'PostPolicy',
-  z.strictObject({
-    thresholds: z
-      .array(threshold)
-      .min(1)
-      .max(maxThresholds)
-      .optional()
-      .describe('One per branch, or a single one for every branch; absent: as they are'),
-    auditRate: share.optional().describe('Share of samples that are audited; absent: as it is'),
-    maxAuditBytesPerHour: count.optional().describe('Of one device; absent: as it is'),
-    author,
-    reason,
-    expectedVersion: count
-      .default(0)
-      .describe('Take effect only if the newest policy has this number; 0: whatever it is'),
-  }),
-);
-
-export const postRollbackSchema = named(
-  'PostRollback',
-  z.strictObject({ version: z.number().int().min(1), author, reason }),
-);
+named('PostPolicy', setPolicyInput);
+named('PostRollback', rollBackInput);
 
 export const policySchema = named(
   'Policy',
@@ -44,23 +14,22 @@ export const policySchema = named(
     thresholds,
     auditRate: share,
     maxAuditBytesPerHour: count,
-    latencyTargetMs: z.number().nullable().describe('Answers that take longer are counted as late'),
-    canaryShare: share.nullable().describe('Of devices that follow it; null: all do'),
-    exceptions: z.array(z.string()).describe('Devices with thresholds of their own'),
+    latencyTargetMs: z.number().nullable().describe('Slower answers count as late'),
+    canaryShare: share.nullable().describe('Share of devices that follow it; null: all'),
+    exceptions: z.array(z.string()).describe('Devices with their own thresholds'),
     author: z.string(),
     reason: z.string(),
     setAt: instant,
+    requestId: z.string().describe('Of the request that set it; empty: a controller set it'),
     changes: z
       .array(z.object({ field: z.string(), before: z.string().nullable(), after: z.string() }))
-      .describe('Against the policy before it; `before` is null in the first that is remembered'),
+      .describe('Changes from the previous policy; `before` is null in the first one that is kept'),
   }),
 );
 export const policiesSchema = named(
   'Policies',
   z.object({
-    policies: z
-      .array(policySchema)
-      .describe('The newest first; one that was tried on ever more devices is here once for each time'),
+    policies: z.array(policySchema).describe('Newest first, with one entry for each step of a canary'),
   }),
 );
 

@@ -4,7 +4,7 @@ import { eventSchema } from './events.js';
 import { groupSchema } from './groups.js';
 import { named } from './schema-registry.js';
 
-/** What the stream of server-sent events says: the names of its events, and the JSON of each. */
+/** The names of the stream's server-sent events, and the schema of each. */
 export const streamSchemas = {
   hello: named('StreamHello', z.object({ version: z.string() })),
   group: groupSchema,
@@ -20,7 +20,7 @@ export const streamSchemas = {
       standings: z
         .string()
         .describe(
-          'A letter a device, in the order of `names`: o ok, c canary, a apart, b behind, d degraded, f failing, x offline',
+          'One letter per device, in the order of `names`: o ok, c canary, u outlier, b behind, d degraded, f failing, x offline',
         ),
     }),
   ),
@@ -29,6 +29,7 @@ export const streamSchemas = {
     'StreamController',
     z.object({
       connected: z.boolean().describe('Whether this controller is connected to NATS'),
+      problem: z.string().nullable().describe('Why it cannot do its work; null: it can'),
       leader: leaderSchema.shape.leader,
     }),
   ),

@@ -1,0 +1,99 @@
+import { elementsOf } from '@offramp/bundle';
+import { GraphBuilder } from '../autodiff/graph-builder.js';
+import { lecunNormal, ones } from '../autodiff/initialise.js';
+import type { Tensor } from '../autodiff/tensor.js';
+import { buildBody } from './body.js';
+import type { BranchDesign, TrainingTask } from './branch-trainer.js';
+
+/** Smaller probabilities of the previous exit are clipped to this. */
+const reusedFloor = Math.exp(-10);
+/** Scales their logarithms to about the range of normalised features. */
+const reusedScale = 0.2;
+
+export interface BranchPart {
+  name: string;
+  design: BranchDesign;
+  logits: Tensor;
+  confidence: Tensor;
+  macs: number;
+  /** Share of the backbone's cost up to this exit, branches included. */
+  cost: number;
+}
+
+export interface BranchGraph {
+  graph: GraphBuilder;
+  parts: BranchPart[];
+}
+
+export const activationInput = (branch: number) => `activation${branch}`;
+export const logitsOutput = (branch: number) => `logits${branch}`;
+export const previousInput = (branch: number) => `previous${branch}`;
+
+/**
+ * The forward graph of all branches.
+ * @param connection where a branch with reuse gets the previous exit's probabilities: from `inside` the graph, for
+ *   training, or from an `input`, as in a deployed stage. Parameters are the same.
+ */
+export function buildBranches(
+  task: TrainingTask,
+  batch: number,
+  connection: 'inside' | 'input',
+): BranchGraph {
+  const g = new GraphBuilder();
+  const { classes } = task.backbone.output;
+  let branchMacs = 0;
+  let before: Tensor | null = null;
+  const parts = task.designs.map((design, i): BranchPart => {
+    const name = `branch${i}`;
+    const x = g.input(activationInput(i), [batch, ...design.cutPoint.shape]);
+    const body = buildBody(g, x, design.body, name);
+    const previous =
+      connection === 'inside' && before
+        ? before
+        : design.reuse !== 'none'
+          ? g.input(previousInput(i), [batch, classes])
+          : null;
+    const seen =
+      design.reuse === 'linear' && previous
+        ? g.concat([body.features, g.mul(logarithm(g, previous), reusedScale)], 1)
+        : body.features;
+    const width = seen.shape[1] as number;
+    const own = g.linear(
+      seen,
+      g.parameter(`${name}.class.weights`, [width, classes], lecunNormal),
+      g.parameter(`${name}.class.bias`, [classes]),
+    );
+    const logits =
+      design.reuse === 'geometric' && previous
+        ? g.add(own, g.mul(logarithm(g, previous), g.parameter(`${name}.exponent`, [1], ones)))
+        : own;
+    const confidence = g.linear(
+      seen,
+      g.parameter(`${name}.confidence.weights`, [width, 1], lecunNormal),
+      g.parameter(`${name}.confidence.bias`, [1]),
+    );
+    const macs = body.macs + width * (classes + 1);
+    branchMacs += macs;
+    before = g.stopGradient(g.softmax(logits));
+    return {
+      name,
+      design,
+      logits,
+      confidence,
+      macs,
+      cost: (design.cutPoint.cumulativeMacs + branchMacs) / task.backbone.macs,
+    };
+  });
+  return { graph: g, parts };
+}
+
+function logarithm(g: GraphBuilder, probabilities: Tensor): Tensor {
+  return g.log(g.clip(probabilities, reusedFloor, 1));
+}
+
+/** Number of parameters of a branch. */
+export function parameterCount(g: GraphBuilder, name: string): number {
+  return [...g.parameters.values()]
+    .filter((parameter) => parameter.name.startsWith(`${name}.`))
+    .reduce((sum, { tensor }) => sum + elementsOf(tensor.shape), 0);
+}

@@ -1,0 +1,155 @@
+import { type BundleContents, checkReplaceable, exitCosts, writeBundle } from '@offramp/bundle';
+import type { Dataset } from '@offramp/data';
+import { offrampVersion, systemClock } from '@offramp/runtime';
+import type { BranchDesign, TrainingTask } from '../branches/branch-trainer.js';
+import { heldOutBeforeTrial } from '../branches/choose-by-trial.js';
+import { withCodecs } from '../calibrate/calibrate-bundle.js';
+import { calibrationTable } from '../calibrate/calibration-table.js';
+import { chooseCodecs } from '../calibrate/choose-codecs.js';
+import { chooseThresholds, type ThresholdGoal } from '../calibrate/choose-thresholds.js';
+import { heldOutProof } from '../calibrate/held-out-proof.js';
+import { checkpointPathOf, TrainingCheckpoint } from '../checkpoint/training-checkpoint.js';
+import { trainingFacts } from '../checkpoint/training-facts.js';
+import type { Backbone } from '../inspect/load-backbone.js';
+import { throwIfInterrupted } from '../support/interruption.js';
+import type { AugmentOptions, AugmentResult } from './augment-options.js';
+import { buildStages, type PlacedBranch } from './build-stages.js';
+import { checkBundle } from './check-bundle.js';
+import { chooseDesigns } from './choose-designs.js';
+import { designBranches } from './design-branches.js';
+import { inputOf } from './model-input.js';
+import { onnxruntimeVersion } from './onnxruntime-version.js';
+import { labelsOf, splitData, targetsOf, trueLabelsOf } from './training-data.js';
+
+/**
+ * Attaches branches to a backbone and writes the bundle: cut, train on the frozen backbone, calibrate on
+ * held-out pictures, build, check that the bundle answers as the training did, choose the codecs.
+ * @param backbone from `loadBackbone`
+ * @param out the bundle's folder; a bundle there is replaced
+ * @throws OfframpError `MODEL_UNSUPPORTED`, `DATA_INVALID`, `CONFIG_INVALID`, `TRAINING_FAILED`, `IMAGE_INVALID`,
+ *   `OUTPUT_FAILED`, `INTERRUPTED`; with `checkpoint` also `FILE_NOT_FOUND` and `CHECKPOINT_INVALID`
+ */
+export async function augmentBackbone(
+  backbone: Backbone,
+  dataset: Dataset,
+  out: string,
+  options: AugmentOptions,
+): Promise<AugmentResult> {
+  await checkReplaceable(out);
+  const { profile, file, sha256 } = backbone;
+  const input = inputOf(profile, options.preprocessing);
+  const labels = labelsOf(profile, dataset, options.labels);
+  const planned = designBranches(profile, options);
+  const { training, heldOut, judged } = splitData(dataset, options, planned.choose);
+
+  if (options.cost === undefined) {
+    const proof = heldOutProof(heldOut.size, options.agreement, options.delta);
+    options.onHeldOut?.(proof, judged ? heldOutBeforeTrial(proof.needed) : proof.needed);
+  }
+  // Labels are checked before the training, which takes long.
+  const trueLabels = heldOut.labelled ? trueLabelsOf(heldOut, labels) : null;
+  const targets = targetsOf(training, labels, options.targets);
+  const { criterion, epochs, seed, progress, signal } = options;
+  const plan: TrainingTask = {
+    backbone: profile,
+    designs: planned.designs,
+    ...{ input, training, heldOut, targets, criterion, epochs, seed, progress },
+    ...(signal ? { signal } : {}),
+  };
+  const data = { description: dataset.description, labels, trueLabels };
+  throwIfInterrupted(signal);
+  const choice = judged ? await chooseDesigns({ ...plan, heldOut: judged }, sha256, out, options) : null;
+  const task = choice ? { ...plan, designs: choice.designs } : plan;
+  if (!options.checkpoint) return trainAndWrite(task, { file, sha256 }, data, out, options);
+  const facts = { ...trainingFacts(task, sha256), ...choice?.facts };
+  const resume = options.checkpoint.resume && !choice?.isNew;
+  const checkpointOptions = { ...options.checkpoint, resume };
+  const checkpoint = new TrainingCheckpoint(checkpointPathOf(out), facts, checkpointOptions, systemClock);
+  return checkpoint.protect(() =>
+    trainAndWrite({ ...task, checkpoint }, { file, sha256 }, data, out, options),
+  );
+}
+
+interface LabelledData {
+  description: string;
+  /** The bundle's. */
+  labels: readonly string[];
+  /** Of the held-out pictures. */
+  trueLabels: number[] | null;
+}
+
+async function trainAndWrite(
+  task: TrainingTask,
+  file: { file: string; sha256: string },
+  data: LabelledData,
+  out: string,
+  options: AugmentOptions,
+): Promise<AugmentResult> {
+  const { backbone, designs, input, training, heldOut } = task;
+  const trained = await options.trainer(task);
+  throwIfInterrupted(options.signal);
+  const placed = trained.branches.map(
+    (branch, i): PlacedBranch => ({ branch, cutPoint: (designs[i] as BranchDesign).cutPoint }),
+  );
+  const calibration = calibrationTable(trained, data.trueLabels);
+  const stages = buildStages(backbone, placed);
+  const manifestSoFar = {
+    name: options.name,
+    input,
+    labels: [...data.labels],
+    backbone: { ...file, macs: backbone.macs, parameters: backbone.parameters },
+    stages,
+  };
+  const costs = exitCosts(manifestSoFar);
+  options.progress.step('choosing thresholds', 1);
+  const { cost, agreement, delta } = options;
+  const goal: ThresholdGoal = cost === undefined ? { agreement, delta } : { cost, delta };
+  const { thresholds, outcome, agreement: provenAgreement } = chooseThresholds(calibration, costs, goal);
+  options.progress.advance(1);
+
+  const contents: BundleContents = {
+    ...manifestSoFar,
+    policy: { thresholds, targetAgreement: provenAgreement },
+    deviceStages: Math.max(1, costs.filter((cost) => cost <= options.deviceCost).length),
+    provenance: {
+      offrampVersion,
+      onnxruntimeVersion: onnxruntimeVersion(),
+      data: data.description,
+      trainingSamples: training.size,
+      calibrationSamples: heldOut.size,
+      seed: options.seed,
+      options: {
+        ...(options.cutPoints
+          ? { cutPoints: options.cutPoints.join(' ') }
+          : { branches: options.branches, placement: options.placement }),
+        reuse: options.reuse,
+        ...options.trainerOptions,
+        criterion: options.criterion,
+        targets: options.targets,
+        epochs: options.epochs,
+        holdOut: options.holdOut,
+        ...(cost === undefined ? { agreement } : { cost }),
+        delta: options.delta,
+        deviceCost: options.deviceCost,
+      },
+    },
+    calibration,
+  };
+  const bundle = await writeBundle(out, contents, {
+    check: (written) => checkBundle(written, heldOut, calibration, options),
+    complete: async (written) => withCodecs(contents, await chooseCodecs(written, heldOut, options)),
+  });
+  const final = calibration.correct?.at(-1);
+  const differentAnswers = new Set(trained.heldOutLabels).size;
+  return {
+    bundle,
+    outcome,
+    backboneAccuracy: final ? shareOfOnes(final) : null,
+    provenAgreement,
+    differentAnswers,
+  };
+}
+
+function shareOfOnes(bits: string): number {
+  return bits.length === 0 ? 0 : [...bits].filter((bit) => bit === '1').length / bits.length;
+}

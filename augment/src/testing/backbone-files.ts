@@ -1,0 +1,15 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { filesBeside } from '@offramp/runtime/testing';
+
+const folder = fileURLToPath(new URL('../../../../shared/models', import.meta.url));
+
+/**
+ * Backbones of many kinds, from a folder beside the repository; none where it is absent.
+ * @param tests what is skipped then
+ */
+export function backboneFiles(tests: string): { name: string; path: string }[] {
+  return filesBeside(folder, tests)
+    .filter((name) => name.endsWith('.onnx'))
+    .map((name) => ({ name, path: join(folder, name) }));
+}

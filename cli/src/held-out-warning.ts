@@ -1,0 +1,22 @@
+import type { HeldOutProof } from '@offramp/augment';
+import type { ProgressBar } from './progress-bar.js';
+import { formatInteger } from './units.js';
+
+/**
+ * Says, before any work, that held-out pictures are too few for the wanted agreement, how many would do, and what these
+ * can prove.
+ * @param heldOut to hold out for as many as are needed
+ */
+export function warnOfFewHeldOut(proof: HeldOutProof, heldOut: number, progress: ProgressBar): void {
+  const { pictures, agreement, delta, isPossible, provable, needed } = proof;
+  if (isPossible) return;
+  const certainty = Number((1 - delta).toPrecision(12));
+  const judged = heldOut > needed ? `, beside ${formatInteger(heldOut - needed)} that judge branches` : '';
+  progress.say(
+    [
+      `warning: ${formatInteger(pictures)} held-out pictures cannot prove agreement ${agreement} with certainty ${certainty}: no sample will leave early`,
+      `  ${formatInteger(needed)} would do, if none of those that leave early disagrees${judged}: hold out ${formatInteger(heldOut)} or more`,
+      `  ${formatInteger(pictures)} prove agreement ${Math.floor(provable * 1_000) / 1_000} at most`,
+    ].join('\n'),
+  );
+}

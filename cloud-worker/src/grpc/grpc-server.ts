@@ -1,0 +1,159 @@
+import { Metadata, Server, ServerCredentials, type sendUnaryData, setLogger } from '@grpc/grpc-js';
+import { encodingsHeader, formatEncodings } from '@offramp/bundle';
+import { type ClassifyResponseInit, offloadService, offloadServiceName } from '@offramp/contracts';
+import {
+  type Clock,
+  type ListenAddress,
+  type Logger,
+  listenError,
+  OfframpError,
+  removeStaleSocket,
+  within,
+} from '@offramp/runtime';
+import { HealthImplementation } from 'grpc-health-check';
+import type { Sender } from '../batching/fair-clock.js';
+import type { WorkerStats } from '../report/worker-stats.js';
+import { boundDeadlines } from './call-deadlines.js';
+import { type ClassifyCall, classify } from './classify-call.js';
+import { type Intake, stopping } from './intake.js';
+import { addReflection } from './reflection.js';
+import { type ResumeCall, ResumeStream } from './resume-stream.js';
+
+/** Ping a connection that has been silent for this long … */
+const keepaliveTimeMs = 30_000;
+/** … and close it if there is no answer after this, so that a device without power frees its places. */
+const keepaliveTimeoutMs = 10_000;
+/** Concurrent calls on one connection. */
+const maxCallsPerConnection = 100;
+/** How long connections may take to close after everything is answered. */
+const closeGraceMs = 1_000;
+
+export interface GrpcServerOptions {
+  listen: ListenAddress;
+  /** Size of the largest valid request. */
+  maxRequestBytes: number;
+  maxStreams: number;
+  maxStreamInFlight: number;
+}
+
+/** The network side of the worker: `Offload`, health and reflection on one address. */
+export class GrpcServer {
+  private readonly streams = new Set<ResumeStream>();
+  private readonly health = new HealthImplementation();
+  private readonly classifying = new Map<string, Sender>();
+  private draining = false;
+
+  private constructor(
+    private readonly server: Server,
+    private readonly intake: Intake,
+    private readonly options: GrpcServerOptions,
+    private readonly stats: WorkerStats,
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+  ) {
+    this.setHealth('SERVING');
+    this.health.addToServer(server);
+    server.addService(offloadService, {
+      Resume: (call: ResumeCall) => this.resume(call),
+      Classify: (call: ClassifyCall, respond: sendUnaryData<ClassifyResponseInit>) =>
+        classify(call, respond, intake, this.classifying),
+    });
+  }
+
+  /**
+   * Starts listening.
+   * @returns the server, and the address with the actual port
+   * @throws OfframpError `PORT_IN_USE`, `LISTEN_FAILED`
+   */
+  static async start(
+    intake: Intake,
+    options: GrpcServerOptions,
+    stats: WorkerStats,
+    clock: Clock,
+    logger: Logger,
+  ): Promise<{ server: GrpcServer; address: string }> {
+    const say = (message?: unknown) => logger.debug({ from: 'grpc-js' }, String(message));
+    setLogger({ error: say, info: say, debug: say });
+    const grpc = new Server({
+      'grpc.max_receive_message_length': options.maxRequestBytes,
+      'grpc.max_concurrent_streams': maxCallsPerConnection,
+      'grpc.keepalive_time_ms': keepaliveTimeMs,
+      'grpc.keepalive_timeout_ms': keepaliveTimeoutMs,
+      'grpc.enable_channelz': 0,
+    });
+    const server = new GrpcServer(grpc, intake, options, stats, clock, logger);
+    await addReflection(grpc);
+    const address = await bind(grpc, options.listen);
+    boundDeadlines(grpc);
+    return { server, address };
+  }
+
+  /**
+   * Reports NOT_SERVING, answers samples in flight, ends every stream, and closes every connection.
+   * @param drainMs how long samples in flight may take; the rest is refused
+   */
+  async stop(drainMs: number): Promise<void> {
+    this.draining = true;
+    this.setHealth('NOT_SERVING');
+    const drained = this.intake.drain();
+    for (const stream of this.streams) stream.finish();
+    const finished = Promise.all([drained, ...[...this.streams].map(({ closed }) => closed)]);
+    if (!(await within(finished, drainMs, this.clock))) {
+      this.logger.warn({ drainMs, ...this.stats.counts() }, 'some samples were not answered in time');
+      this.intake.refuseAll(stopping());
+    }
+    const closed = new Promise<void>((resolve) => this.server.tryShutdown(() => resolve()));
+    await within(closed, closeGraceMs, this.clock);
+    this.server.forceShutdown();
+  }
+
+  private resume(call: ResumeCall): void {
+    const stream = new ResumeStream(call, this.intake, this.options.maxStreamInFlight, this.logger);
+    if (this.draining) {
+      stream.fail(stopping());
+      return;
+    }
+    if (this.streams.size >= this.options.maxStreams) {
+      stream.fail(
+        new OfframpError('OVERLOADED', `all ${this.options.maxStreams} streams are taken`, {
+          retryAfterMs: closeGraceMs,
+        }),
+      );
+      return;
+    }
+    const greeting = new Metadata();
+    greeting.set(encodingsHeader, formatEncodings());
+    call.sendMetadata(greeting);
+    const peer = call.getPeer();
+    this.logger.debug({ peer }, 'stream opened');
+    this.streams.add(stream);
+    this.stats.onStreamOpened();
+    void stream.closed.then(() => {
+      this.streams.delete(stream);
+      this.stats.onStreamClosed();
+      this.logger.debug({ peer }, 'stream closed');
+    });
+  }
+
+  private setHealth(status: 'SERVING' | 'NOT_SERVING'): void {
+    for (const service of ['', offloadServiceName]) this.health.setStatus(service, status);
+  }
+}
+
+/** @returns the address with the actual port */
+async function bind(grpc: Server, listen: ListenAddress): Promise<string> {
+  const target = formatAddress(listen);
+  if ('socketPath' in listen) await removeStaleSocket(listen.socketPath);
+  return new Promise((resolve, reject) => {
+    grpc.bindAsync(target, ServerCredentials.createInsecure(), (error, port) => {
+      if (error) reject(listenError(target, error));
+      else resolve(formatAddress('socketPath' in listen ? listen : { ...listen, port }));
+    });
+  });
+}
+
+function formatAddress(address: ListenAddress): string {
+  if ('socketPath' in address) return `unix:${address.socketPath}`;
+  const { host, port } = address;
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+}

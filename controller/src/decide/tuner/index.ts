@@ -1,0 +1,11 @@
+export { type BinnedTable, binTable } from '../candidates/binned-table.js';
+export { ThresholdPath } from '../candidates/threshold-path.js';
+export { sumCounts } from '../drift/confidence-drift.js';
+export { type DeviceDeviation, type DeviceHistogram, deviatingDevices } from '../drift/device-deviation.js';
+export type { ExitFacts, Goal } from '../model/goals.js';
+export { explain } from '../text/explain-tuning.js';
+export type { WindowEvidence } from './evidence.js';
+export { tune } from './tune.js';
+export type { TunerInputs } from './tuner-inputs.js';
+export { newTunerState, type TunerState } from './tuner-state.js';
+export type { Drift, TuningDecision, TuningFacts, TuningReason } from './tuning-decision.js';

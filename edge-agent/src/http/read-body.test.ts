@@ -1,0 +1,101 @@
+import { once } from 'node:events';
+import { createServer, request, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { httpErrorOf } from '@offramp/runtime';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { BodyBudget } from './body-budget.js';
+import { type Body, readBody } from './read-body.js';
+
+const maxBodyBytes = 1_000_000;
+const budgetBytes = 64 * 2 ** 20;
+
+let budget: BodyBudget;
+let server: Server;
+let bodies: Body[];
+
+beforeEach(async () => {
+  budget = new BodyBudget(maxBodyBytes);
+  bodies = [];
+  server = createServer((incoming, response) => {
+    readBody(incoming, maxBodyBytes, budget).then(
+      (body) => {
+        bodies.push(body);
+        response.end(String(body.bytes.byteLength));
+      },
+      (error: unknown) => response.writeHead(httpErrorOf(error).status).end(),
+    );
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+});
+
+afterEach(() => {
+  server.closeAllConnections();
+  server.close();
+});
+
+function start(headers: Record<string, string> = {}) {
+  const { port } = server.address() as AddressInfo;
+  return request({ port, host: '127.0.0.1', method: 'POST', headers });
+}
+
+async function send(bytes: number, headers = { 'content-length': String(bytes) }) {
+  const outgoing = start(headers);
+  outgoing.end(Buffer.alloc(bytes));
+  const [response] = await once(outgoing, 'response');
+  return { status: response.statusCode, text: await text(response) };
+}
+
+/** What is free, found by asking. */
+function freeBytes(): number {
+  let [low, high] = [0, budgetBytes];
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    try {
+      budget.check(middle);
+      low = middle;
+    } catch {
+      high = middle - 1;
+    }
+  }
+  return low;
+}
+
+describe('readBody', () => {
+  it('gives the whole body, which counts until it is released', async () => {
+    expect(await send(500_000)).toEqual({ status: 200, text: '500000' });
+    expect(freeBytes()).toBe(budgetBytes - 500_000);
+    bodies[0]?.release();
+    bodies[0]?.release();
+    expect(freeBytes()).toBe(budgetBytes);
+  });
+
+  it.each([
+    ['says so', { 'content-length': String(maxBodyBytes + 1) }],
+    ['does not say so', { 'transfer-encoding': 'chunked' }],
+  ])('refuses a body that is too large and %s, and keeps nothing of it', async (_, headers) => {
+    expect(await send(maxBodyBytes + 1, headers as never)).toMatchObject({ status: 413 });
+    expect(freeBytes()).toBe(budgetBytes);
+  });
+
+  it.each([
+    ['says so', { 'content-length': '1000' }],
+    ['does not say so', { 'transfer-encoding': 'chunked' }],
+  ])('refuses a body for which there is no room together with others, and which %s', async (_, headers) => {
+    const others = budget.open();
+    others.add(budgetBytes - 999);
+    expect(await send(1_000, headers as never)).toMatchObject({ status: 503 });
+    expect(freeBytes()).toBe(999);
+    expect(await send(999)).toMatchObject({ status: 200 });
+    others.release();
+    expect(await send(1_000, headers as never)).toMatchObject({ status: 200 });
+  });
+
+  it('counts what has arrived, and forgets it when the client goes away', async () => {
+    const outgoing = start({ 'content-length': '900000' });
+    outgoing.on('error', () => undefined).write(Buffer.alloc(100));
+    await vi.waitFor(() => expect(freeBytes()).toBe(budgetBytes - 100));
+    outgoing.destroy();
+    await vi.waitFor(() => expect(freeBytes()).toBe(budgetBytes));
+  });
+});

@@ -1,0 +1,59 @@
+import type { IncomingMessage } from 'node:http';
+import { OfframpError } from '@offramp/runtime';
+import { errorCodes } from 'fastify';
+import type { BodyBudget } from './body-budget.js';
+
+/** A whole body, and what it has of the budget. */
+export interface Body {
+  bytes: Uint8Array;
+  release(): void;
+}
+
+/**
+ * Reads the body of a request. What comes of a body that is refused is read and thrown away, so that the client gets the
+ * refusal.
+ * @param maxBytes of this body
+ * @throws OfframpError `OVERLOADED`; `REQUEST_INVALID` if the client goes away; Fastify's error of status 413
+ */
+export function readBody(incoming: IncomingMessage, maxBytes: number, budget: BodyBudget): Promise<Body> {
+  const announced = Number(incoming.headers['content-length'] ?? 0);
+  if (announced > maxBytes) return Promise.reject(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
+  return new Promise((resolve, reject) => {
+    const share = budget.open();
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const stop = () => {
+      incoming.off('data', onData).off('end', onEnd).off('close', onGone).off('error', onGone);
+    };
+    const refuse = (error: Error) => {
+      stop();
+      share.release();
+      incoming.on('error', () => undefined).resume();
+      reject(error);
+    };
+    const onData = (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > maxBytes) {
+        refuse(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
+        return;
+      }
+      try {
+        share.add(chunk.length);
+        chunks.push(chunk);
+      } catch (error) {
+        refuse(error as Error);
+      }
+    };
+    const onEnd = () => {
+      stop();
+      resolve({ bytes: Buffer.concat(chunks, bytes), release: () => share.release() });
+    };
+    const onGone = () => refuse(new OfframpError('REQUEST_INVALID', 'the client went away'));
+    incoming.on('data', onData).once('end', onEnd).once('close', onGone).once('error', onGone);
+    try {
+      budget.check(announced);
+    } catch (error) {
+      refuse(error as Error);
+    }
+  });
+}

@@ -1,0 +1,51 @@
+import type { Bundle } from '@offramp/bundle';
+import type { Clock, Logger } from '@offramp/runtime';
+import type { AgentConfig } from '../config.js';
+import { GrpcTransport } from './grpc-transport.js';
+import { OffloadLink } from './offload-link.js';
+
+const connectTimeoutMs = 2_000;
+/** Longer than a round trip; only a worker that does not name its encodings takes this long. */
+const greetingTimeoutMs = 1_000;
+/** No caller waits for an audit; the bound is on how long it holds its tensors. */
+const auditTimeoutMs = 10_000;
+const reconnectFirstMs = 100;
+/** With the round trip, a device is back two seconds after its worker serves the bundle again. */
+const unservedPauseMs = 1_500;
+
+/**
+ * The link to the worker that a configuration names.
+ * @param deviceStages stages that the device runs
+ * @returns `null` without a worker, or where the device runs all stages
+ */
+export function createLink(
+  config: AgentConfig,
+  bundle: Bundle,
+  deviceStages: number,
+  clock: Clock,
+  random: () => number,
+  logger: Logger,
+): OffloadLink | null {
+  const { stages, labels } = bundle.manifest;
+  if (config.cloud === undefined || deviceStages === stages.length) return null;
+  return new OffloadLink(
+    {
+      maxInFlight: config.maxOffloadsInFlight,
+      timeoutMs: config.offloadTimeoutMs,
+      auditTimeoutMs,
+      reconnectFirstMs,
+      reconnectMaxMs: config.reconnectMaxMs,
+      unservedPauseMs,
+    },
+    {
+      bundleDigest: bundle.digestBytes,
+      labels: labels.length,
+      branches: bundle.branches,
+      firstExit: deviceStages,
+    },
+    new GrpcTransport({ address: config.cloud, connectTimeoutMs, greetingTimeoutMs }, clock),
+    clock,
+    random,
+    logger,
+  );
+}

@@ -1,0 +1,39 @@
+import { OfframpError } from '@offramp/runtime';
+import { type InputSpecification, sampleValues } from '../manifest/input-specification.js';
+import type { TensorLayout } from './activation-codec.js';
+
+/** Largest magnitude of an activation. Stages overflow on much larger ones; networks compute with far smaller ones. */
+const maxActivation = 1e12;
+/** Largest magnitude of an element of the model's input, as a multiple of the largest that preprocessing gives. */
+const maxInputFactor = 100;
+
+/** The largest magnitude that elements of a tensor may have. */
+export function maxMagnitude({ input }: TensorLayout): number {
+  return input ? maxInputOf(input) : maxActivation;
+}
+
+const maxInputs = new WeakMap<InputSpecification, number>();
+
+/**
+ * Checks the largest magnitude of a tensor that came from outside. NaN spreads to every exit, and so does what overflows.
+ * @throws OfframpError `TENSOR_INVALID`
+ */
+export function expectMagnitude(what: string, found: number, most: number): void {
+  if (found <= most) return;
+  throw new OfframpError(
+    'TENSOR_INVALID',
+    `${what}: expected numbers from -${brief(most)} to ${brief(most)}, found ${brief(found)}`,
+  );
+}
+
+function maxInputOf(input: InputSpecification): number {
+  let most = maxInputs.get(input);
+  if (most === undefined) {
+    const made = sampleValues(input).flatMap((values) => [values[0] as number, values[255] as number]);
+    most = maxInputFactor * Math.max(...made.map(Math.abs));
+    maxInputs.set(input, most);
+  }
+  return most;
+}
+
+const brief = (value: number) => String(Number(value.toPrecision(3)));

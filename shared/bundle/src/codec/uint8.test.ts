@@ -1,0 +1,64 @@
+import { Encoding } from '@offramp/contracts';
+import { describe, expect, it } from 'vitest';
+import { type InputSpecification, sampleValues } from '../manifest/input-specification.js';
+import { elementsOf } from '../shape.js';
+import type { ActivationCodec } from './activation-codec.js';
+import { codecs, decodeTensor, encodeTensor } from './codecs.js';
+
+const input: InputSpecification = {
+  shape: [3, 5, 7],
+  preprocessing: { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
+};
+
+describe.each([['uint8'], ['uint8+deflate']])('%s', (name) => {
+  const codec = codecs.find((each) => each.name === name) as ActivationCodec;
+  const elements = elementsOf(input.shape);
+  const tables = sampleValues(input);
+  const area = elements / 3;
+  const picture = (sampleAt: (i: number) => number) =>
+    Float32Array.from(
+      { length: elements },
+      (_, i) => tables[Math.floor(i / area)]?.[sampleAt(i)] ?? Number.NaN,
+    );
+
+  it.each([
+    ['every sample', (i: number) => (i * 37) % 256],
+    ['a ramp', (i: number) => 2 * i],
+    ['black', () => 0],
+    ['white', () => 255],
+  ])('gives back an input exactly: %s', (_, sampleAt) => {
+    const values = picture(sampleAt);
+    const tensor = encodeTensor(codec, input.shape, values, { input });
+    expect([5, 21]).toContain(tensor.encoding);
+    expect(tensor.data.byteLength).toBeLessThanOrEqual(elements);
+    expect(decodeTensor('input', input.shape, tensor, input)).toEqual(values);
+  });
+
+  it('leaves values that no sample produces to float32', () => {
+    const values = picture(() => 7);
+    values[50] = (values[50] as number) + 1e-6;
+    const tensor = encodeTensor(codec, input.shape, values, { input });
+    expect(tensor.encoding).toBe(Encoding.ENCODING_FLOAT32);
+    expect(decodeTensor('input', input.shape, tensor, input)).toEqual(values);
+    values[50] = Number.NaN;
+    expect(encodeTensor(codec, input.shape, values, { input }).encoding).toBe(Encoding.ENCODING_FLOAT32);
+  });
+
+  it('counts as the preprocessing does, in pixels too', () => {
+    const raw: InputSpecification = {
+      shape: [1, 4, 64],
+      preprocessing: { scale: 'raw', mean: [127.5], std: [3.7] },
+    };
+    const values = Float32Array.from({ length: 256 }, (_, i) => (i - 127.5) / 3.7);
+    const tensor = encodeTensor(codec, raw.shape, values, { input: raw });
+    expect(decodeTensor('input', raw.shape, tensor, raw)).toEqual(values);
+  });
+
+  it('is not an encoding of activations', () => {
+    const tensor = { shape: [6], encoding: codec.encoding, data: new Uint8Array(6) };
+    expect(() => decodeTensor('input of stage 1', [6], tensor)).toThrow(
+      `input of stage 1: expected an encoding of activations, found ${name}, which is for the input of stage 0`,
+    );
+    expect(encodeTensor(codec, [6], new Float32Array(6)).encoding).toBe(Encoding.ENCODING_FLOAT32);
+  });
+});

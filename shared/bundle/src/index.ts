@@ -1,0 +1,66 @@
+export { binomialCdf } from './calibration/binomial.js';
+export { evaluateThresholds, type ThresholdOutcome } from './calibration/evaluate.js';
+export { type CalibrationTable, parseCalibrationTable } from './calibration/table.js';
+export {
+  type AnsweredSample,
+  argMax,
+  brokenExitError,
+  type CascadeEnd,
+  type CascadeSample,
+  runStage,
+} from './cascade/cascade.js';
+export { CascadePool } from './cascade/cascade-pool.js';
+export type { EncodedTensor } from './codec/activation-codec.js';
+export { type CodecChoice, carriedRows, codecNamed, preferredCodecs } from './codec/codec-choice.js';
+export {
+  checkTensor,
+  codecs,
+  decodeTensor,
+  encodeTensor,
+  encodingName,
+} from './codec/codecs.js';
+export {
+  encodingsHeader,
+  formatEncodings,
+  oldestEncodings,
+  parseEncodings,
+} from './codec/encodings-header.js';
+export { float32 } from './codec/float32.js';
+export { uint8, uint8Deflated } from './codec/uint8.js';
+export { Bundle, manifestFileName } from './files/bundle.js';
+export {
+  type BundleContents,
+  checkReplaceable,
+  readBundleContents,
+  writeBundle,
+} from './files/write-bundle.js';
+export { BufferPool } from './inference/buffer-pool.js';
+export { createSession } from './inference/create-session.js';
+export { InferencePool, type PooledStageOutput } from './inference/inference-pool.js';
+export type { SessionOptions } from './inference/session-options.js';
+export { type StageRunner, stageTensors } from './inference/stage-runner.js';
+export { type CostModel, exitCosts, exitMacs, stageMacs } from './manifest/costs.js';
+export { type InputSpecification, sampleValues } from './manifest/input-specification.js';
+export {
+  type ActivationCodecManifest,
+  type ActivationEncoding,
+  type BranchManifest,
+  bodyKinds,
+  bodyReductions,
+  type ExitCriterion,
+  exitCriteria,
+  type Manifest,
+  manifestSchema,
+  parseManifest,
+} from './manifest/manifest.js';
+export {
+  channelOrders,
+  maxResize,
+  meanSchema,
+  type Preprocessing,
+  pixelScales,
+  preprocessingProblems,
+  resizeModes,
+  stdSchema,
+} from './manifest/preprocessing.js';
+export { elementsOf, expectShape, formatShape, maxSampleElements, sameShape } from './shape.js';

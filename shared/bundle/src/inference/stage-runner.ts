@@ -1,0 +1,28 @@
+/** The outputs of one stage for a batch of `n` samples, sample after sample. */
+export interface StageOutput {
+  /** `n` × elements of the stage's `activationShape`; `null` from the last stage. */
+  activation: Float32Array | null;
+  /** `n` × labels. */
+  probabilities: Float32Array;
+  /** `n`, each in [0, 1]. */
+  confidence: Float32Array;
+}
+
+/** Runs stages of one bundle. */
+export interface StageRunner<O extends StageOutput = StageOutput> {
+  /**
+   * Runs one stage on a batch.
+   * @param input `batch` × elements of the stage's `inputShape`. It is handed over: afterwards it may be empty or
+   *   have other content.
+   * @throws OfframpError `TENSOR_INVALID` for a wrong length, `INFERENCE_FAILED`
+   */
+  run(stage: number, input: Float32Array, batch: number): Promise<O>;
+}
+
+/** The names of a stage model's input and outputs. */
+export const stageTensors = {
+  input: 'input',
+  activation: 'activation',
+  probabilities: 'probabilities',
+  confidence: 'confidence',
+} as const;

@@ -1,0 +1,25 @@
+/** The parts of a manifest that determine costs. */
+export interface CostModel {
+  backbone: { readonly macs: number };
+  stages: readonly { readonly segmentMacs: number; readonly branch: { readonly macs: number } | null }[];
+}
+
+/** Multiply-accumulates that stage `stage` executes for one sample: its segment and its branch. */
+export function stageMacs(manifest: CostModel, stage: number): number {
+  const found = manifest.stages[stage];
+  return found ? found.segmentMacs + (found.branch?.macs ?? 0) : 0;
+}
+
+/** Multiply-accumulates of a sample that leaves at each exit, including all branches that it passed. */
+export function exitMacs(manifest: CostModel): number[] {
+  let sum = 0;
+  return manifest.stages.map((_, stage) => {
+    sum += stageMacs(manifest, stage);
+    return sum;
+  });
+}
+
+/** {@link exitMacs} relative to the whole backbone; the last is above 1 by the cost of the branches. */
+export function exitCosts(manifest: CostModel): number[] {
+  return exitMacs(manifest).map((macs) => macs / manifest.backbone.macs);
+}

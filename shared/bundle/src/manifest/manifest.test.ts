@@ -1,0 +1,98 @@
+import { describe, expect, it } from 'vitest';
+import { sampleBundle } from '../testing/sample-bundle.js';
+import { type Manifest, parseManifest } from './manifest.js';
+
+function sampleManifest(): Manifest {
+  const { calibration, stages, ...rest } = sampleBundle();
+  const file = (path: string) => ({ path, bytes: 7, sha256: 'b'.repeat(64) });
+  return {
+    format: 'offramp-bundle',
+    formatVersion: 1,
+    ...rest,
+    stages: stages.map((stage, i) => ({ ...stage, model: file(`stages/${i}.onnx`) })),
+    calibration: { table: file('calibration.json'), samples: calibration.samples },
+  };
+}
+
+/** The manifest with the value at a path, like `stages.0.branch`, replaced. */
+function changed(path: string, value: unknown): unknown {
+  const manifest: unknown = sampleManifest();
+  const keys = path.split('.');
+  const last = keys.pop() as string;
+  const parent = keys.reduce((at, key) => (at as Record<string, unknown>)[key], manifest);
+  (parent as Record<string, unknown>)[last] = value;
+  return manifest;
+}
+
+const codec = { encoding: 'int8', meanBytes: 100, agreement: 1, agreementLost: 0 };
+const tooLarge = (shape: string) => `: expected at most 134217728 values in a sample; found ${shape}`;
+
+const parse = (manifest: unknown) => parseManifest(JSON.stringify(manifest), 'manifest.json');
+
+describe('parseManifest', () => {
+  it('reads back what follows the schema', () => {
+    expect(parse(sampleManifest())).toEqual(sampleManifest());
+  });
+
+  it.each([
+    ['stages.1.branch', null, 'stages.1.branch: expected a branch on every stage but the last'],
+    ['stages.2.branch', sampleManifest().stages[0]?.branch, 'stages.2.branch: expected a branch on every'],
+    ['stages.0.activationShape', null, 'stages.0.activationShape: expected an activation from every stage'],
+    ['stages.2.activationShape', [4], 'stages.2.activationShape: expected an activation from every stage'],
+    [
+      'stages.0.inputShape',
+      [4, 4],
+      'stages.0.inputShape: expected the activation of the stage before it, 1×4×4',
+    ],
+    [
+      'stages.1.inputShape',
+      [2, 2, 3],
+      'stages.1.inputShape: expected the activation of the stage before it, 2×2×2',
+    ],
+    ['policy.thresholds', [0.5], 'policy.thresholds: expected 2, one per branch'],
+    ['policy.thresholds', [0.5, -0.1], 'policy.thresholds.1: '],
+    ['deviceStages', 4, 'deviceStages: expected at most 3, the number of stages'],
+    ['deviceStages', 0, 'deviceStages: '],
+    ['input.preprocessing.mean', [0, 0, 0], 'input.preprocessing.mean: expected 1 value, one per channel'],
+    ['input.preprocessing.std', [1, 1], 'input.preprocessing.std: expected 1 value, one per channel'],
+    ['input.preprocessing.std', [0], 'input.preprocessing.std.0: '],
+    ['labels', ['one'], 'labels: '],
+    ['stages', [], 'stages: '],
+    ['stages.0.model.sha256', 'B'.repeat(64), 'stages.0.model.sha256: expected a SHA-256 in lower-case'],
+    ['stages.0.model.bytes', 2 ** 31 + 1, 'stages.0.model.bytes: '],
+    ['stages.0.inputShape', [1, 4, 4.5], 'stages.0.inputShape.2: '],
+    ['stages.0.inputShape', [1, 60_000, 60_000], tooLarge('1×60000×60000')],
+    ['stages.0.activationShape', [2 ** 27, 2], tooLarge('134217728×2')],
+    [
+      'stages.1.inputShape',
+      new Array(8).fill(Number.MAX_SAFE_INTEGER),
+      'stages.1.inputShape: expected at most',
+    ],
+    ['input.shape', [1, 60_000, 60_000], tooLarge('1×60000×60000')],
+    ['input.preprocessing.std', [1e-320], 'input.preprocessing.std.0: '],
+    ['input.preprocessing.std', [1e300], 'input.preprocessing.std.0: '],
+    ['input.preprocessing.mean', [1e308], 'input.preprocessing.mean.0: '],
+    ['input.preprocessing.mean', [-1e308], 'input.preprocessing.mean.0: '],
+    ['policy.thresholds', [0.5, 1e39], 'policy.thresholds.1: '],
+    ['stages.0.codec', { ...codec, step: 1e-320 }, 'stages.0.codec.step: '],
+    ['backbone.macs', 0, 'backbone.macs: '],
+    ['formatVersion', 2, 'formatVersion: '],
+    ['unheardOf', true, 'unheardOf'],
+  ])('refuses %s = %j', (path, value, message) => {
+    expect(() => parse(changed(path, value))).toThrow(message);
+    expect(() => parse(changed(path, value))).toThrow(
+      expect.objectContaining({ code: 'BUNDLE_INVALID', message: expect.stringContaining('manifest.json ') }),
+    );
+  });
+
+  it('names several wrong fields at once', () => {
+    const manifest = { ...sampleManifest(), deviceStages: 9, policy: { thresholds: [], targetAgreement: 1 } };
+    expect(() => parse(manifest)).toThrow(/policy\.thresholds: .*; deviceStages: /);
+  });
+
+  it.each(['', '{', 'null', '[]', '"text"'])('refuses the text %j', (text) => {
+    expect(() => parseManifest(text, 'manifest.json')).toThrow(
+      expect.objectContaining({ code: 'BUNDLE_INVALID' }),
+    );
+  });
+});

@@ -1,0 +1,185 @@
+import { maxThreshold } from '@offramp/contracts';
+import { z } from 'zod';
+import { elementsOf, formatShape, maxSampleElements } from '../shape.js';
+import { parseBundleJson } from './parse-json.js';
+import { preprocessingProblems, preprocessingSchema } from './preprocessing.js';
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected a SHA-256 in lower-case hexadecimal');
+const count = z.number().int().nonnegative();
+const dimension = z.number().int().positive();
+/** @param dimensions of one sample */
+const bounded = <Schema extends z.ZodType<number[]>>(dimensions: Schema) =>
+  dimensions.refine((shape) => elementsOf(shape) <= maxSampleElements, {
+    error: ({ input }) =>
+      `expected at most ${maxSampleElements} values in a sample; found ${formatShape(input as number[])}`,
+  });
+const shape = bounded(z.array(dimension).min(1).max(8));
+
+/** A file of the bundle, by its path relative to the manifest. */
+const fileSchema = z.strictObject({
+  path: z
+    .string()
+    .regex(
+      /^(?!\.{1,2}(\/|$))[\w.-]+(\/(?!\.{1,2}(\/|$))[\w.-]+)*$/,
+      'expected a relative path below the bundle',
+    ),
+  bytes: count.max(2 ** 31),
+  sha256,
+});
+
+/** Body kinds: `pool` has no convolution, `conv1` to `conv3` have that many blocks of [conv 3×3, batch norm, ReLU]. */
+export const bodyKinds = ['pool', 'conv1', 'conv2', 'conv3'] as const;
+/** How the first convolution of a body is made cheaper. */
+export const bodyReductions = ['none', 'stride', 'pool', 'depthwise'] as const;
+/** What the `confidence` output of a stage is. */
+export const exitCriteria = ['confidence', 'max-softmax', 'entropy'] as const;
+
+const branchSchema = z.strictObject({
+  /** The tensor of the backbone at which the branch is attached. */
+  cutPoint: z.string(),
+  /** The layers before the two heads. */
+  body: z.strictObject({
+    kind: z.enum(bodyKinds),
+    /** The body's output is average-pooled to `grid`×`grid` positions. */
+    grid: z.number().int().positive(),
+    reduce: z.enum(bodyReductions).default('none'),
+  }),
+  /** Whether the class head also sees the previous exit's answer. */
+  reuse: z.boolean().default(false),
+  criterion: z.enum(exitCriteria).default('confidence'),
+  /** Multiply-accumulates of the whole branch for one sample. */
+  macs: count,
+  parameters: count,
+});
+
+/** How an activation is encoded for the wire; see `shared/bundle/src/codec`. */
+export const activationEncodings = [
+  'float32',
+  'float16',
+  'int8',
+  'int4',
+  'float32+deflate',
+  'float16+deflate',
+  'int8+deflate',
+  'int4+deflate',
+] as const;
+
+const activationCodecSchema = z.strictObject({
+  encoding: z.enum(activationEncodings),
+  /**
+   * With integers: the scale of all channels, in units of the root mean square of the sample's elements. Default: each
+   * channel's range is spread over all codes.
+   */
+  step: z.number().min(1e-6).max(1e6).optional(),
+  /** Bytes per offloaded sample, on average over the held-out samples. */
+  meanBytes: z.number().nonnegative(),
+  /** Of the cascade on the held-out samples, under the bundle's thresholds, with samples offloaded here in this encoding. */
+  agreement: z.number().min(0).max(1),
+  /** Share of the held-out samples whose answer agrees only without this encoding. */
+  agreementLost: z.number().min(0).max(1),
+});
+
+const stageSchema = z.strictObject({
+  model: fileSchema,
+  /** One sample of the stage's input, without the batch dimension. */
+  inputShape: shape,
+  /** One sample of the stage's `activation` output; `null` for the last stage. */
+  activationShape: shape.nullable(),
+  /** How a device that stops after this stage encodes the activation for the wire. Default: float32. */
+  codec: activationCodecSchema.optional(),
+  /** Multiply-accumulates of the backbone's segment for one sample. */
+  segmentMacs: count,
+  segmentParameters: count,
+  /** `null` for the last stage, whose exit is the backbone's own classifier. */
+  branch: branchSchema.nullable(),
+});
+
+export const manifestSchema = z
+  .strictObject({
+    format: z.literal('offramp-bundle'),
+    formatVersion: z.literal(1),
+    name: z.string().min(1).max(100),
+    input: z.strictObject({
+      /** [channels, height, width] */
+      shape: bounded(z.tuple([dimension, dimension, dimension])),
+      preprocessing: preprocessingSchema,
+    }),
+    labels: z.array(z.string()).min(2),
+    backbone: z.strictObject({
+      file: z.string(),
+      sha256,
+      /** Multiply-accumulates of the whole backbone for one sample. Costs are shares of them. */
+      macs: count.positive(),
+      parameters: count,
+    }),
+    stages: z.array(stageSchema).min(1).max(256),
+    /** Confidence and agreement of every exit on held-out samples. */
+    calibration: z.strictObject({ table: fileSchema, samples: count }),
+    /** The thresholds that apply until a controller sets others. */
+    policy: z.strictObject({
+      /** One per branch. */
+      thresholds: z.array(z.number().min(0).max(maxThreshold)),
+      /** The agreement on held-out samples that they were chosen for, in [0, 1]. */
+      targetAgreement: z.number().min(0).max(1),
+    }),
+    /** How many stages a device runs itself by default. */
+    deviceStages: z.number().int().positive(),
+    provenance: z.strictObject({
+      offrampVersion: z.string(),
+      onnxruntimeVersion: z.string(),
+      data: z.string(),
+      trainingSamples: count,
+      calibrationSamples: count,
+      seed: z.number().int(),
+      options: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+    }),
+  })
+  .superRefine((manifest, context) => {
+    const fail = (path: (string | number)[], message: string) =>
+      context.addIssue({ code: 'custom', path, message });
+    const last = manifest.stages.length - 1;
+    manifest.stages.forEach((stage, i) => {
+      if ((stage.branch === null) !== (i === last)) {
+        fail(['stages', i, 'branch'], 'expected a branch on every stage but the last');
+      }
+      if ((stage.activationShape === null) !== (i === last)) {
+        fail(['stages', i, 'activationShape'], 'expected an activation from every stage but the last');
+      }
+      if (stage.codec && i === last) {
+        fail(['stages', i, 'codec'], 'expected none on the last stage, which has no activation');
+      }
+      const before = i === 0 ? manifest.input.shape : manifest.stages[i - 1]?.activationShape;
+      if (before && before.join() !== stage.inputShape.join()) {
+        fail(
+          ['stages', i, 'inputShape'],
+          `expected the activation of the stage before it, ${before.join('×')}`,
+        );
+      }
+    });
+    if (manifest.policy.thresholds.length !== last) {
+      fail(['policy', 'thresholds'], `expected ${last}, one per branch`);
+    }
+    if (manifest.deviceStages > manifest.stages.length) {
+      fail(['deviceStages'], `expected at most ${manifest.stages.length}, the number of stages`);
+    }
+    const { shape, preprocessing } = manifest.input;
+    for (const { key, problem } of preprocessingProblems(preprocessing, shape)) {
+      fail(['input', 'preprocessing', key], problem);
+    }
+  });
+
+export type Manifest = z.infer<typeof manifestSchema>;
+export type StageManifest = Manifest['stages'][number];
+export type BranchManifest = NonNullable<StageManifest['branch']>;
+export type ActivationCodecManifest = z.infer<typeof activationCodecSchema>;
+export type ActivationEncoding = (typeof activationEncodings)[number];
+export type BundleFile = z.infer<typeof fileSchema>;
+export type ExitCriterion = (typeof exitCriteria)[number];
+
+/**
+ * Reads a manifest from its JSON text.
+ * @throws OfframpError `BUNDLE_INVALID` with every field that is wrong
+ */
+export function parseManifest(text: string, where: string): Manifest {
+  return parseBundleJson(manifestSchema, text, where, 'bundle manifest');
+}

@@ -1,0 +1,3 @@
+export { decoded } from './decoded.js';
+export { findNatsServer, type NatsServer, startNatsServer } from './nats-server.js';
+export { recordedMessages } from './recorded-messages.js';

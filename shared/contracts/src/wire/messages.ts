@@ -1,0 +1,72 @@
+import { DDSketch as GeneratedSketch, offramp } from '#proto';
+import type { Decoded, MessageInit, MessageType, MessageTypes } from './message-types.js';
+
+/** The contracts of `proto/offramp/v1`, generated at build. */
+export const v1 = offramp.v1 as MessageTypes<typeof offramp.v1>;
+export const DDSketch: MessageType<GeneratedSketch> = GeneratedSketch;
+export const Encoding = offramp.v1.Encoding;
+export type Encoding = offramp.v1.Encoding;
+export const Lifecycle = offramp.v1.Lifecycle;
+export type Lifecycle = offramp.v1.Lifecycle;
+export const CloudLink = offramp.v1.CloudLink;
+export type CloudLink = offramp.v1.CloudLink;
+
+export type TensorMessage = Decoded<offramp.v1.Tensor>;
+export type TensorInit = MessageInit<offramp.v1.Tensor>;
+export type ResumeRequest = Decoded<offramp.v1.ResumeRequest>;
+export type ResumeRequestInit = MessageInit<offramp.v1.ResumeRequest>;
+export type ResumeResponse = Decoded<offramp.v1.ResumeResponse>;
+export type ResumeResponseInit = MessageInit<offramp.v1.ResumeResponse>;
+export type AnswerMessage = Decoded<offramp.v1.Answer>;
+export type AnswerInit = MessageInit<offramp.v1.Answer>;
+export type RefusalMessage = Decoded<offramp.v1.Refusal>;
+export type RefusalInit = MessageInit<offramp.v1.Refusal>;
+export type ClassifyRequest = Decoded<offramp.v1.ClassifyRequest>;
+export type ClassifyRequestInit = MessageInit<offramp.v1.ClassifyRequest>;
+export type ClassifyResponse = Decoded<offramp.v1.ClassifyResponse>;
+export type ClassifyResponseInit = MessageInit<offramp.v1.ClassifyResponse>;
+
+export type TelemetryReport = Decoded<offramp.v1.TelemetryReport>;
+export type TelemetryReportInit = MessageInit<offramp.v1.TelemetryReport>;
+export type DeviceStateMessage = Decoded<offramp.v1.DeviceState>;
+export type DeviceStateInit = MessageInit<offramp.v1.DeviceState>;
+export type WindowMessage = Decoded<offramp.v1.Window>;
+export type WindowInit = MessageInit<offramp.v1.Window>;
+export type EvidenceMessage = Decoded<offramp.v1.Evidence>;
+export type EvidenceInit = MessageInit<offramp.v1.Evidence>;
+export type HistogramMessage = Decoded<offramp.v1.Histogram>;
+export type HistogramInit = MessageInit<offramp.v1.Histogram>;
+export type NameClaim = Decoded<offramp.v1.NameClaim>;
+export type PolicyMessage = Decoded<offramp.v1.Policy>;
+export type PolicyInit = MessageInit<offramp.v1.Policy>;
+export type CanaryMessage = Decoded<offramp.v1.Canary>;
+export type CanaryInit = MessageInit<offramp.v1.Canary>;
+export type WorkerReport = Decoded<offramp.v1.WorkerReport>;
+export type WorkerReportInit = MessageInit<offramp.v1.WorkerReport>;
+
+export type PolicyRecordMessage = Decoded<offramp.v1.PolicyRecord>;
+export type DeviceMessage = Decoded<offramp.v1.Device>;
+export type FleetSummaryMessage = MessageInit<offramp.v1.FleetSummary>;
+export type ListDevicesRequest = MessageInit<offramp.v1.ListDevicesRequest>;
+export type ListDevicesResponse = MessageInit<offramp.v1.ListDevicesResponse>;
+export type GetPolicyRequest = MessageInit<offramp.v1.GetPolicyRequest>;
+export type GetPolicyResponse = MessageInit<offramp.v1.GetPolicyResponse>;
+export type SetPolicyRequest = MessageInit<offramp.v1.SetPolicyRequest>;
+export type SetPolicyResponse = MessageInit<offramp.v1.SetPolicyResponse>;
+export type GetEvidenceRequest = MessageInit<offramp.v1.GetEvidenceRequest>;
+export type GetEvidenceResponse = Decoded<offramp.v1.GetEvidenceResponse>;
+export type PolicyHistoryRequest = MessageInit<offramp.v1.PolicyHistoryRequest>;
+export type PolicyHistoryResponse = MessageInit<offramp.v1.PolicyHistoryResponse>;
+
+export const ControlModeCode = offramp.v1.ControlMode;
+export type ControlModeCode = offramp.v1.ControlMode;
+export type GoalMessage = MessageInit<offramp.v1.Goal>;
+export type GroupGoalsMessage = MessageInit<offramp.v1.GroupGoals>;
+export type GroupStatusMessage = Decoded<offramp.v1.GroupStatus>;
+export type TuningFactsMessage = Decoded<offramp.v1.TuningFacts>;
+export type FleetEventMessage = Decoded<offramp.v1.FleetEvent>;
+export type TuningFactsInit = MessageInit<offramp.v1.TuningFacts>;
+export type FleetEventInit = MessageInit<offramp.v1.FleetEvent>;
+export type PolicyRecordInit = MessageInit<offramp.v1.PolicyRecord>;
+export type DeviceInit = MessageInit<offramp.v1.Device>;
+export type GroupStatusInit = MessageInit<offramp.v1.GroupStatus>;

@@ -1,0 +1,43 @@
+import { describeError, type ErrorCode } from './catalogue.js';
+import { isOfframpError, messageOf } from './offramp-error.js';
+import { redactUrls } from './redact-urls.js';
+
+/** An error as an HTTP response. */
+export interface HttpError {
+  status: number;
+  headers: Readonly<Record<string, string>>;
+  body: { error: { code: ErrorCode; message: string; hint?: string; retryAfterMs?: number } };
+  /** Whether the fault lies with the server, so that it belongs in its log. */
+  isFault: boolean;
+}
+
+/**
+ * The response to a request that failed. Errors of an HTTP framework keep the status that it chose.
+ * @param status instead of the one that the catalogue gives the code
+ */
+export function httpErrorOf(error: unknown, status = statusOf(error)): HttpError {
+  const isFault = status >= 500 && status !== 503;
+  const challenge = status === 401 ? { 'www-authenticate': 'Bearer' } : {};
+  if (!isOfframpError(error)) {
+    const code = status < 500 ? 'REQUEST_INVALID' : 'INTERNAL';
+    const text = redactUrls(messageOf(error));
+    return { status, headers: challenge, body: { error: { code, message: text } }, isFault };
+  }
+  const { code, message, hint, retryAfterMs } = error;
+  const wait = retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) };
+  const details = {
+    ...(hint === undefined ? {} : { hint }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  };
+  return {
+    ...{ status, isFault },
+    headers: { ...challenge, ...wait },
+    body: { error: { code, message, ...details } },
+  };
+}
+
+function statusOf(error: unknown): number {
+  if (isOfframpError(error)) return describeError(error.code).httpStatus;
+  const status = error instanceof Error && 'statusCode' in error ? error.statusCode : 500;
+  return typeof status === 'number' ? status : 500;
+}

@@ -1,4 +1,0 @@
-export * from './audit-limits.js';
-export { binOf, binStarts, confidenceBins } from './confidence-bins.js';
-export * from './evidence-counts.js';
-export * from './exit-evidence.js';

@@ -1,3 +1,0 @@
-export * from './manual-clock.js';
-export * from './nats-server.js';
-export * from './temporary-folder.js';

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -14,5 +15,7 @@ export default defineConfig({
     hookTimeout: 180_000,
     // onnxruntime-node keeps native threads alive; a forked process per file lets each end cleanly.
     pool: 'forks',
+    // Most tests wait for other processes, so the core that vitest leaves idle by default would do little else.
+    maxWorkers: availableParallelism(),
   },
 });

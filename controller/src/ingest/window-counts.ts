@@ -1,35 +1,35 @@
 import {
   addCounts,
   addWindowCounters,
-  pickWindowCounters,
+  copyWindowCounters,
   WindowCounters,
   type WindowMessage,
 } from '@offramp/contracts';
 
-/** Counts of a time window; the fields are those of `Window` in `fleet.proto`. */
-export interface WindowCounts extends WindowCounters {
+/** Counts of a time window; the fields are those of `Window` in `fleet.proto`. New ones are zeros. */
+export class WindowCounts extends WindowCounters {
   /** Answers per exit; the last entry is the final exit. */
-  exits: number[];
+  exits: number[] = [];
   /** One entry per branch. */
-  agreement: { compared: number; agreed: number }[];
+  agreement: { compared: number; agreed: number }[] = [];
   /** Samples sent to workers, one entry per encoding. */
-  encodings: { encoding: number; samples: number; bytes: number }[];
+  encodings: { encoding: number; samples: number; bytes: number }[] = [];
 }
 
 /** Zeros except for the given counts. */
 export function windowCounts(given: Partial<WindowCounts> = {}): WindowCounts {
-  return { ...new WindowCounters(), exits: [], agreement: [], encodings: [], ...given };
+  return Object.assign(new WindowCounts(), given);
 }
 
 /** @param message `null`: all counts are zero */
 export function readWindow(message: WindowMessage | null): WindowCounts {
-  if (!message) return windowCounts();
-  return windowCounts({
-    ...pickWindowCounters(message),
-    exits: message.exits,
-    agreement: message.agreement.map(({ compared, agreed }) => ({ compared, agreed })),
-    encodings: message.encodings.map(({ encoding, samples, bytes }) => ({ encoding, samples, bytes })),
-  });
+  const counts = new WindowCounts();
+  if (!message) return counts;
+  copyWindowCounters(counts, message);
+  counts.exits = message.exits;
+  counts.agreement = message.agreement.map(({ compared, agreed }) => ({ compared, agreed }));
+  counts.encodings = message.encodings.map(({ encoding, samples, bytes }) => ({ encoding, samples, bytes }));
+  return counts;
 }
 
 /** Adds a window's counts to another's. */

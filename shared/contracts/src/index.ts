@@ -55,6 +55,7 @@ export { LatencySketch } from './telemetry/latency-sketch.js';
 export {
   addCounts,
   addWindowCounters,
+  copyWindowCounters,
   pickWindowCounters,
   type WindowCounter,
   WindowCounters,

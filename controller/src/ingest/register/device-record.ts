@@ -1,7 +1,7 @@
 import { LatencySketch, Lifecycle } from '@offramp/contracts';
 import { OfframpError } from '@offramp/runtime';
 import type { DeviceState, Report } from '../checked-report.js';
-import { addWindow, type WindowCounts, windowCounts } from '../window-counts.js';
+import { addWindow, WindowCounts } from '../window-counts.js';
 import { SequenceSet } from './sequence-set.js';
 
 /** The register's record of a device. */
@@ -55,12 +55,27 @@ export const keyOf = (group: string, device: string) => `${group} ${device}`;
 
 export function newRecord(report: Report, seenAtMs: number): DeviceRecord {
   const { device, group, bootId, state } = report;
+  // One literal: V8 keeps an object that is put together from several spreads as a dictionary, ten times as slow to read.
   return {
-    ...{ key: keyOf(group, device), device, group, bootId, state, seenAtMs },
-    ...{ formerBoots: [], sequences: new SequenceSet(), latency: LatencySketch.create() },
-    ...{ total: windowCounts(), latest: windowCounts(), latestSequence: 0, latestWindowMs: 0 },
-    ...{ countedBefore: 0, paceMs: 0, toldPaceMs: 0, reports: 0 },
-    ...{ staleReports: 0, staleAtMs: Number.NEGATIVE_INFINITY },
+    key: keyOf(group, device),
+    device,
+    group,
+    bootId,
+    formerBoots: [],
+    sequences: new SequenceSet(),
+    state,
+    total: new WindowCounts(),
+    latest: new WindowCounts(),
+    latestSequence: 0,
+    latestWindowMs: 0,
+    countedBefore: 0,
+    paceMs: 0,
+    toldPaceMs: 0,
+    reports: 0,
+    latency: LatencySketch.create(),
+    seenAtMs,
+    staleReports: 0,
+    staleAtMs: Number.NEGATIVE_INFINITY,
   };
 }
 
@@ -69,12 +84,11 @@ export function restarted(former: DeviceRecord, report: Report, seenAtMs: number
   const { staleReports, staleAtMs, paceMs, toldPaceMs, reports } = former;
   const boots = [...former.formerBoots, { bootId: former.bootId, lastSequence: lastSequenceOf(former) }];
   const known = boots.find(({ bootId }) => bootId === report.bootId);
-  return {
-    ...newRecord(report, seenAtMs),
+  return Object.assign(newRecord(report, seenAtMs), {
     ...{ staleReports, staleAtMs, paceMs, toldPaceMs, reports },
     countedBefore: known?.lastSequence ?? 0,
     formerBoots: boots.filter((boot) => boot !== known).slice(-maxFormerBoots),
-  };
+  });
 }
 
 /**

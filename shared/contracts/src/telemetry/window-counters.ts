@@ -29,8 +29,12 @@ export const windowCounters = Object.keys(new WindowCounters()) as readonly Wind
 /** The counters of a window or a message, and nothing else of it. */
 export function pickWindowCounters(of: Readonly<WindowCounters>): WindowCounters {
   const counters = new WindowCounters();
-  for (const name of windowCounters) counters[name] = of[name];
+  copyWindowCounters(counters, of);
   return counters;
+}
+
+export function copyWindowCounters(into: WindowCounters, from: Readonly<WindowCounters>): void {
+  for (const name of windowCounters) into[name] = from[name];
 }
 
 export function addWindowCounters(into: WindowCounters, counters: Readonly<WindowCounters>): void {

@@ -170,7 +170,10 @@ function isAsBefore(state: GroupState, before: GroupState): boolean {
 
 function devicesOf(register: FleetRegister, group: string, nowMs: number): GroupDevice[] {
   return Array.from(register.presence(group, nowMs), ({ device, online, state, latest }) => ({
-    ...{ device, online, bundleDigest: state.bundleDigest, deviceStages: state.deviceStages },
+    device,
+    online,
+    bundleDigest: state.bundleDigest,
+    deviceStages: state.deviceStages,
     samples: latest.samples,
   }));
 }

@@ -60,8 +60,16 @@ export class GroupCounters {
   private of(group: string): Counts {
     const name = this.groups.has(group) || this.groups.size < maxGroups ? group : '';
     const counts = this.groups.get(name) ?? {
-      ...{ offloaded: 0, degraded: 0, refused: 0, failed: 0, offloadBytes: 0, auditBytes: 0 },
-      ...{ agreed: 0, disagreed: 0, dropped: 0, exits: new Map<string, number>() },
+      offloaded: 0,
+      degraded: 0,
+      refused: 0,
+      failed: 0,
+      offloadBytes: 0,
+      auditBytes: 0,
+      agreed: 0,
+      disagreed: 0,
+      dropped: 0,
+      exits: new Map<string, number>(),
     };
     this.groups.set(name, counts);
     return counts;

@@ -83,7 +83,9 @@ export class AuditQueue {
       pending.stage = written.stage;
       this.sent = pending;
       return stream.send({
-        ...{ bundleDigest, policyVersion, ...written },
+        ...written,
+        bundleDigest,
+        policyVersion,
         sampleId: pending.id,
         deadlineMs: Math.max(1, Math.floor(pending.expiresAt - this.clock.now())),
         audit: true,

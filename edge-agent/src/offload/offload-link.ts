@@ -246,7 +246,9 @@ export class OffloadLink {
       const { encoding, data } = written.tensor;
       pending.sent = { encoding, bytes: data.byteLength, stage: written.stage, refused: false };
       this.writable = this.stream.send({
-        ...{ bundleDigest, policyVersion, ...written },
+        ...written,
+        bundleDigest,
+        policyVersion,
         sampleId: pending.id,
         deadlineMs: Math.max(1, Math.floor(pending.expiresAt - this.clock.now())),
       });

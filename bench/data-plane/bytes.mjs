@@ -10,7 +10,6 @@ import { parseArgs } from 'node:util';
 import { calibrateBundle, splitHoldOut } from '@offramp/augment';
 import {
   Bundle,
-  carriedRows,
   checkTensor,
   codecs,
   elementsOf,
@@ -19,6 +18,7 @@ import {
   InferencePool,
   preferredCodecs,
   runStage,
+  stageLayout,
   uint8,
   uint8Deflated,
 } from '@offramp/bundle';
@@ -122,8 +122,8 @@ async function inputTable() {
   const { shape } = input;
   const rows = [['float32', elementsOf(shape) * 4, null]];
   for (const codec of [uint8, uint8Deflated]) {
-    const bytes = inputs.map(({ values }) => encodeTensor(codec, shape, values, { input }).data.byteLength);
-    rows.push([codec.name, mean(bytes), times(codec, {}, inputs, shape, input)]);
+    const bytes = inputs.map(({ values }) => encodeTensor(codec, { shape, input }, values).data.byteLength);
+    rows.push([codec.name, mean(bytes), times(codec, {}, inputs, { shape, input })]);
   }
   const pngs = await Promise.all(
     inputs.slice(0, 1_000).map(async ({ picture }) => {
@@ -145,12 +145,14 @@ All are exact.
 }
 
 async function boundaryTable(stage) {
-  const shape = stages[stage].inputShape;
+  const layout = stageLayout(manifest, stage);
+  const { shape } = layout;
   const rows = offloaded[stage];
-  const own = { carriedRows: carriedRows(manifest, stage) };
   const [chosen] = preferredCodecs(manifest, stage);
   const tried = [
-    ...codecs.filter(({ name }) => !name.startsWith('uint8')).map((codec) => ({ codec, quantiser: own })),
+    ...codecs
+      .filter(({ name }) => !name.startsWith('uint8') && (layout.precision || !name.startsWith('model8')))
+      .map((codec) => ({ codec, quantiser: {} })),
     { ...chosen, isChosen: true },
   ];
   const isDefault = stage === manifest.deviceStages ? ', the default' : '';
@@ -160,7 +162,7 @@ async function boundaryTable(stage) {
 |---|---|---|---|---|---|`);
   for (const { codec, quantiser, isChosen } of tried) {
     const { bytes, agreement } = await send(codec, quantiser, rows, stage);
-    const { encode, decode } = times(codec, quantiser, rows, shape);
+    const { encode, decode } = times(codec, quantiser, rows, layout);
     const step = quantiser.step === undefined ? '' : `, step ${quantiser.step}`;
     const points = (agreement - cascadeAgreement) * 100;
     console.log(
@@ -174,8 +176,8 @@ async function boundaryTable(stage) {
 
 /** Sends samples, and runs the rest of the cascade on what arrives. */
 async function send(codec, quantiser, rows, stage) {
-  const shape = stages[stage].inputShape;
-  const width = elementsOf(shape);
+  const layout = stageLayout(manifest, stage);
+  const width = elementsOf(layout.shape);
   let bytes = 0;
   let agreed = outcomes.filter((exits, sample) => {
     const left = exitOf(exits, 0);
@@ -185,9 +187,9 @@ async function send(codec, quantiser, rows, stage) {
     let batch = rows.slice(start, start + batchSize).map((row) => ({ ...row, thresholds, passed: [] }));
     let activation = new Float32Array(batch.length * width);
     batch.forEach(({ values }, i) => {
-      const tensor = encodeTensor(codec, shape, values, { quantiser });
+      const tensor = encodeTensor(codec, layout, values, quantiser);
       bytes += tensor.data.byteLength;
-      checkTensor('activation', shape, tensor).decodeInto(activation.subarray(i * width, (i + 1) * width));
+      checkTensor('activation', layout, tensor).decodeInto(activation.subarray(i * width, (i + 1) * width));
     });
     for (let at = stage; batch.length > 0; at++) {
       const step = await runStage(pool, at, batch, activation);
@@ -202,16 +204,15 @@ async function send(codec, quantiser, rows, stage) {
 }
 
 /** Medians, in microseconds. */
-function times(codec, quantiser, rows, shape, made) {
-  const options = made ? { input: made } : { quantiser };
-  const into = new Float32Array(elementsOf(shape));
+function times(codec, quantiser, rows, layout) {
+  const into = new Float32Array(elementsOf(layout.shape));
   const encode = [];
   const decode = [];
   for (const { values } of [...rows.slice(0, 50), ...rows.slice(0, 300)]) {
     const begun = performance.now();
-    const tensor = encodeTensor(codec, shape, values, options);
+    const tensor = encodeTensor(codec, layout, values, quantiser);
     const encoded = performance.now();
-    checkTensor('activation', shape, tensor, made).decodeInto(into);
+    checkTensor('activation', layout, tensor).decodeInto(into);
     encode.push(encoded - begun);
     decode.push(performance.now() - encoded);
   }

@@ -161,7 +161,7 @@ export async function referenceSamples(bundle: Bundle, count: number): Promise<R
     let activation = await preprocess(picture, bundle.manifest.input);
     const reference: ReferenceSample = { inputs: [], outcomes: [], probabilities: new Float32Array() };
     for (const [stage, { inputShape }] of bundle.manifest.stages.entries()) {
-      reference.inputs.push(encodeTensor(float32, inputShape, activation));
+      reference.inputs.push(encodeTensor(float32, { shape: inputShape }, activation));
       const sample = { thresholds: [], passed: [] as ExitOutcome[] };
       const step = await runStage(pool, stage, [sample], activation);
       const outcome = step.answered[0]?.outcome ?? sample.passed[0];

@@ -12,6 +12,7 @@ import {
   encodeTensor,
   encodingsHeader,
   parseEncodings,
+  stageLayout,
   uint8Deflated,
 } from '@offramp/bundle';
 import { Encoding, neverExit, type ResumeRequestInit, type TensorMessage } from '@offramp/contracts';
@@ -326,14 +327,15 @@ describe('encodings', () => {
     const worker = await startTestWorker();
     const client = connect(worker);
     const stream = new TestStream(client);
-    const { stages, input } = bundle.manifest;
+    const { stages } = bundle.manifest;
     const [sample] = samples as [ReferenceSample];
     let sampleId = 0;
     for (const codec of codecs) {
-      for (const [stage, { inputShape }] of stages.entries()) {
+      for (const stage of stages.keys()) {
         const given = sample.inputs[stage] as TensorMessage;
-        const values = decodeTensor('input', inputShape, given);
-        const tensor = encodeTensor(codec, inputShape, values, stage === 0 ? { input } : {});
+        const layout = stageLayout(bundle.manifest, stage);
+        const values = decodeTensor('input', layout, given);
+        const tensor = encodeTensor(codec, layout, values);
         const { answer, refusal } = await stream.ask(request(sampleId++, { stage, tensor }));
         expect(refusal).toBeFalsy();
         if (/float32|uint8/.test(codec.name)) {
@@ -346,8 +348,9 @@ describe('encodings', () => {
         }
       }
     }
-    const values = decodeTensor('input', input.shape, sample.inputs[0] as TensorMessage);
-    const tensor = encodeTensor(uint8Deflated, input.shape, values, { input });
+    const layout = stageLayout(bundle.manifest, 0);
+    const values = decodeTensor('input', layout, sample.inputs[0] as TensorMessage);
+    const tensor = encodeTensor(uint8Deflated, layout, values);
     expect(tensor.encoding).toBe(uint8Deflated.encoding);
     const { answer } = await classifyCall(client, { bundleDigest: bundle.digestBytes, tensor });
     expect(answer?.label).toBe(sample.outcomes[branches]?.label);

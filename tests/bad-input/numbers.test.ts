@@ -56,7 +56,7 @@ function valuesWith(stage: number, value?: number): Float32Array {
 }
 
 function tensorWith(stage: number, value?: number, codec: ActivationEncoding = 'float32'): TensorMessage {
-  return encodeTensor(codecNamed(codec), shapeOf(stage), valuesWith(stage, value));
+  return encodeTensor(codecNamed(codec), { shape: shapeOf(stage) }, valuesWith(stage, value));
 }
 
 async function startedAgent(bundle: Bundle, options: Partial<AgentConfig>) {

@@ -4,7 +4,6 @@ import {
   brokenExitError,
   type CascadeSample,
   type CodecChoice,
-  carriedRows,
   checkTensor,
   codecNamed,
   elementsOf,
@@ -12,13 +11,14 @@ import {
   InferencePool,
   runStage,
   type StageRunner,
+  stageLayout,
 } from '@offramp/bundle';
 import { type ExitOutcome, leaves, neverExit } from '@offramp/contracts';
 import type { Dataset } from '@offramp/data';
 import type { ProgressListener } from '../branches/branch-trainer.js';
 import { type PictureBatch, pictureBatches } from '../pictures/picture-batches.js';
 import { throwIfInterrupted } from '../support/interruption.js';
-import { type CodecCandidate, codecCandidates, losslessCandidate } from './codec-candidates.js';
+import { type CodecCandidate, codecCandidates } from './codec-candidates.js';
 import { CodecTally, cheapestCodec } from './codec-tally.js';
 
 export interface ChooseCodecsOptions {
@@ -46,7 +46,7 @@ interface Boundary {
   stage: number;
   /** Whether pictures that exit earlier under the bundle's thresholds are left out. */
   offloadedOnly: boolean;
-  /** Candidates within the allowed loss so far, including the lossless one. */
+  /** Candidates within the allowed loss so far, including a lossless one. */
   tallies: CodecTally[];
   /** Pictures that exit earlier with the backbone's answer. */
   agreedBefore: number;
@@ -113,7 +113,9 @@ async function boundariesOf(bundle: Bundle, samples: number): Promise<Boundary[]
     return {
       stage: branch + 1,
       offloadedOnly: (offloaded / Math.max(1, table.samples)) * samples >= minOffloaded,
-      tallies: [...codecCandidates, losslessCandidate].map((candidate) => new CodecTally(candidate)),
+      tallies: codecCandidates(stageLayout(bundle.manifest, branch + 1)).map(
+        (candidate) => new CodecTally(candidate),
+      ),
       agreedBefore: 0,
     };
   });
@@ -182,17 +184,17 @@ async function tryCodec(
   rows: readonly TriedRow[],
   activations: Float32Array,
 ): Promise<void> {
-  const shape = manifest.stages[stage]?.inputShape ?? [];
-  const width = elementsOf(shape);
-  const { codec, quantiser } = choiceOf(tally.candidate, carriedRows(manifest, stage));
+  const layout = stageLayout(manifest, stage);
+  const width = elementsOf(layout.shape);
+  const { codec, quantiser } = choiceOf(tally.candidate);
   const decoded = new Float32Array(rows.length * width);
   const bytes = rows.map(({ row }, i) => {
     const values = activations.subarray(row * width, (row + 1) * width);
-    const tensor = encodeTensor(codec, shape, values, { quantiser });
-    checkTensor('activation', shape, tensor).decodeInto(decoded.subarray(i * width, (i + 1) * width));
+    const tensor = encodeTensor(codec, layout, values, quantiser);
+    checkTensor('activation', layout, tensor).decodeInto(decoded.subarray(i * width, (i + 1) * width));
     return tensor.data.byteLength;
   });
-  if (tally.candidate === losslessCandidate) {
+  if (tally.candidate.lossless) {
     for (const [i, { agreesExactly }] of rows.entries()) {
       tally.count(bytes[i] as number, agreesExactly, agreesExactly);
     }
@@ -213,9 +215,8 @@ async function tryCodec(
   }
 }
 
-function choiceOf({ encoding, step }: CodecCandidate, rows: number): CodecChoice {
-  const quantiser = { carriedRows: rows, ...(step === undefined ? {} : { step }) };
-  return { codec: codecNamed(encoding), quantiser };
+function choiceOf({ encoding, step }: CodecCandidate): CodecChoice {
+  return { codec: codecNamed(encoding), quantiser: step === undefined ? {} : { step } };
 }
 
 /** Every exit's answers for a batch, and the activations of every stage but the last. */

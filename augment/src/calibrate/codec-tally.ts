@@ -35,8 +35,9 @@ export function cheapestCodec(
   const [first] = qualified;
   if (!first) return undefined;
   const best = qualified.reduce((a, b) => (b.bytes / b.samples < a.bytes / a.samples ? b : a), first);
+  const { lossless: _, ...codec } = best.candidate;
   return {
-    ...best.candidate,
+    ...codec,
     meanBytes: Math.round((best.bytes / best.samples) * 10) / 10,
     agreement: (agreedBefore + best.agreed) / samples,
     agreementLost: best.lost / samples,

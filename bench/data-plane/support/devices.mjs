@@ -1,7 +1,7 @@
 // Simulated devices, all in this process, each with its own connection and one `Resume` stream. Requests are encoded
 // beforehand except for id and deadline, and only id and kind of a response are read, so little is spent beyond gRPC itself.
 import { Client, credentials, status } from '@grpc/grpc-js';
-import { Bundle, codecNamed, encodeTensor, preferredCodecs } from '@offramp/bundle';
+import { Bundle, codecNamed, encodeTensor, preferredCodecs, stageLayout } from '@offramp/bundle';
 import { offloadService } from '@offramp/contracts';
 import { agentHeapGrowthPercent } from '@offramp/edge-agent';
 import { setHeapGrowth } from '@offramp/runtime';
@@ -81,8 +81,8 @@ serve({
   /** Encodes the samples, with the bundle's codec if none is named. */
   async start({ directory, folder, stage, codecName }) {
     const bundle = await Bundle.open(directory);
-    const shape = bundle.manifest.stages[stage].inputShape;
-    const width = shape.reduce((product, size) => product * size, 1);
+    const layout = stageLayout(bundle.manifest, stage);
+    const width = layout.shape.reduce((product, size) => product * size, 1);
     const inputs = await readOffloads(folder, stage);
     const [own] = preferredCodecs(bundle.manifest, stage);
     const { codec, quantiser } = codecName ? { codec: codecNamed(codecName), quantiser: {} } : own;
@@ -90,7 +90,7 @@ serve({
       offloadService.Resume.requestSerialize({
         bundleDigest: bundle.digestBytes,
         stage,
-        tensor: encodeTensor(codec, shape, inputs.subarray(row * width, (row + 1) * width), { quantiser }),
+        tensor: encodeTensor(codec, layout, inputs.subarray(row * width, (row + 1) * width), quantiser),
         thresholds: bundle.manifest.policy.thresholds,
         policyVersion: 1,
       }),

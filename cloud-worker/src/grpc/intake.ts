@@ -1,4 +1,4 @@
-import { checkTensor } from '@offramp/bundle';
+import { checkTensor, stageLayout } from '@offramp/bundle';
 import { checkThresholds, neverExit, type TensorMessage } from '@offramp/contracts';
 import { type Clock, describeError, OfframpError, shortDigest, toOfframpError } from '@offramp/runtime';
 import type { Admission } from '../admission/admission.js';
@@ -77,9 +77,8 @@ export class Intake {
   private admit(submission: Submission, onSettled: (outcome: SampleOutcome) => void): PendingSample {
     if (this.draining) throw stopping();
     const { stage, tensor, patienceMs, audit } = submission;
-    const { served, shape, thresholds } = this.check(submission);
-    const made = stage === 0 ? served.bundle.manifest.input : undefined;
-    const input = checkTensor(`input of stage ${stage}`, shape, tensor, made);
+    const { served, thresholds } = this.check(submission);
+    const input = checkTensor(`input of stage ${stage}`, stageLayout(served.bundle.manifest, stage), tensor);
     const arrivedMs = this.clock.now();
     const sender = audit ? this.audits : submission.sender;
     if (audit) this.admission.enterAudit(sender, patienceMs, arrivedMs);
@@ -116,12 +115,11 @@ export class Intake {
       );
     }
     const { branches, manifest } = served.bundle;
-    const shape = manifest.stages[stage]?.inputShape;
-    if (!shape) {
+    if (!manifest.stages[stage]) {
       throw new OfframpError('TENSOR_INVALID', `stage: expected 0 to ${branches}, found ${stage}`);
     }
     if (thresholds) checkThresholds(thresholds, branches);
-    return { served, shape, thresholds: thresholds ?? neverExit(branches) };
+    return { served, thresholds: thresholds ?? neverExit(branches) };
   }
 
   private count(outcome: SampleOutcome, audit = false): void {

@@ -8,5 +8,6 @@ export const tensorMediaType = 'application/x-offramp-tensor';
  */
 export function readTensorBody(body: Uint8Array, input: InputSpecification): Float32Array {
   const { shape } = input;
-  return decodeTensor('body', shape, { shape: [...shape], encoding: float32.encoding, data: body }, input);
+  const tensor = { shape: [...shape], encoding: float32.encoding, data: body };
+  return decodeTensor('body', { shape, input }, tensor);
 }

@@ -3,6 +3,8 @@ import {
   encodeTensor,
   type Manifest,
   preferredCodecs,
+  stageLayout,
+  type TensorLayout,
   uint8,
   uint8Deflated,
 } from '@offramp/bundle';
@@ -20,6 +22,7 @@ export interface SampleTensors {
 /** Writes samples for a worker: the activation as the bundle says, or the input, where that is allowed and smaller. */
 export class SampleWriter {
   private readonly preferred: readonly CodecChoice[];
+  private readonly layout: TensorLayout;
 
   /**
    * @param deviceStages stages that the device runs, fewer than there are
@@ -33,6 +36,7 @@ export class SampleWriter {
     lossless = false,
   ) {
     this.preferred = preferredCodecs(manifest, deviceStages, lossless);
+    this.layout = stageLayout(manifest, deviceStages);
   }
 
   /**
@@ -56,11 +60,10 @@ export class SampleWriter {
     thresholds: readonly number[],
     encodings: ReadonlySet<number>,
   ): WrittenSample {
-    const shape = this.manifest.stages[this.deviceStages]?.inputShape ?? [];
     const { codec, quantiser } = this.preferred.find(({ codec: { encoding } }) =>
       encodings.has(encoding),
     ) as CodecChoice;
-    const tensor = encodeTensor(codec, shape, activation, { quantiser });
+    const tensor = encodeTensor(codec, this.layout, activation, quantiser);
     return { stage: this.deviceStages, tensor, thresholds: [...thresholds] };
   }
 

@@ -6,6 +6,7 @@ import {
   formatEncodings,
   InferencePool,
   runStage,
+  stageLayout,
 } from '@offramp/bundle';
 import {
   type ExitOutcome,
@@ -103,14 +104,8 @@ export async function cascadeResponder(bundle: Bundle): Promise<CascadeResponder
   const pool = await InferencePool.create(bundle);
   const resume = async (request: ResumeRequest): Promise<ResumeResponseInit> => {
     const first = request.stage;
-    const inputShape = bundle.manifest.stages[first]?.inputShape ?? [];
     const sample = { thresholds: request.thresholds, passed: [] as ExitOutcome[] };
-    let activation = decodeTensor(
-      'tensor',
-      inputShape,
-      request.tensor,
-      first === 0 ? bundle.manifest.input : undefined,
-    );
+    let activation = decodeTensor('tensor', stageLayout(bundle.manifest, first), request.tensor);
     for (let stage = first; ; stage++) {
       const step = await runStage(pool, stage, [sample], activation);
       const answered = step.answered[0];

@@ -38,7 +38,7 @@ export async function backboneAnswers(
     for (const { dataset, index } of pictures) {
       if (signal.aborted) return;
       const sample = await dataset.read(index);
-      const tensor = encodeTensor(float32, input.shape, await preprocess(sample.picture, input));
+      const tensor = encodeTensor(float32, { shape: input.shape }, await preprocess(sample.picture, input));
       const request = { bundleDigest: bundle.digestBytes, tensor };
       const response = await new Promise<ClassifyResponse>((resolve, reject) => {
         client.makeUnaryRequest(

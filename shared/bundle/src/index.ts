@@ -11,7 +11,12 @@ export {
 } from './cascade/cascade.js';
 export { CascadePool } from './cascade/cascade-pool.js';
 export type { EncodedTensor } from './codec/activation-codec.js';
-export { type CodecChoice, carriedRows, codecNamed, preferredCodecs } from './codec/codec-choice.js';
+export {
+  type CodecChoice,
+  codecNamed,
+  losslessFamilies,
+  preferredCodecs,
+} from './codec/codec-choice.js';
 export {
   checkTensor,
   codecs,
@@ -26,6 +31,7 @@ export {
   parseEncodings,
 } from './codec/encodings-header.js';
 export { float32 } from './codec/float32.js';
+export { stageLayout, type TensorLayout } from './codec/tensor-layout.js';
 export { uint8, uint8Deflated } from './codec/uint8.js';
 export { Bundle, manifestFileName } from './files/bundle.js';
 export {
@@ -44,6 +50,7 @@ export { type InputSpecification, sampleValues } from './manifest/input-specific
 export {
   type ActivationCodecManifest,
   type ActivationEncoding,
+  type ActivationPrecision,
   type BranchManifest,
   bodyKinds,
   bodyReductions,

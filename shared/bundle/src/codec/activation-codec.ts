@@ -1,5 +1,5 @@
 import type { Encoding } from '@offramp/contracts';
-import type { InputSpecification } from '../manifest/input-specification.js';
+import type { TensorLayout } from './tensor-layout.js';
 
 /** How integer encoders choose their scales. Decoders do not need it. */
 export interface Quantiser {
@@ -8,16 +8,6 @@ export interface Quantiser {
    * the codes are clipped. Default: each group's range is spread over all codes.
    */
   step?: number;
-  /** Rows at the end that always get scales of their own: an exit's answer that the activation carries. */
-  carriedRows?: number;
-}
-
-/** What sender and receiver know of a tensor in advance. */
-export interface TensorLayout {
-  /** Of one sample, as the bundle has it. */
-  shape: readonly number[];
-  /** If the tensor is the model's input: how it was made. */
-  input?: InputSpecification;
 }
 
 export interface EncodedTensor {

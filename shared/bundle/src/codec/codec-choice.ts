@@ -1,9 +1,9 @@
 import { OfframpError } from '@offramp/runtime';
 import type { ActivationEncoding, Manifest } from '../manifest/manifest.js';
-import { elementsOf } from '../shape.js';
 import type { ActivationCodec, Quantiser } from './activation-codec.js';
 import { codecs } from './codecs.js';
 import { float32 } from './float32.js';
+import { stageLayout, type TensorLayout } from './tensor-layout.js';
 
 /** A codec and how it chooses its scales. */
 export interface CodecChoice {
@@ -11,8 +11,11 @@ export interface CodecChoice {
   quantiser: Quantiser;
 }
 
+/** A codec without its last step, deflate. */
+export type Family = Exclude<ActivationEncoding, `${string}+deflate`>;
+
 /** Coarsest first. */
-const families = ['int4', 'int8', 'float16', 'float32'] as const;
+const lossyFamilies = ['int4', 'int8', 'float16'] as const;
 
 /** @throws OfframpError `INTERNAL` for an unknown name */
 export function codecNamed(name: ActivationEncoding): ActivationCodec {
@@ -28,33 +31,30 @@ export function codecNamed(name: ActivationEncoding): ActivationCodec {
  * @param lossless whether only lossless codecs are allowed, whatever the manifest says
  */
 export function preferredCodecs(manifest: Manifest, stage: number, lossless = false): CodecChoice[] {
-  if (lossless) {
-    return [codecNamed('float32+deflate'), float32].map((codec) => ({ codec, quantiser: {} }));
-  }
+  const exact = losslessFamilies(stageLayout(manifest, stage));
+  if (lossless) return choicesOf(exact);
   const chosen = manifest.stages[stage - 1]?.codec;
   if (!chosen) return [{ codec: float32, quantiser: {} }];
-  const carried = { carriedRows: carriedRows(manifest, stage) };
-  const own = chosen.step === undefined ? carried : { ...carried, step: chosen.step };
-  const at = families.findIndex((name) => chosen.encoding.startsWith(name));
-  const finer = families.slice(at + 1);
+  const { encoding, step } = chosen;
+  const own = step === undefined ? {} : { step };
+  const [family] = encoding.split('+') as [Family];
+  const at = lossyFamilies.indexOf(family as (typeof lossyFamilies)[number]);
+  const finer = at < 0 ? [] : lossyFamilies.slice(at + 1);
   return [
-    { codec: codecNamed(chosen.encoding), quantiser: own },
-    ...codecs.filter(({ name }) => name === families[at]).map((codec) => ({ codec, quantiser: own })),
-    ...finer.flatMap((name) =>
-      [`${name}+deflate` as const, name].map((encoding) => ({
-        codec: codecNamed(encoding),
-        quantiser: carried,
-      })),
-    ),
+    { codec: codecNamed(encoding), quantiser: own },
+    ...(encoding === family ? [] : [{ codec: codecNamed(family), quantiser: own }]),
+    // The model's own integers are as small as any others.
+    ...choicesOf([...(exact.includes('model8') ? [] : finer), ...exact].filter((name) => name !== family)),
   ];
 }
 
-/**
- * Rows at the end of a stage's input that carry the previous exit's answer (`reuse`).
- * @param stage whose input it is
- */
-export function carriedRows({ stages, labels }: Pick<Manifest, 'stages' | 'labels'>, stage: number): number {
-  const receiving = stages[stage];
-  if (!receiving?.branch?.reuse || stage === 0) return 0;
-  return Math.ceil(labels.length / elementsOf(receiving.inputShape.slice(1)));
+function choicesOf(names: readonly Family[]): CodecChoice[] {
+  const encodings = [...new Set(names)].flatMap((name) => [`${name}+deflate` as const, name]);
+  return encodings.map((encoding) => ({ codec: codecNamed(encoding), quantiser: {} }));
+}
+
+/** The codecs that keep a tensor's values as they are, smallest first, without deflate. */
+export function losslessFamilies({ precision, carriedRows = 0 }: TensorLayout): Family[] {
+  if (precision?.kind === 'integer8') return ['model8', 'float32'];
+  return precision?.kind === 'float16' && carriedRows === 0 ? ['float16', 'float32'] : ['float32'];
 }

@@ -62,7 +62,7 @@ function pseudoRandom(length: number, sparse = false): Float32Array {
 /** What every codec of activations guarantees, lossless or not. */
 describe.each(kinds)('codec %s', (_, { codec, quantiser = {}, errorFor, exact }) => {
   const roundTrip = (values: Float32Array, shape: readonly number[] = [values.length]): Float32Array =>
-    decodeTensor('activation', shape, encodeTensor(codec, shape, values, { quantiser }));
+    decodeTensor('activation', { shape }, encodeTensor(codec, { shape }, values, quantiser));
 
   it('is found by its encoding', () => {
     expect(codecFor(codec.encoding)).toBe(codec);
@@ -81,7 +81,7 @@ describe.each(kinds)('codec %s', (_, { codec, quantiser = {}, errorFor, exact })
 
   it.each(shapes.map((shape) => [shape]))('never takes more for %j than it said', (shape) => {
     for (const values of [pseudoRandom(elementsOf(shape)), pseudoRandom(elementsOf(shape), true)]) {
-      const { data } = encodeTensor(codec, shape, values, { quantiser });
+      const { data } = encodeTensor(codec, { shape }, values, quantiser);
       expect(data.byteLength).toBeLessThanOrEqual(codec.maxEncodedBytes({ shape }));
     }
   });
@@ -145,24 +145,24 @@ describe.each(kinds)('codec %s', (_, { codec, quantiser = {}, errorFor, exact })
     const whole = new Float32Array(66).fill(9);
     whole.set(pseudoRandom(64), 1);
     const before = whole.slice();
-    const { data, ...tensor } = encodeTensor(codec, [64], whole.subarray(1, 65), { quantiser });
+    const { data, ...tensor } = encodeTensor(codec, { shape: [64] }, whole.subarray(1, 65), quantiser);
     expect(whole).toEqual(before);
     // At an odd offset, as in a message that holds other fields.
     const message = new Uint8Array(data.length + 4).fill(255);
     message.set(data, 3);
     const into = new Float32Array(66).fill(5);
     const view = { ...tensor, data: message.subarray(3, 3 + data.length) };
-    checkTensor('activation', [64], view).decodeInto(into.subarray(1, 65));
+    checkTensor('activation', { shape: [64] }, view).decodeInto(into.subarray(1, 65));
     expect([into[0], into[65]]).toEqual([5, 5]);
     expect(into.subarray(1, 65)).toEqual(roundTrip(whole.slice(1, 65)));
   });
 
   it('hands out bytes of its own', () => {
     const values = pseudoRandom(40);
-    const { data } = encodeTensor(codec, [40], values, { quantiser });
+    const { data } = encodeTensor(codec, { shape: [40] }, values, quantiser);
     const before = [...data];
     values.fill(7);
-    encodeTensor(codec, [40], values, { quantiser });
+    encodeTensor(codec, { shape: [40] }, values, quantiser);
     expect([...data]).toEqual(before);
   });
 

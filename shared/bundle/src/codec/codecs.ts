@@ -1,17 +1,18 @@
 import { Encoding, type TensorMessage } from '@offramp/contracts';
 import { OfframpError } from '@offramp/runtime';
-import type { InputSpecification } from '../manifest/input-specification.js';
 import { elementsOf, expectShape } from '../shape.js';
 import type { ActivationCodec, EncodedTensor, Quantiser } from './activation-codec.js';
 import { deflated } from './deflated.js';
 import { float16 } from './float16.js';
 import { float32 } from './float32.js';
+import { model8, quantisedBy } from './model8.js';
 import { int4, int8 } from './quantised.js';
+import type { TensorLayout } from './tensor-layout.js';
 import { uint8, uint8Deflated } from './uint8.js';
 
 /**
  * All codecs. A new one is a file here, an entry of this list, a number in `Encoding` of `proto/offramp/v1/offload.proto`,
- * and a name in `activationEncodings` of the manifest; `augment/src/calibrate/codec-candidates.ts` says where it is tried.
+ * and, for activations, a name in `activationEncodings` of the manifest; `augment/src/calibrate/codec-candidates.ts` says where it is tried.
  */
 export const codecs: readonly ActivationCodec[] = [
   float32,
@@ -19,11 +20,13 @@ export const codecs: readonly ActivationCodec[] = [
   int8,
   int4,
   uint8,
+  model8,
   deflated(float32, Encoding.ENCODING_FLOAT32_DEFLATE),
   deflated(float16, Encoding.ENCODING_FLOAT16_DEFLATE),
   deflated(int8, Encoding.ENCODING_INT8_DEFLATE),
   deflated(int4, Encoding.ENCODING_INT4_DEFLATE),
   uint8Deflated,
+  deflated(model8, Encoding.ENCODING_MODEL8_DEFLATE),
 ];
 
 /** @throws OfframpError `TENSOR_INVALID` for an encoding this version does not know */
@@ -41,61 +44,50 @@ export function encodingName(encoding: number): string {
   return codecs.find((codec) => codec.encoding === encoding)?.name ?? `encoding ${encoding}`;
 }
 
-export interface EncodeTensorOptions {
-  /** If the tensor is the model's input. */
-  input?: InputSpecification;
-  quantiser?: Quantiser;
-}
-
 /** Encodes one sample's tensor for the wire; as float32 if the codec cannot represent its values. */
 export function encodeTensor(
   codec: ActivationCodec,
-  shape: readonly number[],
+  layout: TensorLayout,
   values: Float32Array,
-  { input, quantiser }: EncodeTensorOptions = {},
+  quantiser?: Quantiser,
 ): TensorMessage & EncodedTensor {
-  const layout = input ? { shape, input } : { shape };
   const encoded = codec.encode(values, layout, quantiser) ?? float32.encode(values, layout);
   if (!encoded) throw new OfframpError('INTERNAL', 'float32 holds every value');
-  return { shape: [...shape], ...encoded };
-}
-
-/** The most bytes that a tensor of this shape takes in any encoding. */
-export function maxEncodedBytes(shape: readonly number[]): number {
-  return Math.max(...codecs.map((codec) => codec.maxEncodedBytes({ shape })));
+  return { shape: [...layout.shape], ...encoded };
 }
 
 /**
  * Checks shape, encoding, length and, unless they are deflated, values of a received tensor, without allocating memory
  * for it.
  * @param what names the tensor in errors
- * @param shape of one sample, as the bundle has it
- * @param input if the tensor is the model's input
  * @throws OfframpError `TENSOR_INVALID`
  */
-export function checkTensor(
-  what: string,
-  shape: readonly number[],
-  tensor: TensorMessage | null,
-  input?: InputSpecification,
-): CheckedTensor {
+export function checkTensor(what: string, layout: TensorLayout, tensor: TensorMessage | null): CheckedTensor {
   if (!tensor) throw new OfframpError('TENSOR_INVALID', `${what}: is missing`);
   const { data } = tensor;
-  expectShape(what, shape, tensor.shape);
+  expectShape(what, layout.shape, tensor.shape);
   const codec = codecFor(tensor.encoding);
-  const isSamples = codec === uint8 || codec === uint8Deflated;
-  if (isSamples && !input) {
-    throw new OfframpError(
-      'TENSOR_INVALID',
-      `${what}: expected an encoding of activations, found ${codec.name}, which is for the input of stage 0`,
-    );
-  }
-  const layout = input ? { shape, input } : { shape };
+  expectPlace(what, codec, layout);
   codec.check(what, data, layout);
   return {
-    elements: elementsOf(shape),
+    elements: elementsOf(layout.shape),
     decodeInto: (into) => codec.decode(what, data, into, layout),
   };
+}
+
+/** Checks that a tensor is one of those that a codec is for. */
+function expectPlace(what: string, { name }: ActivationCodec, layout: TensorLayout): void {
+  const elsewhere =
+    name.startsWith(uint8.name) && !layout.input
+      ? 'the input of stage 0'
+      : name.startsWith(model8.name) && !quantisedBy(layout)
+        ? 'activations that the model itself quantises to 8 bits'
+        : null;
+  if (elsewhere === null) return;
+  throw new OfframpError(
+    'TENSOR_INVALID',
+    `${what}: expected an encoding of ${layout.input ? 'inputs' : 'activations'}, found ${name}, which is for ${elsewhere}`,
+  );
 }
 
 /** A received tensor, checked and not yet decoded. */
@@ -111,17 +103,10 @@ export interface CheckedTensor {
 /**
  * Decodes a received tensor. Shape and length are checked before memory is allocated.
  * @param what names the tensor in errors
- * @param shape of one sample, as the bundle has it
- * @param input if the tensor is the model's input
  * @throws OfframpError `TENSOR_INVALID`
  */
-export function decodeTensor(
-  what: string,
-  shape: readonly number[],
-  tensor: TensorMessage | null,
-  input?: InputSpecification,
-): Float32Array {
-  const checked = checkTensor(what, shape, tensor, input);
+export function decodeTensor(what: string, layout: TensorLayout, tensor: TensorMessage | null): Float32Array {
+  const checked = checkTensor(what, layout, tensor);
   const values = new Float32Array(checked.elements);
   checked.decodeInto(values);
   return values;

@@ -1,8 +1,9 @@
 import type { Encoding } from '@offramp/contracts';
 import { OfframpError } from '@offramp/runtime';
 import { elementsOf } from '../shape.js';
-import type { ActivationCodec, Quantiser, TensorLayout } from './activation-codec.js';
+import type { ActivationCodec, Quantiser } from './activation-codec.js';
 import { expectMagnitude, maxMagnitude } from './magnitude.js';
+import type { TensorLayout } from './tensor-layout.js';
 
 /** A codec whose size follows from the layout. */
 export interface FixedSizeCodec extends ActivationCodec {

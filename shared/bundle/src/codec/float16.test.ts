@@ -3,7 +3,7 @@ import { encodeTensor } from './codecs.js';
 import { float16 } from './float16.js';
 
 const halfOf = (value: number) => {
-  const { data } = encodeTensor(float16, [1], Float32Array.of(value));
+  const { data } = encodeTensor(float16, { shape: [1] }, Float32Array.of(value));
   return data.length === 2 ? (data[0] as number) | ((data[1] as number) << 8) : null;
 };
 
@@ -41,7 +41,7 @@ test('every binary16 survives a round trip', () => {
   const shape = [2 ** 16];
   const values = new Float32Array(2 ** 16);
   float16.decode('tensor', data, values, { shape });
-  const again = new DataView(encodeTensor(float16, shape, values).data.slice().buffer);
+  const again = new DataView(encodeTensor(float16, { shape }, values).data.slice().buffer);
   let different = 0;
   for (let half = 0; half < 2 ** 16; half++) {
     const found = again.getUint16(2 * half, true);

@@ -1,6 +1,6 @@
 import { OfframpError } from '@offramp/runtime';
 import { type InputSpecification, sampleValues } from '../manifest/input-specification.js';
-import type { TensorLayout } from './activation-codec.js';
+import type { TensorLayout } from './tensor-layout.js';
 
 /** Largest magnitude of an activation. Stages overflow on much larger ones; networks compute with far smaller ones. */
 const maxActivation = 1e12;

@@ -2,29 +2,35 @@ import { deflateRawSync } from 'node:zlib';
 import { type TensorMessage, v1 } from '@offramp/contracts';
 import { decoded } from '@offramp/contracts/testing';
 import { describe, expect, it } from 'vitest';
-import type { InputSpecification } from '../manifest/input-specification.js';
 import { elementsOf } from '../shape.js';
 import type { ActivationCodec } from './activation-codec.js';
 import { codecFor, codecs, decodeTensor } from './codecs.js';
+import type { TensorLayout } from './tensor-layout.js';
 
-const input: InputSpecification = {
-  shape: [3, 5, 7],
-  preprocessing: { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
-};
+const shape = [3, 5, 7];
+/** What codecs that are not for any activation need to know. */
+const known: readonly [name: string, layout: TensorLayout][] = [
+  [
+    'uint8',
+    {
+      shape,
+      input: { shape: [3, 5, 7], preprocessing: { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } },
+    },
+  ],
+  ['model8', { shape, precision: { kind: 'integer8', scale: 1e10, zeroPoint: 3 }, carriedRows: 1 }],
+];
 
 const layouts = codecs.map((codec) => {
-  const samples = codec.name.startsWith('uint8');
-  return [
-    codec.name,
-    { codec, shape: samples ? [...input.shape] : [2, 3], specification: samples ? input : undefined },
-  ] as const;
+  const layout = known.find(([name]) => codec.name.startsWith(name))?.[1] ?? { shape: [2, 3] };
+  return [codec.name, { codec, layout }] as const;
 });
 
 /** How every codec treats malformed data. */
-describe.each(layouts)('bytes that claim to be %s', (name, { codec, shape, specification }) => {
+describe.each(layouts)('bytes that claim to be %s', (name, { codec, layout }) => {
+  const shape = [...layout.shape];
   const tensorOf = (data: Uint8Array): TensorMessage => ({ shape, encoding: codec.encoding, data });
-  const decode = (tensor: TensorMessage) => decodeTensor('activation', shape, tensor, specification);
-  const most = codec.maxEncodedBytes({ shape });
+  const decode = (tensor: TensorMessage) => decodeTensor('activation', layout, tensor);
+  const most = codec.maxEncodedBytes(layout);
   const invalid = expect.objectContaining({ code: 'TENSOR_INVALID' });
 
   it.each([
@@ -36,9 +42,8 @@ describe.each(layouts)('bytes that claim to be %s', (name, { codec, shape, speci
   });
 
   if (name.endsWith('+deflate')) {
-    const bytes = specification
-      ? elementsOf(shape) + 1
-      : codecFor(codec.encoding - 16).maxEncodedBytes({ shape });
+    const plain = codecFor(codec.encoding - 16).maxEncodedBytes(layout);
+    const bytes = layout.input ? plain + 1 : plain;
 
     it('are refused if they are not DEFLATE or end early', () => {
       expect(() => decode(tensorOf(new Uint8Array(5).fill(255)))).toThrow(invalid);
@@ -104,7 +109,9 @@ describe('a decompression bomb', () => {
       const tensor = { shape: [4, 65_536], encoding: codec.encoding, data: bomb };
       expect(bomb.byteLength).toBeLessThanOrEqual(codec.maxEncodedBytes(tensor));
       const before = process.memoryUsage().arrayBuffers;
-      expect(() => decodeTensor('activation', tensor.shape, tensor)).toThrow(/expected \d+ bytes in /);
+      expect(() => decodeTensor('activation', { shape: tensor.shape }, tensor)).toThrow(
+        /expected \d+ bytes in /,
+      );
       expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(bombBytes / 4);
     },
   );
@@ -112,14 +119,14 @@ describe('a decompression bomb', () => {
 
 describe('decodeTensor', () => {
   it('refuses a message without a tensor', () => {
-    expect(() => decodeTensor('input', [1], null)).toThrow(
+    expect(() => decodeTensor('input', { shape: [1] }, null)).toThrow(
       expect.objectContaining({ code: 'TENSOR_INVALID', message: 'input: is missing' }),
     );
   });
 
   it.each([[0], [99], [-1]])('refuses the encoding %s, and names the known ones', (encoding) => {
     const tensor = { shape: [1], data: new Uint8Array(4), encoding };
-    expect(() => decodeTensor('input', [1], tensor)).toThrow(
+    expect(() => decodeTensor('input', { shape: [1] }, tensor)).toThrow(
       expect.objectContaining({
         code: 'TENSOR_INVALID',
         message: expect.stringMatching(
@@ -130,11 +137,11 @@ describe('decodeTensor', () => {
   });
 
   it('refuses an empty message', () => {
-    expect(() => decodeTensor('input', [1], decoded(v1.Tensor))).toThrow(
+    expect(() => decodeTensor('input', { shape: [1] }, decoded(v1.Tensor))).toThrow(
       'input: expected shape 1, found scalar',
     );
-    expect(() => decodeTensor('input', [1], decoded(v1.Tensor, { shape: [1], encoding: 1 }))).toThrow(
-      'found 0',
-    );
+    expect(() =>
+      decodeTensor('input', { shape: [1] }, decoded(v1.Tensor, { shape: [1], encoding: 1 })),
+    ).toThrow('found 0');
   });
 });

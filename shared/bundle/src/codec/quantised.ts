@@ -1,5 +1,5 @@
 import { Encoding } from '@offramp/contracts';
-import type { Quantiser, TensorLayout } from './activation-codec.js';
+import type { Quantiser } from './activation-codec.js';
 import { type FixedSizeCodec, fixedSizeCodec } from './fixed-size-codec.js';
 import { type GroupLayout, groupLayout } from './groups.js';
 import {
@@ -10,6 +10,7 @@ import {
   writeBytes,
   writeNibbles,
 } from './integer-codes.js';
+import { carriedElements, type TensorLayout } from './tensor-layout.js';
 
 const maxZeroPoint = 2 ** 15 - 1;
 /** Keeps scale × (code − zero point) within binary32. */
@@ -42,9 +43,9 @@ function quantisedCodec(encoding: Encoding, bits: 4 | 8): FixedSizeCodec {
     encoding,
     name: `int${bits}`,
     bytesOf: (elements, { shape }) => groupLayout(shape).groups * headerBytesPerGroup + codeBytes(elements),
-    encode(values, { shape }, quantiser) {
-      const layout = groupLayout(shape);
-      const chosen = chooseScales(values, layout, highest, quantiser);
+    encode(values, tensor, quantiser) {
+      const layout = groupLayout(tensor.shape);
+      const chosen = chooseScales(values, layout, highest, carriedElements(tensor), quantiser);
       if (!chosen) return null;
       const { scaleBits, zeroPoints } = chosen;
       const { groups } = layout;
@@ -99,16 +100,20 @@ interface ChosenScales {
   zeroPoints: Int16Array;
 }
 
-/** @returns `null` if values are not finite or too large */
+/**
+ * @param carried elements at the end whose groups always have scales of their own
+ * @returns `null` if values are not finite or too large
+ */
 function chooseScales(
   values: Float32Array,
-  { elements, groups, length, rowLength }: GroupLayout,
+  { elements, groups, length }: GroupLayout,
   highest: number,
-  { step, carriedRows = 0 }: Quantiser,
+  carried: number,
+  { step }: Quantiser,
 ): ChosenScales | null {
   const lows = new Float64Array(groups);
   const highs = new Float64Array(groups);
-  const firstCarried = elements - carriedRows * rowLength;
+  const firstCarried = elements - carried;
   let squares = 0;
   for (let group = 0; group < groups; group++) {
     const end = Math.min(elements, (group + 1) * length);

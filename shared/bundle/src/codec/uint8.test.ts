@@ -9,6 +9,7 @@ const input: InputSpecification = {
   shape: [3, 5, 7],
   preprocessing: { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
 };
+const layout = { shape: input.shape, input };
 
 describe.each([['uint8'], ['uint8+deflate']])('%s', (name) => {
   const codec = codecs.find((each) => each.name === name) as ActivationCodec;
@@ -28,20 +29,20 @@ describe.each([['uint8'], ['uint8+deflate']])('%s', (name) => {
     ['white', () => 255],
   ])('gives back an input exactly: %s', (_, sampleAt) => {
     const values = picture(sampleAt);
-    const tensor = encodeTensor(codec, input.shape, values, { input });
+    const tensor = encodeTensor(codec, layout, values);
     expect([5, 21]).toContain(tensor.encoding);
     expect(tensor.data.byteLength).toBeLessThanOrEqual(elements);
-    expect(decodeTensor('input', input.shape, tensor, input)).toEqual(values);
+    expect(decodeTensor('input', layout, tensor)).toEqual(values);
   });
 
   it('leaves values that no sample produces to float32', () => {
     const values = picture(() => 7);
     values[50] = (values[50] as number) + 1e-6;
-    const tensor = encodeTensor(codec, input.shape, values, { input });
+    const tensor = encodeTensor(codec, layout, values);
     expect(tensor.encoding).toBe(Encoding.ENCODING_FLOAT32);
-    expect(decodeTensor('input', input.shape, tensor, input)).toEqual(values);
+    expect(decodeTensor('input', layout, tensor)).toEqual(values);
     values[50] = Number.NaN;
-    expect(encodeTensor(codec, input.shape, values, { input }).encoding).toBe(Encoding.ENCODING_FLOAT32);
+    expect(encodeTensor(codec, layout, values).encoding).toBe(Encoding.ENCODING_FLOAT32);
   });
 
   it('counts as the preprocessing does, in pixels too', () => {
@@ -50,15 +51,15 @@ describe.each([['uint8'], ['uint8+deflate']])('%s', (name) => {
       preprocessing: { scale: 'raw', mean: [127.5], std: [3.7] },
     };
     const values = Float32Array.from({ length: 256 }, (_, i) => (i - 127.5) / 3.7);
-    const tensor = encodeTensor(codec, raw.shape, values, { input: raw });
-    expect(decodeTensor('input', raw.shape, tensor, raw)).toEqual(values);
+    const tensor = encodeTensor(codec, { shape: raw.shape, input: raw }, values);
+    expect(decodeTensor('input', { shape: raw.shape, input: raw }, tensor)).toEqual(values);
   });
 
   it('is not an encoding of activations', () => {
     const tensor = { shape: [6], encoding: codec.encoding, data: new Uint8Array(6) };
-    expect(() => decodeTensor('input of stage 1', [6], tensor)).toThrow(
+    expect(() => decodeTensor('input of stage 1', { shape: [6] }, tensor)).toThrow(
       `input of stage 1: expected an encoding of activations, found ${name}, which is for the input of stage 0`,
     );
-    expect(encodeTensor(codec, [6], new Float32Array(6)).encoding).toBe(Encoding.ENCODING_FLOAT32);
+    expect(encodeTensor(codec, { shape: [6] }, new Float32Array(6)).encoding).toBe(Encoding.ENCODING_FLOAT32);
   });
 });

@@ -3,10 +3,11 @@ import { Encoding } from '@offramp/contracts';
 import { OfframpError } from '@offramp/runtime';
 import { type InputSpecification, sampleValues } from '../manifest/input-specification.js';
 import { elementsOf } from '../shape.js';
-import type { ActivationCodec, TensorLayout } from './activation-codec.js';
+import type { ActivationCodec } from './activation-codec.js';
 import { inflate } from './deflated.js';
 import { fixedSizeCodec } from './fixed-size-codec.js';
 import { addPaeth, subtractPaeth } from './paeth.js';
+import type { TensorLayout } from './tensor-layout.js';
 
 /**
  * A model's input as the 8-bit samples that it was made from: exact, and a quarter of float32's size. Cannot represent

@@ -1,0 +1,39 @@
+import type { InputSpecification } from '../manifest/input-specification.js';
+import type { ActivationPrecision, Manifest } from '../manifest/manifest.js';
+import { elementsOf } from '../shape.js';
+
+/** What sender and receiver know of a tensor in advance. */
+export interface TensorLayout {
+  /** Of one sample, as the bundle has it. */
+  shape: readonly number[];
+  /** If the tensor is the model's input: how it was made. */
+  input?: InputSpecification;
+  /** If the tensor is an activation that the model computes in fewer than 32 bits: how. */
+  precision?: ActivationPrecision;
+  /** Rows at the end of an activation that carry the answer of the exit before (`reuse`). They have float32. */
+  carriedRows?: number;
+}
+
+type LayoutManifest = Pick<Manifest, 'input' | 'stages' | 'labels'>;
+
+/**
+ * The input of a stage.
+ * @param stage one of the manifest's
+ */
+export function stageLayout(manifest: LayoutManifest, stage: number): TensorLayout {
+  const shape = manifest.stages[stage]?.inputShape ?? [];
+  if (stage === 0) return { shape, input: manifest.input };
+  const precision = manifest.stages[stage - 1]?.precision;
+  return { shape, carriedRows: carriedRows(manifest, stage), ...(precision ? { precision } : {}) };
+}
+
+function carriedRows({ stages, labels }: LayoutManifest, stage: number): number {
+  const receiving = stages[stage];
+  if (!receiving?.branch?.reuse) return 0;
+  return Math.ceil(labels.length / elementsOf(receiving.inputShape.slice(1)));
+}
+
+/** Elements of the carried rows. */
+export function carriedElements({ shape, carriedRows = 0 }: TensorLayout): number {
+  return carriedRows * elementsOf(shape.slice(1));
+}

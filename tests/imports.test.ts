@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { build } from 'esbuild';
 import { expect, test } from 'vitest';
 
 const root = new URL('../', import.meta.url);
@@ -35,3 +37,21 @@ test.each(workspaces.filter((workspace) => !/^(cli|examples)/.test(workspace)))(
     expect(JSON.parse(after)).toEqual(JSON.parse(before));
   },
 );
+
+/** Libraries of ONNX Runtime and sharp, which are the work of threads and processes. */
+const workLibraries = ['onnxruntime-node', 'sharp'];
+
+test.each([
+  'shared/bundle/dist/cascade/cascade-thread.js',
+  'shared/bundle/dist/inference/inference-thread.js',
+  'shared/data/dist/pictures/decoder-process.js',
+  'augment/dist/onnx/probe-process.js',
+])('%s, which starts once for each thread or process, loads no other library', async (entry) => {
+  const { metafile } = await build({
+    ...{ entryPoints: [fileURLToPath(new URL(entry, root))], external: workLibraries },
+    ...{ bundle: true, metafile: true, write: false, platform: 'node', format: 'esm', outdir: 'unused' },
+  });
+  const loaded = Object.keys(metafile.inputs);
+  expect(loaded).not.toEqual([]);
+  expect(loaded.filter((path) => path.includes('node_modules'))).toEqual([]);
+});

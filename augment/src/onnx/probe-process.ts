@@ -1,4 +1,4 @@
-import { createSession } from '@offramp/bundle';
+import { createSession } from '@offramp/bundle/session';
 import { serveProcess } from '@offramp/runtime/child-process';
 import { type InferenceSession, Tensor } from 'onnxruntime-node';
 

@@ -1,4 +1,4 @@
-import { OfframpError } from '@offramp/runtime';
+import { OfframpError } from '@offramp/runtime/errors';
 
 /** Values of one sample: 2^27 of float32 are half a gibibyte. */
 export const maxSampleElements = 2 ** 27;

@@ -1,6 +1,6 @@
 import type { ExitOutcome } from '@offramp/contracts';
-import { leaves } from '@offramp/contracts';
-import { OfframpError } from '@offramp/runtime';
+import { leaves } from '@offramp/contracts/policy';
+import { OfframpError } from '@offramp/runtime/errors';
 import type { StageOutput, StageRunner } from '../inference/stage-runner.js';
 
 /** A sample on its way through the cascade. Callers extend it with what identifies it to them. */

@@ -1,4 +1,4 @@
-import { OfframpError } from '@offramp/runtime';
+import { OfframpError } from '@offramp/runtime/errors';
 import type { InferenceSession } from 'onnxruntime-node';
 import type { StageModel } from './stage-models.js';
 import { stageTensors } from './stage-runner.js';

@@ -1,5 +1,5 @@
 import { parentPort } from 'node:worker_threads';
-import { messageOf } from '@offramp/runtime';
+import { messageOf } from '@offramp/runtime/errors';
 import { endMessage, type ThreadReply } from './thread-protocol.js';
 
 /** What a request that runs sees of its thread. */

@@ -1,4 +1,4 @@
-import { OfframpError } from '@offramp/runtime';
+import { OfframpError } from '@offramp/runtime/errors';
 import { type InferenceSession, listSupportedBackends } from 'onnxruntime-node';
 
 /** How ONNX Runtime runs a stage. */

@@ -1,4 +1,4 @@
-import { OfframpError } from '@offramp/runtime';
+import { OfframpError } from '@offramp/runtime/errors';
 
 /**
  * Whether a sample leaves at an exit: its confidence reaches the threshold. A threshold of 0 always

@@ -1,4 +1,4 @@
-import { isOfframpError, messageOf, OfframpError } from '@offramp/runtime/child-process';
+import { isOfframpError, messageOf, OfframpError } from '@offramp/runtime/errors';
 import { pictureFileFormat } from './file-format.js';
 import { maxPicturePixels, type Picture } from './picture.js';
 import { type Metadata, sharp } from './sharp.js';

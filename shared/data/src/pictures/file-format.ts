@@ -1,4 +1,4 @@
-import { OfframpError } from '@offramp/runtime/child-process';
+import { OfframpError } from '@offramp/runtime/errors';
 import type { PictureFileFormat } from './sharp.js';
 
 /** How a file of each format begins, in hexadecimal. */

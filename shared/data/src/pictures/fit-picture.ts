@@ -1,5 +1,5 @@
 import type { InputSpecification } from '@offramp/bundle';
-import { OfframpError } from '@offramp/runtime/child-process';
+import { OfframpError } from '@offramp/runtime/errors';
 import { fitCrop, type Size } from './fit-crop.js';
 import { maxPicturePixels, type Picture } from './picture.js';
 import { type Sharp, sharp } from './sharp.js';

@@ -2,7 +2,7 @@ import type { InputSpecification } from '@offramp/bundle';
 import { OfframpError } from '@offramp/runtime/errors';
 import { fitCrop, type Size } from './fit-crop.js';
 import { maxPicturePixels, type Picture } from './picture.js';
-import { type Sharp, sharp } from './sharp.js';
+import type { Sharp } from './sharp.js';
 
 /**
  * The first half of `preprocess`: the picture in the size and the number of channels of the input, still 8-bit
@@ -39,7 +39,8 @@ export async function convertPicture(picture: Picture, to: PictureFormat): Promi
   if (picture.height === to.height && picture.width === to.width && picture.channels === to.channels) {
     return picture;
   }
-  const resized = rawImage(picture).resize(to.width, to.height, { fit: 'fill', kernel: 'linear' });
+  const image = await rawImage(picture);
+  const resized = image.resize(to.width, to.height, { fit: 'fill', kernel: 'linear' });
   return { pixels: await rawPixels(resized, to.channels), ...to };
 }
 
@@ -57,13 +58,16 @@ export async function cropPicture(picture: Picture, resize: number, to: PictureF
   }
   const whole = { ...resized, channels: to.channels };
   if (resized.height === to.height && resized.width === to.width) return convertPicture(picture, whole);
-  const cropped = rawImage(picture)
+  const image = await rawImage(picture);
+  const cropped = image
     .resize(resized.width, resized.height, { fit: 'fill', kernel: 'linear' })
     .extract({ left, top, width: to.width, height: to.height });
   return { pixels: await rawPixels(cropped, to.channels), ...to };
 }
 
-function rawImage({ pixels, height, width, channels }: Picture): Sharp {
+/** sharp is loaded for the first picture that does not fit, which keeps the start of an agent short. */
+async function rawImage({ pixels, height, width, channels }: Picture): Promise<Sharp> {
+  const { sharp } = await import('./sharp.js');
   return sharp(pixels, { raw: { height, width, channels } });
 }
 

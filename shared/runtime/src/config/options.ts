@@ -1,5 +1,4 @@
 import { type Command, Option } from 'commander';
-import { LineCounter, parse as parseYaml, YAMLError } from 'yaml';
 import { z } from 'zod';
 import { messageOf, OfframpError } from '../errors/offramp-error.js';
 import { redactUrl } from '../errors/redact-urls.js';
@@ -144,7 +143,7 @@ async function readConfigFile(path: string): Promise<object> {
   const text = await readTextFile(path, maxConfigBytes).catch((cause: unknown) => {
     throw new OfframpError('FILE_NOT_FOUND', `cannot read ${path}: ${messageOf(cause)}`, { cause });
   });
-  const document = yamlOf(path, text);
+  const document = await yamlOf(path, text);
   if (document === null) return {};
   if (typeof document !== 'object' || Array.isArray(document)) {
     throw new OfframpError('CONFIG_INVALID', `${path}: expected option names with values`);
@@ -153,10 +152,11 @@ async function readConfigFile(path: string): Promise<object> {
 }
 
 /** An excerpt of the file could show a part of a password: errors have the place. */
-function yamlOf(path: string, text: string): unknown {
+async function yamlOf(path: string, text: string): Promise<unknown> {
+  const { LineCounter, parse, YAMLError } = await import('yaml');
   const lineCounter = new LineCounter();
   try {
-    return parseYaml(text, { lineCounter, prettyErrors: false });
+    return parse(text, { lineCounter, prettyErrors: false });
   } catch (cause) {
     const { line, col } = lineCounter.linePos(cause instanceof YAMLError ? cause.pos[0] : 0);
     const where = `line ${line}, column ${col}`;

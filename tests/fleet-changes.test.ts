@@ -70,7 +70,7 @@ test('a rollback that no controller answers says that its outcome is unknown, an
   controller.resume();
   await expect.poll(() => versions('unknown'), { timeout: 20_000 }).toEqual([1, 2, 3]);
   expect(await fleet(...rollback, '--request-id', requestId)).toMatchObject({
-    ...{ status: 0, stdout: 'group unknown: policy 3, with the thresholds of policy 1\n' },
+    ...{ status: 0, stdout: 'group unknown: policy 3, with the thresholds of policy 1 for any bundle\n' },
   });
   expect(await versions('unknown')).toEqual([1, 2, 3]);
 });

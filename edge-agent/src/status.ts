@@ -27,7 +27,7 @@ export interface AgentStatus {
   /** Stages that the device runs. */
   deviceStages: number;
   /** What it follows, as which part of its group, and the number of the group's newest policy. */
-  policy: ActivePolicy & PolicyStanding & { error: string | null };
+  policy: ActivePolicy & PolicyStanding & { error: string | null; errorCode: string | null };
   /** `null` where the device has nowhere to offload to. */
   cloud: { address: string; state: LinkState; sent: number; queued: number; counters: LinkCounters } | null;
   /** `null` where the agent stands alone. */
@@ -64,7 +64,12 @@ export function describeStatus(parts: StatusParts): AgentStatus {
       stages: bundle.manifest.stages.length,
     },
     deviceStages: parts.deviceStages,
-    policy: { ...policy.current, ...policy.standing, error: policy.error?.message ?? null },
+    policy: {
+      ...policy.current,
+      ...policy.standing,
+      error: policy.error?.message ?? null,
+      errorCode: policy.error?.code ?? null,
+    },
     cloud: link && {
       address: config.cloud ?? '',
       state: link.state,
@@ -97,6 +102,7 @@ export function deviceState(status: AgentStatus, bundle: Bundle): DeviceStateIni
     thresholds: [...status.policy.thresholds],
     cloudLink: cloudLink(status),
     policyError: status.policy.error ?? '',
+    policyErrorCode: status.policy.errorCode ?? '',
     auditRate: status.policy.auditRate,
     maxAuditBytesPerHour: status.policy.maxAuditBytesPerHour,
   };

@@ -33,7 +33,24 @@ describe('renderDevices', () => {
     const state = { policyError: 'expected 5 thresholds\u001b[2J', policyVersion: 3 };
     const lines = renderDevices(sampleFleet(sampleDevice({ newestPolicyVersion: 4, state })));
     expect(lines[1]).toContain(' 3! ');
-    expect(lines.at(-1)).toBe('! cam-1 does not follow policy 4: expected 5 thresholds [2J');
+    expect(lines.at(-1)).toBe(
+      '! group cameras: 1 device does not follow policy 4 (cam-1): expected 5 thresholds [2J',
+    );
+  });
+
+  it('tells which devices run another bundle than their policy is for, before they have refused it', () => {
+    const expected = { newestPolicyVersion: 4, expectedBundleDigest: 'fedcba'.padEnd(64, '0') };
+    const lines = renderDevices(
+      sampleFleet(
+        sampleDevice({ group: 'a', expectedBundleDigest: 'abcdef'.padEnd(64, '0') }),
+        ...['cam-1', 'cam-2'].map((device) => sampleDevice({ device, group: 'b', ...expected })),
+      ),
+    );
+    expect(lines.slice(1, 4).map((line) => / 3!? /.exec(line)?.[0])).toEqual([' 3 ', ' 3! ', ' 3! ']);
+    expect(lines.slice(4)).toEqual([
+      '',
+      '! group b: 2 devices do not follow policy 4, which is for bundle fedcba000000: cam-1, cam-2 run abcdef000000 (shoes).',
+    ]);
   });
 
   it('tells of two agents with one name, once it is no accident', () => {

@@ -1,5 +1,5 @@
 import { CloudLink, Lifecycle } from '@offramp/contracts';
-import type { Fleet, ListedDevice } from '@offramp/controller';
+import { type Fleet, gapText, type ListedDevice, type PolicyFollower, policyGaps } from '@offramp/controller';
 import { shortDigest } from '@offramp/runtime';
 import stringWidth from 'string-width';
 import { type Concession, fitColumns } from '../fit-columns.js';
@@ -71,14 +71,7 @@ export function renderDevices(fleet: Fleet, options: { width?: number; styled?: 
   const rows = cells.map((row) =>
     shown(row.map((cell, i) => (cuttable.has(i) ? clip(cell, widths[i] as number) : cell))),
   );
-  const refusals = devices
-    .filter(({ state }) => state.policyError)
-    .map(({ device, newestPolicyVersion, state }) =>
-      paint(
-        'red',
-        `! ${device} does not follow policy ${newestPolicyVersion}: ${printable(state.policyError)}`,
-      ),
-    );
+  const notFollowing = gapLines(devices).map((line) => paint('red', line));
   const doubles = devices
     .filter(({ staleReports }) => staleReports >= minStaleReports)
     .map(({ device, group, staleReports }) =>
@@ -87,12 +80,30 @@ export function renderDevices(fleet: Fleet, options: { width?: number; styled?: 
         `! ${group}/${device} is the name of two agents: ${staleReports} reports came from one that another has followed; give each its own with --device`,
       ),
     );
-  const problems = [...refusals, ...doubles];
+  const problems = [...notFollowing, ...doubles];
   return [
     ...formatTable(shown(columns), rows, styled).split('\n'),
     ...(problems.length > 0 ? ['', ...problems] : []),
   ];
 }
+
+/** A line for each reason for which devices of a group do not follow its policy. */
+function gapLines(devices: readonly ListedDevice[]): string[] {
+  const groups = new Map<string, ListedDevice[]>();
+  for (const device of devices) {
+    const same = groups.get(device.group);
+    if (same) same.push(device);
+    else groups.set(device.group, [device]);
+  }
+  return [...groups].flatMap(([group, members]) =>
+    policyGaps(members.map(followerOf)).map((gap) => `! group ${group}: ${printable(gapText(gap))}`),
+  );
+}
+
+const followerOf = (device: ListedDevice): PolicyFollower => ({
+  ...device,
+  expected: { version: device.expectedPolicyVersion, bundleDigest: device.expectedBundleDigest },
+});
 
 function formatStatus({ online, state }: ListedDevice, paint: Painter): string {
   if (state.lifecycle === Lifecycle.LIFECYCLE_STOPPED) return paint('dim', 'stopped');

@@ -213,9 +213,11 @@ function formatExits({ exits, samples }: WindowCounts, width: number): string {
  * `4`; `3→4` while what it should follow has not arrived; `3!` where the device refused it; `–` for the bundle's own. A
  * device without a canary of its group's should follow what was there before, so it is not behind.
  */
-export function formatPolicy({ state, expectedPolicyVersion }: ListedDevice, paint: Painter): string {
+export function formatPolicy(device: ListedDevice, paint: Painter): string {
+  const { state, expectedPolicyVersion, expectedBundleDigest } = device;
   const followed = state.policyVersion === 0 ? '–' : String(state.policyVersion);
-  if (state.policyError) return paint('red', `${followed}!`);
+  const otherBundle = expectedBundleDigest !== null && expectedBundleDigest !== state.bundleDigest;
+  if (state.policyError || otherBundle) return paint('red', `${followed}!`);
   const arrived = expectedPolicyVersion === 0 || expectedPolicyVersion === state.policyVersion;
   return arrived ? followed : paint('yellow', `${followed}→${expectedPolicyVersion}`);
 }

@@ -1,7 +1,7 @@
 import { canaryPlace } from '@offramp/contracts';
-import type { PolicyView } from '@offramp/controller';
+import type { PolicyGap, PolicyView } from '@offramp/controller';
 import { expect, test } from 'vitest';
-import { describePolicy, formatHistory } from './render-policy.js';
+import { bundleWarnings, describePolicy, formatHistory } from './render-policy.js';
 
 const plain = {
   ...{ group: 'cameras', version: 5, thresholds: [0.8, 0.7], bundleDigest: null },
@@ -27,6 +27,7 @@ test('a policy says who follows it, who does not, and what those follow', () => 
   expect(text.split('\n')).toEqual([
     'group cameras: policy 5',
     'thresholds  0.8 0.7',
+    'for         any bundle',
     'canary      1 of 4 devices; the others follow policy 4, 0.9 0.8',
     'audits      2 % of samples, at most 2.0 KiB an hour and device',
     'late        above 80 ms',
@@ -53,8 +54,25 @@ test('the history has a row a policy, with how far it reached and thresholds for
   const entries = [policy, { ...policy, version: 6, thresholds, canary, exceptions }];
   const rows = formatHistory([...entries, { ...entries[1], canary: null } as PolicyView]).split('\n');
   expect(rows).toHaveLength(3);
-  expect(rows[1]).toMatch(/^ +5 {2}.* controller {2}all +0\.8 0\.7 +2 % {2}cheaper$/);
+  expect(rows[1]).toMatch(/^ +5 {2}.* controller {2}all +0\.8 0\.7 +any +2 % {2}cheaper$/);
   expect(rows[2]).toMatch(
     /^ +6 {2}.* controller {2}canary, 2 outliers → all, 2 outliers \d\d:\d\d:00 {2}0\.8997 0\.8739 0\.8739 0\.999937 never 0\.7 0\.6 0\.5 /,
   );
+});
+
+test('a policy that was set warns of devices with other bundles', () => {
+  const gap: PolicyGap = {
+    ...{ policyVersion: 5, policyBundleDigest: 'a'.repeat(64), error: '' },
+    reason: 'other-bundle',
+    ...{ bundleDigest: 'b'.repeat(64), bundleName: 'shoes\u001b[2J', devices: 1, names: ['cam-3'] },
+  };
+  const set = { onlineDevices: 3, bundles: 2, gaps: [] };
+  const bound = { ...policy, bundleDigest: 'a'.repeat(64) };
+  expect(bundleWarnings({ policy: bound, ...set, gaps: [gap] })).toEqual([
+    '1 device does not follow policy 5, which is for bundle aaaaaaaaaaaa: cam-3 runs bbbbbbbbbbbb (shoes [2J).',
+  ]);
+  expect(bundleWarnings({ policy, ...set })).toEqual([
+    'policy 5 is for any bundle, and devices of the group run 2 different ones',
+  ]);
+  expect(bundleWarnings({ policy, ...set, bundles: 1 })).toEqual([]);
 });

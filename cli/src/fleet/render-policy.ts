@@ -1,5 +1,6 @@
 import { canaryPlace } from '@offramp/contracts';
-import { type PolicyView, thresholdText } from '@offramp/controller';
+import { type ChangedPolicy, gapText, type PolicyView, thresholdText } from '@offramp/controller';
+import { shortDigest } from '@offramp/runtime';
 import { formatTable } from '../table.js';
 import { formatBytes } from '../units.js';
 import { policyCourses } from './policy-course.js';
@@ -16,6 +17,7 @@ export function describePolicy(policy: PolicyView, devices: readonly string[]): 
   return [
     `group ${group}: policy ${version}`,
     `thresholds  ${thresholds.join(' ')}`,
+    `for         ${bundleText(policy)}`,
     ...(canary
       ? [
           `canary      ${canariesOf(policy, devices)} of ${devices.length} devices; the others follow ${stableOf(canary)}`,
@@ -44,6 +46,7 @@ export function formatHistory(history: readonly PolicyView[], styled = false): s
       { head: 'AUTHOR' },
       { head: 'FOR' },
       { head: 'THRESHOLDS' },
+      { head: 'BUNDLE' },
       { head: 'AUDITS', align: 'right' },
       { head: 'REASON' },
     ],
@@ -53,11 +56,28 @@ export function formatHistory(history: readonly PolicyView[], styled = false): s
       printable(last.author) || '–',
       reach,
       last.thresholds.map(thresholdText).join(' '),
+      last.bundleDigest === null ? 'any' : shortDigest(last.bundleDigest),
       formatAuditRate(last.auditRate),
       printable(last.reason),
     ]),
     styled,
   );
+}
+
+/** The bundle that a policy is for: `bundle abcdef012345`, `any bundle`. */
+export function bundleText({ bundleDigest }: PolicyView): string {
+  return bundleDigest === null ? 'any bundle' : `bundle ${shortDigest(bundleDigest)}`;
+}
+
+/** Which devices do not follow a policy that was set, and whether devices with different bundles follow it. */
+export function bundleWarnings({ policy, bundles, gaps }: ChangedPolicy): string[] {
+  const { version, bundleDigest } = policy;
+  return [
+    ...gaps.map((gap) => printable(gapText(gap))),
+    ...(bundleDigest === null && bundles > 1
+      ? [`policy ${version} is for any bundle, and devices of the group run ${bundles} different ones`]
+      : []),
+  ];
 }
 
 type Canary = NonNullable<PolicyView['canary']>;

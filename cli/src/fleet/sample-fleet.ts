@@ -21,6 +21,7 @@ export function sampleDevice({ state, ...rest }: Sample = {}): ListedDevice {
       thresholds: [0.9, 0.8],
       cloudLink: CloudLink.CLOUD_LINK_CONNECTED,
       policyError: '',
+      policyErrorCode: '',
       auditRate: 0,
       maxAuditBytesPerHour: 0,
       ...state,
@@ -37,6 +38,7 @@ export function sampleDevice({ state, ...rest }: Sample = {}): ListedDevice {
     staleReports: 0,
     newestPolicyVersion: 3,
     expectedPolicyVersion: rest.newestPolicyVersion ?? 3,
+    expectedBundleDigest: null,
     ...rest,
   };
 }

@@ -106,6 +106,11 @@ function Notices({ group }: { group: ApiGroup }) {
             : `The input distribution has shifted: ${count(decision.drift.disagreed)} of about ${count(decision.drift.audited)} audits disagreed.`}
         </p>
       )}
+      {status?.policyGaps.map(({ text }) => (
+        <p key={text} class="notice bad">
+          {text}
+        </p>
+      ))}
       {decision?.unmet.map((goal) => (
         <p key={goal} class="notice bad">
           Not met: {goal}

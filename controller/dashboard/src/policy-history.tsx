@@ -86,8 +86,9 @@ export function PolicyHistory({
           }}
           onConfirm={(by) => rollBack(back.version, by)}
         >
-          All devices of {back.group} get its thresholds at once:{' '}
-          {back.thresholds.map(thresholdText).join(', ')}. They stay until you choose Auto again.
+          All devices of {back.group}
+          {back.bundleDigest !== null && ` with bundle ${back.bundleDigest.slice(0, 12)}`} get its thresholds
+          at once: {back.thresholds.map(thresholdText).join(', ')}. They stay until you choose Auto again.
         </ConfirmDialog>
       )}
     </section>

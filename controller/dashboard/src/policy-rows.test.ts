@@ -4,8 +4,16 @@ import { courseInWords, policyRows } from './policy-rows.js';
 
 function policy(version: number, canaryShare: number | null, changes: ApiPolicy['changes']): ApiPolicy {
   return {
-    ...{ group: 'cameras', version, thresholds: [0.9], auditRate: 0.01, maxAuditBytesPerHour: 1 },
-    ...{ latencyTargetMs: null, canaryShare, exceptions: [], author: '', reason: '', requestId: '' },
+    ...{ group: 'cameras', version, thresholds: [0.9], bundleDigest: null, auditRate: 0.01 },
+    ...{
+      maxAuditBytesPerHour: 1,
+      latencyTargetMs: null,
+      canaryShare,
+      exceptions: [],
+      author: '',
+      reason: '',
+      requestId: '',
+    },
     ...{ setAt: '2026-01-01T00:00:00.000Z', changes },
   };
 }

@@ -22,6 +22,14 @@ describe('standingOf', () => {
     ['degraded', { ...presence, state: { ...state, cloudLink: CloudLink.CLOUD_LINK_DOWN } }, status],
     ['failing', { ...presence, latest: { ...latest, degraded: 1, failed: 1 } }, status],
     ['failing', { ...presence, state: { ...state, policyError: 'expected 2 thresholds' } }, status],
+    [
+      'behind',
+      {
+        ...presence,
+        state: { ...state, policyError: 'for another bundle', policyErrorCode: 'POLICY_OTHER_BUNDLE' },
+      },
+      status,
+    ],
     ['offline', { ...presence, online: false, latest: { ...latest, failed: 1 } }, status],
   ] as const)('%s', (standing, device, group) => {
     expect(standingOf(device, group && { ...group, exceptions: [...group.exceptions] })).toBe(standing);

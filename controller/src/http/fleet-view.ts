@@ -2,6 +2,7 @@ import { CloudLink, Lifecycle } from '@offramp/contracts';
 import type { GroupGoals, GroupStatus } from '../decide/model/fleet-control.js';
 import type { FleetEvent } from '../decide/model/fleet-event.js';
 import type { PolicyView } from '../decide/model/policy-view.js';
+import { gapText } from '../decide/text/gap-text.js';
 import { shortestDecimal } from '../decide/text/shortest-decimal.js';
 import type { FleetActivity } from '../ingest/register/fleet-activity.js';
 import type { DevicePresence, DeviceView } from '../ingest/register/fleet-register.js';
@@ -56,8 +57,12 @@ function viewActivity(activity: FleetActivity, group: string): ApiActivity {
   return { ...counts, bytesSaved: Math.max(0, bytesSaved) };
 }
 
-export function viewStatus({ decidedAt, ...status }: GroupStatus): ApiStatus {
-  return { ...status, decidedAt: decidedAt?.toISOString() ?? null };
+export function viewStatus({ decidedAt, policyGaps, ...status }: GroupStatus): ApiStatus {
+  return {
+    ...status,
+    decidedAt: decidedAt?.toISOString() ?? null,
+    policyGaps: policyGaps.map((gap) => ({ ...gap, text: gapText(gap) })),
+  };
 }
 
 export function viewGoals({ setAt, ...goals }: GroupGoals): ApiGoals {
@@ -76,7 +81,11 @@ export function viewPolicies(history: readonly PolicyView[]): ApiPolicy[] {
   return history
     .map((policy, i) => ({
       ...{ group: policy.group, version: policy.version, thresholds: policy.thresholds },
-      ...{ auditRate: policy.auditRate, maxAuditBytesPerHour: policy.maxAuditBytesPerHour },
+      ...{
+        bundleDigest: policy.bundleDigest,
+        auditRate: policy.auditRate,
+        maxAuditBytesPerHour: policy.maxAuditBytesPerHour,
+      },
       ...{ author: policy.author, reason: policy.reason, setAt: policy.setAt.toISOString() },
       ...{ canaryShare: canaryShare(policy), exceptions: policy.exceptions.map(({ device }) => device) },
       ...{ latencyTargetMs: policy.latencyTargetMs, requestId: policy.requestId },

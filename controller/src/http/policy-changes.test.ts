@@ -42,10 +42,17 @@ describe('policyChanges', () => {
     ]);
   });
 
+  it('lists a change of the bundle', () => {
+    expect(policyChanges(policy, { ...policy, bundleDigest: 'ab'.repeat(32) })).toEqual([
+      { field: 'bundle', before: 'any', after: 'abababababab' },
+    ]);
+  });
+
   it('lists all fields of the first policy, and added or removed branches', () => {
     expect(policyChanges(null, policy).map(({ before, after }) => [before, after])).toEqual([
       [null, '0.9'],
       [null, 'never'],
+      [null, 'any'],
       [null, 'all'],
       [null, 'none'],
       [null, 'no limit'],

@@ -1,3 +1,4 @@
+import { shortDigest } from '@offramp/runtime';
 import type { PolicyView } from '../decide/model/policy-view.js';
 import { thresholdText } from '../decide/text/threshold-text.js';
 
@@ -25,6 +26,7 @@ export function policyChanges(before: PolicyView | null, after: PolicyView): Pol
   before?.thresholds.slice(after.thresholds.length).forEach((threshold, i) => {
     compare(`threshold of branch ${after.thresholds.length + i}`, thresholdText(threshold), 'removed');
   });
+  compare('bundle', before && bundleInWords(before), bundleInWords(after));
   changes.push(...compareFollowers(before, after));
   compare('outlier devices', before && outliersInWords(before), outliersInWords(after));
   compare('late after', before && lateInWords(before), lateInWords(after));
@@ -52,6 +54,8 @@ function compareFollowers(before: PolicyView | null, after: PolicyView): PolicyC
   ];
 }
 
+const bundleInWords = ({ bundleDigest }: PolicyView) =>
+  bundleDigest === null ? 'any' : shortDigest(bundleDigest);
 const outliersInWords = ({ exceptions }: PolicyView) =>
   exceptions.length === 0 ? 'none' : exceptions.map(({ device }) => device).join(', ');
 const lateInWords = ({ latencyTargetMs }: PolicyView) =>

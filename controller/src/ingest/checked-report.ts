@@ -15,6 +15,8 @@ export interface DeviceState {
   cloudLink: CloudLink;
   /** Empty: none. */
   policyError: string;
+  /** Error code of `policyError`; empty: none, or not reported. */
+  policyErrorCode: string;
   /** In [0, 1]. */
   auditRate: number;
   maxAuditBytesPerHour: number;

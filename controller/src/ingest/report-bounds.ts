@@ -38,7 +38,7 @@ export function checkState(state: DeviceState): void {
   if (state.bundleDigest.length !== 64) {
     throw new RangeError(`bundle_digest: expected 32 bytes; found ${state.bundleDigest.length / 2}`);
   }
-  for (const name of ['agentVersion', 'bundleName', 'policyError'] as const) {
+  for (const name of ['agentVersion', 'bundleName', 'policyError', 'policyErrorCode'] as const) {
     expectAtMost(name, state[name].length, maxTextLength, 'characters');
   }
 }

@@ -26,6 +26,7 @@ export function readDeviceState(message: DeviceStateMessage): DeviceState {
     thresholds: message.thresholds,
     cloudLink: message.cloudLink,
     policyError: message.policyError,
+    policyErrorCode: message.policyErrorCode,
     auditRate: message.auditRate,
     maxAuditBytesPerHour: message.maxAuditBytesPerHour,
   };

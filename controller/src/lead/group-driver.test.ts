@@ -153,6 +153,7 @@ it('drops a decision, without an event, if an operator has set a policy in betwe
   const second = await driver();
   const byHand = {
     thresholds: Array(bundle.branches).fill(0.5),
+    bundleDigest: null,
     auditRate: null,
     maxAuditBytesPerHour: null,
   };

@@ -77,7 +77,7 @@ describe('ControllerMetrics', () => {
     expect(await seriesOf('offramp_controller_leader')).toEqual(['offramp_controller_leader 0']);
     const status: GroupStatus = {
       ...{ group: 'north', mode: 'auto', bundleDigest: null, policyVersion: 4, thresholds: [0.9, 0.8] },
-      ...{ auditRate: 0.01, decidedAt: null, explanation: [], problem: null },
+      ...{ auditRate: 0.01, decidedAt: null, policyGaps: [], explanation: [], problem: null },
       decision: {
         ...{
           reason: 'cheaper',

@@ -15,9 +15,10 @@ import type { WindowEvidence } from '../ingest/evidence/window-evidence.js';
 import type { DeviceView, FleetSummary } from '../ingest/register/fleet-register.js';
 import { readDeviceState } from '../ingest/report.js';
 import { readWindow } from '../ingest/window-counts.js';
+import type { PolicyReach } from '../operations/policies.js';
 import { readEvent } from '../store/event-messages.js';
 import { ask, askForChange } from './ask.js';
-import { readGoalsMessage, readStatus, writeGoal, writeMode } from './control-messages.js';
+import { readGap, readGoalsMessage, readStatus, writeGoal, writeMode } from './control-messages.js';
 import { readEvidence } from './evidence-messages.js';
 
 /** A device, and the policy that it should follow. */
@@ -26,6 +27,8 @@ export interface ListedDevice extends DeviceView {
   newestPolicyVersion: number;
   /** The version that it should follow: the newest, or the stable one if the newest is a canary without it. 0: the bundle's thresholds. */
   expectedPolicyVersion: number;
+  /** The bundle that this policy is for, in hexadecimal; `null`: any bundle. */
+  expectedBundleDigest: string | null;
 }
 
 export interface Fleet {
@@ -45,12 +48,22 @@ export interface ChangeOptions {
 export interface SetPolicyOptions extends ChangeOptions {
   /** One per branch, or one for every branch. Default: those of the newest policy, if another field is given. */
   thresholds?: readonly number[];
+  /**
+   * The bundle that the thresholds are for: its digest, or the first 8 digits or more; `any`: every bundle with this number
+   * of branches. Default: of the bundles with this number of branches, the one that most devices run.
+   */
+  bundle?: string;
   /** Share of samples that devices audit, in [0, 1]. Default: as in the newest policy. */
   auditRate?: number;
   /** Limit of the bytes that audits of one device send in an hour. Default: as in the newest policy. */
   maxAuditBytesPerHour?: number;
   /** The number that the newest policy must have. Default: any. */
   expectedVersion?: number;
+}
+
+/** A policy that has been set, and the devices of its group that are online. */
+export interface ChangedPolicy extends PolicyReach {
+  policy: PolicyView;
 }
 
 export interface SetGoalsOptions extends ChangeOptions {
@@ -122,15 +135,13 @@ export class ControllerClient {
     return policy ? readRecord(policy) : null;
   }
 
-  async setPolicy(
-    group: string,
-    options: SetPolicyOptions,
-  ): Promise<{ policy: PolicyView; onlineDevices: number }> {
+  async setPolicy(group: string, options: SetPolicyOptions): Promise<ChangedPolicy> {
     const { thresholds = [], author = '', reason = '', expectedVersion = 0 } = options;
     const { requestId = randomUUID() } = options;
     const request = v1.SetPolicyRequest.encode({
       group,
       thresholds: [...thresholds],
+      bundle: options.bundle ?? '',
       auditRate: options.auditRate ?? null,
       maxAuditBytesPerHour: options.maxAuditBytesPerHour ?? null,
       author,
@@ -139,8 +150,7 @@ export class ControllerClient {
       requestId,
     }).finish();
     const reply = await this.change('setPolicy', request, historyOf(group), requestId);
-    const response = v1.SetPolicyResponse.decode(reply);
-    return { policy: readRecord(response.policy), onlineDevices: response.onlineDevices };
+    return readChanged(v1.SetPolicyResponse.decode(reply));
   }
 
   /** Oldest first; the newest 64. */
@@ -190,15 +200,15 @@ export class ControllerClient {
     return readStatus(v1.GroupStatus.decode(await this.request('getStatus', request)));
   }
 
-  /** Sets the thresholds of an earlier policy. In a group with goals this pins them. */
+  /** Sets the thresholds of an earlier policy, for the same bundle. In a group with goals this pins them. */
   async rollBack(
     group: string,
     version: number,
     { author = '', reason = '', requestId = randomUUID() }: ChangeOptions = {},
-  ): Promise<PolicyView> {
+  ): Promise<ChangedPolicy> {
     const request = v1.RollBackRequest.encode({ group, version, author, reason, requestId }).finish();
     const reply = await this.change('rollBack', request, historyOf(group), requestId);
-    return readRecord(v1.RollBackResponse.decode(reply).policy);
+    return readChanged(v1.RollBackResponse.decode(reply));
   }
 
   /**
@@ -252,12 +262,20 @@ function readDevice(message: DeviceMessage): ListedDevice {
     countedFromSequence: message.countedFromSequence ?? 0,
     newestPolicyVersion: message.newestPolicyVersion ?? 0,
     expectedPolicyVersion: message.expectedPolicyVersion ?? 0,
+    expectedBundleDigest: message.expectedBundleDigest?.length
+      ? Buffer.from(message.expectedBundleDigest).toString('hex')
+      : null,
     staleReports: message.staleReports ?? 0,
   };
 }
 
 const historyOf = (group: string) => `offramp fleet policy history ${group}`;
 const goalsOf = (group: string) => `offramp fleet goal get ${group}`;
+
+function readChanged(response: ReturnType<typeof v1.RollBackResponse.decode>): ChangedPolicy {
+  const { policy, onlineDevices, bundles, policyGaps } = response;
+  return { policy: readRecord(policy), onlineDevices, bundles, gaps: policyGaps.map(readGap) };
+}
 
 function readRecord(record: PolicyRecordMessage | null | undefined): PolicyView {
   return {

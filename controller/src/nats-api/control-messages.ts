@@ -4,11 +4,14 @@ import {
   type GroupGoalsMessage,
   type GroupStatusInit,
   type GroupStatusMessage,
+  type PolicyGapInit,
+  type PolicyGapMessage,
   v1,
 } from '@offramp/contracts';
 import { OfframpError } from '@offramp/runtime';
 import type { ControlMode, GroupGoals, GroupStatus } from '../decide/model/fleet-control.js';
 import type { Goal } from '../decide/model/goals.js';
+import type { PolicyGap } from '../decide/model/policy-gap.js';
 import type { Certainty } from '../decide/tuner/audit-rate.js';
 import type { Drift, TuningReason } from '../decide/tuner/tuning-decision.js';
 import { readFacts, writeFacts } from '../store/event-messages.js';
@@ -69,7 +72,7 @@ export function readGoalsMessage(message: GroupGoalsMessage): GroupGoals {
 }
 
 export function writeStatus(status: GroupStatus): GroupStatusInit {
-  const { mode, bundleDigest, decidedAt, decision, problem, canary, ...rest } = status;
+  const { mode, bundleDigest, decidedAt, decision, problem, canary, policyGaps, ...rest } = status;
   return {
     ...rest,
     mode: writeMode(mode),
@@ -77,6 +80,7 @@ export function writeStatus(status: GroupStatus): GroupStatusInit {
     decidedAtMs: decidedAt?.getTime() ?? 0,
     problem: problem ?? '',
     canary: canary && { ...canary, ...canary.reach },
+    policyGaps: policyGaps.map(writeGap),
     decision: decision && {
       ...decision,
       facts: writeFacts(decision.facts),
@@ -117,8 +121,31 @@ export function readStatus(message: GroupStatusMessage): GroupStatus {
     exceptions: (message.exceptions ?? []).map(({ device, distance, thresholds }) => ({
       ...{ device: device ?? '', distance: distance ?? 0, thresholds: thresholds ?? [] },
     })),
+    policyGaps: message.policyGaps.map(readGap),
     explanation: message.explanation ?? [],
     problem: message.problem || null,
+  };
+}
+
+export function writeGap({ reason, policyBundleDigest, bundleDigest, ...rest }: PolicyGap): PolicyGapInit {
+  return {
+    ...rest,
+    otherBundle: reason === 'other-bundle',
+    policyBundleDigest: Buffer.from(policyBundleDigest, 'hex'),
+    bundleDigest: Buffer.from(bundleDigest, 'hex'),
+  };
+}
+
+export function readGap(message: PolicyGapMessage): PolicyGap {
+  return {
+    policyVersion: message.policyVersion,
+    reason: message.otherBundle ? 'other-bundle' : 'refused',
+    policyBundleDigest: Buffer.from(message.policyBundleDigest).toString('hex'),
+    bundleDigest: Buffer.from(message.bundleDigest).toString('hex'),
+    bundleName: message.bundleName,
+    error: message.error,
+    devices: message.devices,
+    names: message.names,
   };
 }
 

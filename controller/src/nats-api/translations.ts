@@ -6,16 +6,16 @@ import {
   v1,
 } from '@offramp/contracts';
 import { messageOf, OfframpError } from '@offramp/runtime';
-import { expectedVersion } from '../decide/model/expected-version.js';
+import { expectedPolicy } from '../decide/model/expected-policy.js';
 import { type PolicyView, writePolicyMessage } from '../decide/model/policy-view.js';
 import type { DeviceView } from '../ingest/register/fleet-register.js';
 import { setGoalsInput, setModeInput } from '../operations/goals.js';
 import { maxPageSize } from '../operations/limits.js';
 import type { Operations } from '../operations/operations.js';
 import { parseInput } from '../operations/parse-input.js';
-import { rollBackInput, setPolicyInput } from '../operations/policies.js';
+import { type PolicyReach, rollBackInput, setPolicyInput } from '../operations/policies.js';
 import { writeEvent } from '../store/event-messages.js';
-import { readGoal, readMode, writeGoals, writeStatus } from './control-messages.js';
+import { readGoal, readMode, writeGap, writeGoals, writeStatus } from './control-messages.js';
 import { writeEvidence } from './evidence-messages.js';
 
 /** Translates a request's bytes into an operation, and its result into the reply's bytes. */
@@ -52,7 +52,7 @@ export function translations(
       return v1.GetPolicyResponse.encode(policy ? { policy: recordOf(policy) } : {}).finish();
     },
     async setPolicy(data) {
-      const { group, thresholds, auditRate, maxAuditBytesPerHour, ...rest } = decoded(
+      const { group, thresholds, bundle, auditRate, maxAuditBytesPerHour, ...rest } = decoded(
         v1.SetPolicyRequest,
         data,
       );
@@ -60,12 +60,15 @@ export function translations(
         ...byOf(rest),
         expectedVersion: rest.expectedVersion,
         ...(thresholds.length > 0 ? { thresholds } : {}),
+        ...(bundle === '' ? {} : { bundle }),
         ...(auditRate == null ? {} : { auditRate }),
         ...(maxAuditBytesPerHour == null ? {} : { maxAuditBytesPerHour }),
       });
       const policy = await policies.set(checkName('group', group), input);
-      const { online } = devices.summary(group);
-      return v1.SetPolicyResponse.encode({ policy: recordOf(policy), onlineDevices: online }).finish();
+      return v1.SetPolicyResponse.encode({
+        policy: recordOf(policy),
+        ...reachOf(policies.reach(policy)),
+      }).finish();
     },
     async policyHistory(data) {
       const { group } = decoded(v1.PolicyHistoryRequest, data);
@@ -105,7 +108,10 @@ export function translations(
       const input = parseInput('rollback', rollBackInput, { version, ...byOf(rest) });
       await groups.checkExists(group);
       const policy = await policies.rollBack(group, input);
-      return v1.RollBackResponse.encode({ policy: recordOf(policy) }).finish();
+      return v1.RollBackResponse.encode({
+        policy: recordOf(policy),
+        ...reachOf(policies.reach(policy)),
+      }).finish();
     },
     async listEvents(data) {
       const { group, limit, before, after } = decoded(v1.ListEventsRequest, data);
@@ -168,12 +174,16 @@ function recordOf({ setAt, requestId, ...policy }: PolicyView): PolicyRecordInit
   return { policy: { ...writePolicyMessage(policy), requestId }, setAtMs: setAt.getTime() };
 }
 
+const reachOf = ({ gaps, ...rest }: PolicyReach) => ({ ...rest, policyGaps: gaps.map(writeGap) });
+
 function deviceMessage(view: DeviceView, newest: PolicyView | null): DeviceInit {
   const bundleDigest = Buffer.from(view.state.bundleDigest, 'hex');
+  const expected = expectedPolicy(newest, view.device);
   return {
     ...view,
     state: { ...view.state, bundleDigest },
     newestPolicyVersion: newest?.version ?? 0,
-    expectedPolicyVersion: expectedVersion(newest, view.device),
+    expectedPolicyVersion: expected.version,
+    expectedBundleDigest: Buffer.from(expected.bundleDigest ?? '', 'hex'),
   };
 }

@@ -2,6 +2,7 @@ import { checkName } from '@offramp/contracts';
 import { OfframpError } from '@offramp/runtime';
 import { canaryOf, decidedOf } from '../decide/group/group-status.js';
 import type { GroupGoals, GroupStatus } from '../decide/model/fleet-control.js';
+import { groupPolicyGaps } from '../decide/model/policy-gap.js';
 import { explainNow } from '../decide/text/explain-group.js';
 import type { FleetRegister } from '../ingest/register/fleet-register.js';
 import type { BundleTables } from '../store/bundle-tables.js';
@@ -51,6 +52,7 @@ export class GroupOperations {
       decidedAt: state?.decision && stored ? stored.storedAt : null,
       ...(state ? decidedOf(state) : { decision: null, exceptions: [] }),
       canary: state && policy ? canaryOf(state, policy, bundle?.thresholds ?? []) : null,
+      policyGaps: groupPolicyGaps(policy, this.parts.register.presence(group, now())),
       explanation: state ? explainNow(state, newestOf) : [],
       problem: state ? state.problem : problemWithout(goals),
     };

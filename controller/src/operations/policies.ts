@@ -1,8 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { OfframpError } from '@offramp/runtime';
+import { OfframpError, shortDigest } from '@offramp/runtime';
 import { z } from 'zod';
+import { type BundleInUse, bundlesInUse, bundlesText } from '../decide/model/bundles-in-use.js';
+import { type BranchedDevice, policyForBundle } from '../decide/model/policy-for-bundle.js';
+import { groupPolicyGaps, type PolicyGap } from '../decide/model/policy-gap.js';
 import type { PolicyView } from '../decide/model/policy-view.js';
-import { maxBranches, policyThresholds } from '../decide/model/thresholds.js';
+import { maxBranches } from '../decide/model/thresholds.js';
 import type { FleetRegister } from '../ingest/register/fleet-register.js';
 import type { NewPolicy, PolicyStore } from '../store/policy-store.js';
 import type { ChangeLog } from './change-log.js';
@@ -17,6 +20,13 @@ export const setPolicyInput = z.strictObject({
     .max(maxBranches)
     .optional()
     .describe('One per branch, or a single one for every branch; absent: unchanged'),
+  bundle: z
+    .string()
+    .regex(/^(?:any|[0-9a-f]{8,64})$/, 'expected any, or 8 to 64 hexadecimal digits of a digest')
+    .optional()
+    .describe(
+      'The bundle that the thresholds are for: its digest, or the first digits of it; any: every bundle with this number of branches. Absent: of the bundles with this number of branches, the one that most devices run',
+    ),
   auditRate: z
     .number()
     .min(0)
@@ -39,10 +49,19 @@ export type RollBack = z.output<typeof rollBackInput>;
 
 export interface PolicyOperationsParts {
   policies: Pick<PolicyStore, 'get' | 'set' | 'history'>;
-  register: Pick<FleetRegister, 'branches'>;
+  register: Pick<FleetRegister, 'presence'>;
   changes: ChangeLog;
   /** Milliseconds of the registers' clock. */
   now(): number;
+}
+
+/** The online devices of a group and a policy that has just been set. */
+export interface PolicyReach {
+  onlineDevices: number;
+  /** Number of bundles that they run. */
+  bundles: number;
+  /** Those that will refuse the policy, because it is for another bundle. */
+  gaps: PolicyGap[];
 }
 
 /** A group's policies, set by operators. All may throw `CONFIG_INVALID`, `NATS_UNAVAILABLE`, `JETSTREAM_UNAVAILABLE`. */
@@ -60,28 +79,34 @@ export class PolicyOperations {
   }
 
   /**
-   * Sets thresholds by hand, which pins them.
-   * @throws OfframpError `REQUEST_INVALID` for a policy that changes nothing, `POLICY_INVALID`, `POLICY_CONFLICT`
+   * Sets thresholds by hand, which pins them. They are for one bundle, unless `asked` says otherwise; devices with another
+   * one refuse them.
+   * @throws OfframpError `REQUEST_INVALID` for a policy that changes nothing, or a bundle without thresholds;
+   *   `POLICY_INVALID`, `POLICY_CONFLICT`
    */
   async set(group: string, asked: SetPolicy): Promise<PolicyView> {
-    const { thresholds, auditRate, maxAuditBytesPerHour, requestId = randomUUID(), ...rest } = asked;
+    const { thresholds, bundle, auditRate, maxAuditBytesPerHour, requestId = randomUUID(), ...rest } = asked;
     if ([thresholds, auditRate, maxAuditBytesPerHour].every((value) => value === undefined)) {
       throw new OfframpError(
         'REQUEST_INVALID',
         'expected thresholds, auditRate or maxAuditBytesPerHour; found none of them',
       );
     }
-    const branches = this.parts.register.branches(group, this.parts.now());
+    if (bundle !== undefined && !thresholds) {
+      throw new OfframpError('REQUEST_INVALID', `expected thresholds for bundle ${bundle}; found none`);
+    }
     return this.put({
       ...{ group, auditRate: auditRate ?? null, maxAuditBytesPerHour: maxAuditBytesPerHour ?? null },
-      thresholds: thresholds ? policyThresholds(group, thresholds, branches) : null,
+      ...(thresholds
+        ? policyForBundle(group, thresholds, bundle ?? null, this.bundles(group))
+        : { thresholds: null, bundleDigest: null }),
       ...{ ...rest, requestId },
     });
   }
 
   /**
-   * Gives a group the thresholds of an earlier policy, and pins them.
-   * @throws OfframpError `POLICY_INVALID` for a version that is not kept, `POLICY_CONFLICT`
+   * Gives a group the thresholds of an earlier policy, for the same bundle, and pins them.
+   * @throws OfframpError `POLICY_INVALID` for a version that is not kept, or whose bundle no device runs; `POLICY_CONFLICT`
    */
   async rollBack(group: string, asked: RollBack): Promise<PolicyView> {
     const { version, author, reason, requestId = randomUUID() } = asked;
@@ -95,12 +120,48 @@ export class PolicyOperations {
         },
       );
     }
-    const { thresholds, maxAuditBytesPerHour } = earlier;
+    const { thresholds, bundleDigest, maxAuditBytesPerHour } = earlier;
+    this.checkRuns(group, earlier);
     return this.put({
-      ...{ group, thresholds, auditRate: null, maxAuditBytesPerHour, author },
+      ...{ group, thresholds, bundleDigest, auditRate: null, maxAuditBytesPerHour, author },
       reason: `back to policy ${version}${reason ? `: ${reason}` : ''}`,
       ...{ expectedVersion: 0, requestId },
     });
+  }
+
+  /** @param policy has just been set */
+  reach(policy: PolicyView): PolicyReach {
+    const { register, now } = this.parts;
+    const devices = [...register.presence(policy.group, now())].filter(({ online }) => online);
+    // What devices have refused so far was an earlier policy.
+    const asked = devices.map(({ state, ...rest }) => ({ ...rest, state: { ...state, policyError: '' } }));
+    return {
+      onlineDevices: devices.length,
+      bundles: new Set(devices.map(({ state }) => state.bundleDigest)).size,
+      gaps: groupPolicyGaps(policy, asked),
+    };
+  }
+
+  private bundles(group: string): BundleInUse<BranchedDevice>[] {
+    const { register, now } = this.parts;
+    return bundlesInUse(
+      Array.from(register.presence(group, now()), ({ device, online, state }) => ({
+        ...{ device, online, bundleDigest: state.bundleDigest, branches: state.branches },
+      })),
+    );
+  }
+
+  private checkRuns(group: string, { version, bundleDigest }: PolicyView): void {
+    const bundles = this.bundles(group);
+    if (bundleDigest === null || bundles.length === 0) return;
+    if (bundles.some(({ digest }) => digest === bundleDigest)) return;
+    throw new OfframpError(
+      'POLICY_INVALID',
+      `policy ${version} is for bundle ${shortDigest(bundleDigest)}; devices of group ${group} run ${bundlesText(bundles)}`,
+      {
+        hint: 'Choose a policy for one of these bundles (`offramp fleet policy history`), or give the devices that bundle first.',
+      },
+    );
   }
 
   private async put(policy: NewPolicy): Promise<PolicyView> {

@@ -38,7 +38,9 @@ const content = (version: number, differing: Partial<PolicyContent> = {}): Polic
   exceptions,
   ...differing,
 });
-const manual = { group: '', thresholds: null, auditRate: null, maxAuditBytesPerHour: null } as const;
+const manual = {
+  ...{ group: '', thresholds: null, bundleDigest: null, auditRate: null, maxAuditBytesPerHour: null },
+} as const;
 const by = () => ({ author: 'ada', reason: 'trial', expectedVersion: 0, requestId: randomUUID() });
 
 describe('put', () => {
@@ -107,6 +109,13 @@ describe('set', () => {
       ...{ version: 2, thresholds: [0.5, 0.25], bundleDigest: null, canary: null, exceptions: [] },
       ...{ auditRate: 0.02, latencyTargetMs: 12.5, author: 'ada' },
     });
+  });
+
+  it('names the bundle that thresholds are for', async () => {
+    const bundleDigest = 'ab'.repeat(32);
+    const set = await store.set({ ...manual, ...by(), group, thresholds: [0.5, 0.25], bundleDigest });
+    expect(set).toMatchObject({ thresholds: [0.5, 0.25], bundleDigest });
+    expect(await store.set({ ...manual, ...by(), group, auditRate: 0.5 })).toMatchObject({ bundleDigest });
   });
 
   it('keeps the thresholds of a canary’s stable policy, not the tried ones', async () => {

@@ -24,6 +24,8 @@ export interface NewPolicy {
   group: string;
   /** `null`: unchanged, including exceptions; otherwise exceptions are removed. */
   thresholds: readonly number[] | null;
+  /** The bundle that `thresholds` are for, in hexadecimal; `null`: any. Without thresholds, the bundle is unchanged. */
+  bundleDigest: string | null;
   /** `null`: unchanged, or 0 without an earlier policy. */
   auditRate: number | null;
   /** `null`: unchanged, or the devices' default. */
@@ -215,7 +217,7 @@ function contentOf(
   const exceptions = keepsThresholds ? (newest?.exceptions ?? []) : [];
   return {
     thresholds: [...(policy.thresholds ?? before?.thresholds ?? [])],
-    bundleDigest: keepsThresholds ? (before?.bundleDigest ?? null) : null,
+    bundleDigest: keepsThresholds ? (before?.bundleDigest ?? null) : policy.bundleDigest,
     auditRate: policy.auditRate ?? before?.auditRate ?? 0,
     maxAuditBytesPerHour:
       policy.maxAuditBytesPerHour ?? before?.maxAuditBytesPerHour ?? defaultMaxAuditBytesPerHour,

@@ -105,6 +105,23 @@ test('what others follow may be for another bundle', () => {
   expect(holder.offer(policy(canary(place, { ...older, ...foreign })))).toBe('rejected');
 });
 
+test.each([
+  ['another bundle', new Uint8Array(32), /policy 4 is for bundle 000000000000, found 070707070707 here/],
+  ['a digest of the wrong length', new Uint8Array(3), /is for bundle 000000, found/],
+])('a policy for %s is refused by name, the last one kept', (_, bundleDigest, message) => {
+  const own = holder.current;
+  const refused = { code: 'POLICY_OTHER_BUNDLE', message: expect.stringMatching(message) };
+  const foreign = policy({ version: 4, bundleDigest, thresholds: [0, 0] });
+  expect(holder.offer(foreign)).toBe('rejected');
+  expect(holder.error).toMatchObject(refused);
+  expect(holder.current).toEqual(own);
+  holder.offer(policy());
+  expect(holder.error).toBeNull();
+  expect(holder.offer(foreign)).toBe('rejected');
+  expect(holder.error).toMatchObject(refused);
+  expect(holder.current.version).toBe(3);
+});
+
 test('the same again is no change', () => {
   holder.offer(policy());
   expect(holder.offer(policy())).toBe('unchanged');
@@ -141,8 +158,6 @@ const bad: [string, Uint8Array, RegExp][] = [
   ['bytes that are no policy', Uint8Array.of(0xff, 0xff, 0xff), /no policy/],
   ['nothing', new Uint8Array(0), /group/],
   ['another group', policy({ group: 'south' }), /group north/],
-  ['another bundle', policy({ bundleDigest: new Uint8Array(32) }), /is for bundle 000000000000/],
-  ['a digest of the wrong length', policy({ bundleDigest: new Uint8Array(3) }), /is for bundle/],
   ['no version', policy({ version: 0 }), /version/],
   ['too few thresholds', policy({ thresholds: [0.5] }), /expected 2 thresholds/],
   ['too many thresholds', policy({ thresholds: [0.5, 0.5, 0.5] }), /expected 2 thresholds/],

@@ -58,7 +58,7 @@ export interface FollowedPolicy {
  * another bundle.
  * @param bytes a `Policy`, as it stands in the bucket; may be anything
  * @param bundleThresholds one per branch
- * @throws OfframpError `POLICY_INVALID`
+ * @throws OfframpError `POLICY_INVALID`, `POLICY_OTHER_BUNDLE`
  */
 export function readPolicy(
   bytes: Uint8Array,
@@ -126,7 +126,8 @@ function readFollowed(
 ): ActivePolicy {
   const { version, bundleDigest: digest, latencyTargetMs } = message;
   if (digest.length > 0 && !Buffer.from(digest).equals(bundleDigest)) {
-    throw invalid(
+    throw new OfframpError(
+      'POLICY_OTHER_BUNDLE',
       `policy ${version} is for bundle ${shortDigest(digest)}, found ${shortDigest(bundleDigest)} here`,
     );
   }

@@ -93,6 +93,8 @@ export {
   type ListDevicesRequest,
   type ListDevicesResponse,
   type NameClaim,
+  type PolicyGapInit,
+  type PolicyGapMessage,
   type PolicyInit,
   type PolicyMessage,
   type PolicyRecordInit,

@@ -1,4 +1,4 @@
-import type { GroupStatus } from '@offramp/controller';
+import { type GroupStatus, gapText } from '@offramp/controller';
 import { defineConfig, shortDigest } from '@offramp/runtime';
 import type { Command } from 'commander';
 import { configCommand } from '../../config-command.js';
@@ -38,6 +38,8 @@ function describeStatus(status: GroupStatus, width: number | null): string[] {
     ...(bundleDigest ? [`bundle      ${shortDigest(bundleDigest)}`] : []),
     ...(decidedAt ? [`decided     ${formatTime(decidedAt)}`] : []),
     '',
-    ...[...problem, ...sentences].map((sentence) => wrapLine(sentence, width, '')),
+    ...[...problem, ...status.policyGaps.map((gap) => printable(gapText(gap))), ...sentences].map(
+      (sentence) => wrapLine(sentence, width, ''),
+    ),
   ];
 }

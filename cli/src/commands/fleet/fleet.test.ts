@@ -146,7 +146,10 @@ describe('offramp fleet', () => {
       const policy = (...args: string[]) => run('fleet', 'policy', ...args);
       expect((await policy('get', 'cameras')).stdout).toContain('group cameras has no policy');
       expect(await policy('set', 'cameras', '--threshold', '0.9', '--author', 'ada')).toMatchObject({
-        ...{ status: 0, stdout: 'group cameras: policy 1, thresholds 0.9 0.9, 1 device online\n' },
+        ...{
+          status: 0,
+          stdout: 'group cameras: policy 1, thresholds 0.9 0.9 for bundle 010101010101, 1 device online\n',
+        },
       });
       const second = ['set', 'cameras', '--thresholds', '0.8,2', '--reason', 'less cloud'];
       expect(await policy(...second, '--expect-version', '7')).toMatchObject({
@@ -161,7 +164,7 @@ describe('offramp fleet', () => {
         'warning: no device of group camera is online; `offramp fleet ls` lists who is\n',
       );
       expect((await policy('get', 'cameras')).stdout).toMatch(
-        /^group cameras: policy 2\nthresholds {2}0\.8 2\naudits {6}none\nset .*\nreason {6}less cloud\n$/,
+        /^group cameras: policy 2\nthresholds {2}0\.8 2\nfor {9}bundle 010101010101\naudits {6}none\nset .*\nreason {6}less cloud\n$/,
       );
       expect((await policy('history', 'cameras')).stdout).toMatch(/ 1 {2}.* ada .*\n +2 {2}.* less cloud\n$/);
       expect(JSON.parse((await policy('history', 'cameras', '--json')).stdout)).toMatchObject([
@@ -171,7 +174,7 @@ describe('offramp fleet', () => {
       expect((await run('fleet', 'ls')).stdout).toContain('–→2');
 
       expect((await policy('set', 'cameras', '--audit-rate', '0.01')).stdout).toBe(
-        'group cameras: policy 3, thresholds 0.8 2, audits of 1 %, 1 device online\n',
+        'group cameras: policy 3, thresholds 0.8 2 for bundle 010101010101, audits of 1 %, 1 device online\n',
       );
       expect((await policy('set', 'cameras', '--max-audit-bytes-per-hour', '2048')).stdout).toContain(
         'audits of 1 %',
@@ -180,7 +183,7 @@ describe('offramp fleet', () => {
         'audits      1 % of samples, at most 2.0 KiB an hour and device\n',
       );
       expect((await policy('history', 'cameras')).stdout).toMatch(
-        / 0\.8 never +– +less cloud\n.* 0\.8 never +1 %\n/,
+        / 0\.8 never +010101010101 +– +less cloud\n.* 0\.8 never +010101010101 +1 %\n/,
       );
       expect((await run('fleet', 'evidence', 'cameras')).stdout).toContain('600 samples');
       expect(JSON.parse((await run('fleet', 'evidence', 'cameras', '--json')).stdout)).toMatchObject({
@@ -280,7 +283,7 @@ describe('offramp fleet', () => {
         await fleet('policy', 'set', 'windows', '--thresholds', `${threshold},1`);
       }
       expect((await fleet('rollback', 'windows')).stdout).toBe(
-        'group windows: policy 3, with the thresholds of policy 1\n',
+        'group windows: policy 3, with the thresholds of policy 1 for any bundle\n',
       );
       expect((await fleet('goal', 'clear', 'doors')).stdout).toContain('group doors has no goal');
       const kinds = async () =>

@@ -3,6 +3,7 @@ import { defineConfig, OfframpError } from '@offramp/runtime';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { configCommand } from '../../config-command.js';
+import { bundleText, bundleWarnings } from '../../fleet/render-policy.js';
 import { byOf, byOptions } from './by-options.js';
 import { controllerOptions, printJson, withController } from './controller-options.js';
 import { warnOfNobody } from './nobody-online.js';
@@ -52,10 +53,16 @@ export function rollbackCommand(): Command {
     (config, group = '') =>
       withController(config, async (client) => {
         const version = config.toVersion ?? (await versionBefore(client, group));
-        const policy = await client.rollBack(group, version, byOf(config));
-        if (config.json) printJson(policy);
-        else
-          console.log(`group ${group}: policy ${policy.version}, with the thresholds of policy ${version}`);
+        const changed = await client.rollBack(group, version, byOf(config));
+        const { policy, ...reach } = changed;
+        if (config.json) {
+          printJson({ ...policy, ...reach });
+          return;
+        }
+        console.log(
+          `group ${group}: policy ${policy.version}, with the thresholds of policy ${version} for ${bundleText(policy)}`,
+        );
+        for (const warning of bundleWarnings(changed)) console.error(`warning: ${warning}`);
       }),
   );
 }

@@ -1,10 +1,10 @@
-import type { PolicyView } from '@offramp/controller';
+import { type ChangedPolicy, gapText, type PolicyGap, type PolicyView } from '@offramp/controller';
 import { defineConfig, OfframpError } from '@offramp/runtime';
 import { Command } from 'commander';
 import { z } from 'zod';
 import { configCommand } from '../../config-command.js';
-import { describePolicy, formatHistory } from '../../fleet/render-policy.js';
-import { formatAuditRate } from '../../fleet/text.js';
+import { bundleText, bundleWarnings, describePolicy, formatHistory } from '../../fleet/render-policy.js';
+import { formatAuditRate, printable } from '../../fleet/text.js';
 import { outputIsStyled } from '../../painter.js';
 import { byOf, byOptions } from './by-options.js';
 import { controllerOptions, printJson, withController } from './controller-options.js';
@@ -19,6 +19,11 @@ const setDefinition = defineConfig('fleet', {
     .optional()
     .describe('One threshold for every branch; 0: every sample leaves there, above 1: none does'),
   thresholds: z.array(z.number().min(0)).optional().describe('One threshold per branch'),
+  bundle: z.string().optional().meta({
+    description:
+      'Bundle that the thresholds are for: its digest, or 8 digits of it or more; any: all bundles with this number of branches',
+    fallback: 'the one that most devices run',
+  }),
   auditRate: z.number().min(0).max(1).optional().meta({
     description:
       'Share of samples that also run on to the final exit, to learn whether early answers agree with it',
@@ -54,10 +59,15 @@ function getCommand(): Command {
         printJson(policy);
         return;
       }
-      // Only a canary's reach depends on who is there.
-      const devices = policy?.canary ? (await client.listDevices(group)).devices : [];
+      if (!policy) {
+        console.log(noPolicy(group));
+        return;
+      }
+      // Only a canary's reach depends on which devices there are.
+      const devices = policy.canary ? (await client.listDevices(group)).devices : [];
       const names = devices.map(({ device }) => device);
-      console.log(policy ? describePolicy(policy, names) : noPolicy(group));
+      const { policyGaps } = await client.getStatus(group);
+      console.log([describePolicy(policy, names), ...policyGaps.map(gapLine)].join('\n'));
     }),
   );
 }
@@ -77,6 +87,7 @@ function setCommand(): Command {
       await withController(config, async (client) => {
         const set = await client.setPolicy(group, {
           ...thresholds,
+          ...(config.bundle === undefined ? {} : { bundle: config.bundle }),
           ...audits,
           ...byOf(config),
           expectedVersion: config.expectVersion,
@@ -88,22 +99,24 @@ function setCommand(): Command {
         const { policy, onlineDevices } = set;
         const devices = `${onlineDevices} ${onlineDevices === 1 ? 'device' : 'devices'} online`;
         console.log(
-          `group ${group}: policy ${policy.version}, thresholds ${policy.thresholds.join(' ')}, ${auditsOf(policy)}${devices}`,
+          `group ${group}: policy ${policy.version}, thresholds ${policy.thresholds.join(' ')} for ${bundleText(policy)}, ${auditsOf(policy)}${devices}`,
         );
-        for (const warning of warningsOf(policy, onlineDevices)) console.error(`warning: ${warning}`);
+        for (const warning of warningsOf(set)) console.error(`warning: ${warning}`);
       });
     },
   );
 }
 
 /** What an operator may not have meant. */
-function warningsOf({ group, thresholds }: PolicyView, onlineDevices: number): string[] {
+function warningsOf(set: ChangedPolicy): string[] {
+  const { group, thresholds } = set.policy;
   const never = thresholds.filter((threshold) => threshold > 1).length;
   return [
     ...(never > 0
       ? [`${never} of ${thresholds.length} thresholds are above 1: no sample leaves there, however sure`]
       : []),
-    ...(onlineDevices === 0 ? [nobodyOnline(group)] : []),
+    ...(set.onlineDevices === 0 ? [nobodyOnline(group)] : []),
+    ...bundleWarnings(set),
   ];
 }
 
@@ -135,6 +148,8 @@ function thresholdsOf(
   }
   return { thresholds: each ?? [one as number] };
 }
+
+const gapLine = (gap: PolicyGap) => `! ${printable(gapText(gap))}`;
 
 const auditsOf = ({ auditRate }: PolicyView) =>
   auditRate > 0 ? `audits of ${formatAuditRate(auditRate)}, ` : '';

@@ -2,14 +2,14 @@ import type { NewEvent } from '../model/fleet-event.js';
 import { newEvent } from '../model/fleet-event.js';
 import { allowedDisagreement } from '../model/goals.js';
 import type { GoalsChange } from '../model/goals-schema.js';
-import type { GroupInputs } from '../model/group-inputs.js';
+import { devicesOfOtherBundles, type GroupInputs } from '../model/group-inputs.js';
 import { type GroupState, learnPolicy } from '../model/group-state.js';
 import { contentOf, type PolicyView, samePolicy } from '../model/policy-view.js';
 import { newAgreementWatch } from '../proof/agreement-watch.js';
 import { eventTexts } from '../text/event-texts.js';
 import type { TunerState } from '../tuner/tuner-state.js';
 
-type OperatorInputs = Pick<GroupInputs, 'group' | 'goals' | 'newest' | 'history'>;
+type OperatorInputs = Pick<GroupInputs, 'group' | 'goals' | 'newest' | 'history' | 'devices'>;
 
 /**
  * Applies what operators changed since the last state: goals, mode, policies. Changes are applied in the order in which they
@@ -30,7 +30,7 @@ export function applyOperatorChanges(
       if (pins)
         state = { ...state, pinnedBy: { author: policy.author || unnamedAuthor, version: policy.version } };
       // A policy from before the controller's first step is its starting point, and no event.
-      if (before.number > 0 || pins) events.push(policySet(group, policy, pins));
+      if (before.number > 0 || pins) events.push(policySet(inputs, policy, pins));
     }
   };
   if (goals.revision !== before.goalsRevision) {
@@ -97,16 +97,20 @@ function isAsDecided(before: GroupState, policy: PolicyView | null): boolean {
   return before.policy !== null && samePolicy(policy, before.policy);
 }
 
-/** Whether an operator set thresholds while the controller was to set them. A controller's own policy names the bundle. */
+/** Whether an operator set thresholds while the controller was to set them. A controller's own policy has no request ID. */
 function goesAgainstController(state: GroupState, policy: PolicyView): boolean {
-  return state.goals.length > 0 && (state.number > 0 || policy.bundleDigest === null);
+  const byOperator = policy.requestId !== '' || policy.bundleDigest === null;
+  return state.goals.length > 0 && (state.number > 0 || byOperator);
 }
 
-function policySet(group: string, policy: PolicyView, pins: boolean): NewEvent {
-  const { version, author, reason, thresholds } = policy;
+function policySet(inputs: OperatorInputs, policy: PolicyView, pins: boolean): NewEvent {
+  const { group } = inputs;
+  const { version, author, reason, thresholds, bundleDigest } = policy;
+  const others = devicesOfOtherBundles(inputs, bundleDigest);
   return newEvent({
     ...{ group, kind: 'policy', author, policyVersion: version, thresholds },
-    text: eventTexts.policySet(author || unnamedAuthor, version, reason, pins),
+    severity: others.length > 0 ? 'warning' : 'info',
+    text: `${eventTexts.policySet(author || unnamedAuthor, version, reason, pins)}${eventTexts.notFollowedBy(others)}`,
   });
 }
 

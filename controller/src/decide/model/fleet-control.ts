@@ -2,6 +2,7 @@ import type { CanaryReach } from '../rollout/canary.js';
 import type { Certainty } from '../tuner/audit-rate.js';
 import type { Drift, TuningFacts, TuningReason } from '../tuner/tuning-decision.js';
 import type { Goal } from './goals.js';
+import type { PolicyGap } from './policy-gap.js';
 
 /**
  * How a group's thresholds are set. `auto`: by the controller, from its goals. `pinned`: by an operator; the controller does
@@ -69,6 +70,8 @@ export interface GroupStatus {
   } | null;
   canary: CanaryStatus | null;
   exceptions: ExceptionStatus[];
+  /** Online devices that do not follow the newest policy. */
+  policyGaps: PolicyGap[];
   /** Sentences for people. */
   explanation: string[];
   /** Why the group cannot be tuned, as a sentence; `null` if it can. */

@@ -2,6 +2,7 @@ import type { BinnedTable } from '../candidates/binned-table.js';
 import type { ThresholdPath } from '../candidates/threshold-path.js';
 import type { DeviceHistogram } from '../drift/device-deviation.js';
 import type { CanaryOptions } from '../rollout/canary.js';
+import { type BundleDevice, bundlesInUse } from './bundles-in-use.js';
 import type { DeviceAnswers, NewEvidence } from './evidence.js';
 import type { GroupGoals } from './fleet-control.js';
 import type { GoalsChange } from './goals-schema.js';
@@ -23,10 +24,7 @@ export interface StoredGoals extends GroupGoals {
 }
 
 /** The facts about a device that the tuner uses. */
-export interface GroupDevice {
-  device: string;
-  online: boolean;
-  bundleDigest: string;
+export interface GroupDevice extends BundleDevice {
   /** Stages that it runs itself. */
   deviceStages: number;
   /** Samples answered in its latest window. */
@@ -70,17 +68,28 @@ export function readFrom(state: { upTo: number; streamCreated: string }, streamC
   return state.streamCreated === streamCreated ? state.upTo : 0;
 }
 
-/** The bundle that most online devices run (of all devices if none is online); `null`: there are no devices. */
+/** The bundle that most online devices run (of all devices, if none is online); `null`: there are no devices. */
 export function mostUsedBundle(devices: readonly GroupDevice[]): string | null {
-  const online = devices.filter((device) => device.online);
-  const counts = new Map<string, number>();
-  for (const { bundleDigest } of online.length > 0 ? online : devices) {
-    counts.set(bundleDigest, (counts.get(bundleDigest) ?? 0) + 1);
-  }
-  const most = [...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1))[0];
-  return most?.[0] ?? null;
+  return bundlesInUse(devices)[0]?.digest ?? null;
 }
 
-export function onlineNames({ devices }: Pick<GroupInputs, 'devices'>): string[] {
-  return devices.filter(({ online }) => online).map(({ device }) => device);
+/** Names of online devices with another bundle than a policy's, which refuse it. @param bundleDigest `null`: any bundle */
+export function devicesOfOtherBundles(
+  { devices }: Pick<GroupInputs, 'devices'>,
+  bundleDigest: string | null,
+): string[] {
+  if (bundleDigest === null) return [];
+  return devices
+    .filter((device) => device.online && device.bundleDigest !== bundleDigest)
+    .map(({ device }) => device);
+}
+
+/** Names of online devices that run the tuned bundle. Others refuse its policies. */
+export function tunedOnline({
+  devices,
+  bundleDigest,
+}: Pick<GroupInputs, 'devices' | 'bundleDigest'>): string[] {
+  return devices
+    .filter((device) => device.online && device.bundleDigest === bundleDigest)
+    .map(({ device }) => device);
 }

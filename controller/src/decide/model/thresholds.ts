@@ -43,7 +43,7 @@ export function policyThresholds(
     throw new OfframpError(
       'POLICY_INVALID',
       `one threshold for every branch needs devices with the same number of branches; group ${group} has ${describe(branches, counts)}`,
-      { hint: 'Give one threshold per branch of one of the bundles, or use one group per bundle.' },
+      { hint: 'Give one threshold per branch of one of the bundles, or name one of the bundles.' },
     );
   }
   // While a group moves from one bundle to another, a policy for either can be set. Devices

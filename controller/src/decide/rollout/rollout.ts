@@ -4,7 +4,7 @@ import { type GroupDecision, withEvent, withPolicy, withState } from '../group/g
 import { currentThresholds, stablePolicy, stableThresholds } from '../group/policies-in-force.js';
 import type { TuningContext } from '../group/tune-with.js';
 import { latencyTargetOf } from '../model/goals.js';
-import { onlineNames } from '../model/group-inputs.js';
+import { devicesOfOtherBundles, tunedOnline } from '../model/group-inputs.js';
 import { type GroupState, tunerOf, withTuner } from '../model/group-state.js';
 import type { PolicyContent } from '../model/policy-view.js';
 import { eventTexts } from '../text/event-texts.js';
@@ -24,7 +24,7 @@ export function rollOut(
   const { inputs, bundle } = context;
   const { plan, cooldown } = planRollout({
     ...{ state: decision.state, bundle, decision: tuning, canaryShare: inputs.canary.share },
-    ...{ latencyTargetMs: latencyTargetOf(decision.state.goals), online: onlineNames(inputs) },
+    ...{ latencyTargetMs: latencyTargetOf(decision.state.goals), online: tunedOnline(inputs) },
     ...{ group: inputs.group, version: inputs.newest.version + 1 },
     current: currentThresholds(decision.state, bundle).thresholds,
     stable: stableThresholds(decision.state, bundle).thresholds,
@@ -94,7 +94,7 @@ function carryOut(
   const version = inputs.newest.version + 1;
   const stable = stablePolicy(state, group);
   const share = plan.canaryShare;
-  const online = onlineNames(inputs);
+  const online = tunedOnline(inputs);
   const below = share === null ? null : canaryBelow(group, version, online, share);
   const targetMs = latencyTargetOf(state.goals);
   const tuner = tunerOf(state, bundle.digest);
@@ -117,13 +117,15 @@ function carryOut(
           { version, share, below, stable, reach: reachOf(group, version, online, below) },
           answersBefore(put.state, inputs, version, below),
         );
+  // A canary's event names the devices that get it.
+  const others = below === null ? eventTexts.notFollowedBy(devicesOfOtherBundles(inputs, bundle.digest)) : '';
   const given = withState(put, {
     canary,
     tuners: withTuner(put.state, bundle.digest, moved ? { ...tuner, samplesSinceChange: 0 } : tuner),
   });
   return withEvent(given, inputs, {
     kind: below === null && plan.kind === 'canary' ? 'policy' : plan.kind,
-    ...{ policyVersion: version, thresholds: [...plan.thresholds], text: plan.text },
+    ...{ policyVersion: version, thresholds: [...plan.thresholds], text: `${plan.text}${others}` },
     ...{ severity: plan.severity ?? 'info', facts: tuning.facts },
   });
 }

@@ -1,5 +1,5 @@
 import { type GroupDecision, withEvent, withPolicy, withState } from '../group/group-decision.js';
-import { type GroupInputs, onlineNames } from '../model/group-inputs.js';
+import { devicesOfOtherBundles, type GroupInputs, tunedOnline } from '../model/group-inputs.js';
 import { eventTexts } from '../text/event-texts.js';
 import { answersBefore } from './answers-before.js';
 import { type Canary, canaryBelow, nextShare, reachOf } from './canary.js';
@@ -12,15 +12,15 @@ export function widenCanary(decision: GroupDecision, inputs: GroupInputs): Group
   const { canary, policy } = decision.state;
   if (!canary || !policy?.canary) return decision;
   const share = nextShare(canary, inputs.canary) ?? canary.share;
-  const online = onlineNames(inputs);
+  const online = tunedOnline(inputs);
   const below = share === 1 ? null : canaryBelow(inputs.group, canary.version, online, share);
   const about = { policyVersion: policy.version, thresholds: policy.thresholds };
   if (below === null) {
     // With one device online there is no other device to compare with.
     const promoted = withState(withPolicy(decision, { ...policy, canary: null }), { canary: null });
-    return withEvent(promoted, inputs, {
-      ...{ kind: 'promoted', ...about, text: eventTexts.promoted(policy.version, canary.tried.samples) },
-    });
+    const others = eventTexts.notFollowedBy(devicesOfOtherBundles(inputs, policy.bundleDigest));
+    const text = `${eventTexts.promoted(policy.version, canary.tried.samples)}${others}`;
+    return withEvent(promoted, inputs, { kind: 'promoted', ...about, text });
   }
   if (share === canary.share && !(isStalled(canary, inputs) && below > canary.below)) return decision;
   const widened = Math.max(below, canary.below);

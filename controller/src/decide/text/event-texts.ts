@@ -27,6 +27,11 @@ export const eventTexts = {
   /** @param pins whether the controller stops changing the policy */
   policySet: (author: string, version: number, reason: string, pins: boolean) =>
     `${author} set policy ${version}${because(reason)}.${pins ? ' The controller does not change it until `offramp fleet resume`.' : ''}`,
+  /** Follows the sentence about a policy. @param devices online devices with another bundle */
+  notFollowedBy: (devices: readonly string[]) =>
+    devices.length === 0
+      ? ''
+      : ` ${countText(devices.length)} ${devices.length === 1 ? 'device with another bundle does' : 'devices with another bundle do'} not follow this policy: ${namesText(devices)}.`,
   policyDeleted: () => 'The policy was deleted.',
 
   // New thresholds.

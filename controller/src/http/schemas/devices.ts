@@ -28,7 +28,7 @@ export const deviceSchema = named(
     device: z.string(),
     group: nameSchema,
     standing: deviceStandingSchema.describe(
-      "offline; failing: it cannot apply its policy, or cannot answer; degraded: the cloud does not answer it; outlier: it has its own thresholds; canary; behind: it has not applied its group's policy; ok",
+      "offline; failing: it cannot apply its policy, or cannot answer; degraded: the cloud does not answer it; outlier: it has its own thresholds; canary; behind: it does not follow its group's policy, or not yet; ok",
     ),
     online: z.boolean(),
     lastSeenMsAgo: z.number().min(0),
@@ -41,7 +41,8 @@ export const deviceSchema = named(
     deviceStages: count,
     policyVersion: count,
     newestPolicyVersion: count,
-    policyError: z.string(),
+    policyError: z.string().describe('Why it refused the newest policy; empty: it did not'),
+    policyErrorCode: z.string(),
     thresholds: z.array(z.number()),
     auditRate: z.number(),
     maxAuditBytesPerHour: count,

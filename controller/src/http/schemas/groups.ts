@@ -43,6 +43,23 @@ const canarySchema = named(
   }),
 );
 
+const policyGapSchema = named(
+  'PolicyGap',
+  z.object({
+    policyVersion: count,
+    reason: z
+      .enum(['other-bundle', 'refused'])
+      .describe('other-bundle: the policy is for another bundle; refused: the devices cannot apply it'),
+    policyBundleDigest: z.string().describe('Empty unless `other-bundle`'),
+    bundleDigest: z.string().describe('Of the devices; empty unless `other-bundle`'),
+    bundleName: z.string(),
+    error: z.string().describe('Of the devices; empty unless `refused`'),
+    devices: count,
+    names: z.array(z.string()).describe('The first of them'),
+    text: z.string(),
+  }),
+);
+
 export const statusSchema = named(
   'GroupStatus',
   z.object({
@@ -75,6 +92,7 @@ export const statusSchema = named(
       .nullable(),
     canary: canarySchema.nullable(),
     exceptions: z.array(z.object({ device: z.string(), distance: share, thresholds })),
+    policyGaps: z.array(policyGapSchema).describe('Online devices that do not follow the newest policy'),
     explanation: z.array(z.string()),
     problem: z.string().nullable(),
   }),

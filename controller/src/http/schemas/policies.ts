@@ -12,6 +12,10 @@ export const policySchema = named(
     group: nameSchema,
     version: count,
     thresholds,
+    bundleDigest: z
+      .string()
+      .nullable()
+      .describe('The bundle that the thresholds are for; null: any with this number of branches'),
     auditRate: share,
     maxAuditBytesPerHour: count,
     latencyTargetMs: z.number().nullable().describe('Slower answers count as late'),

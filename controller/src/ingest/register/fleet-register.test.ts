@@ -228,21 +228,6 @@ describe('FleetRegister', () => {
     expect(register.size).toBe(1);
   });
 
-  it('gives the numbers of branches of online devices', () => {
-    const { register, apply } = registerWith();
-    apply({ device: 'old', branches: 2 }, 0);
-    apply({ device: 'new-1', branches: 3 }, 60_000);
-    apply({ device: 'new-2', branches: 3 }, 60_000);
-    expect(register.branches('cameras', 60_000)).toEqual(new Map([[3, ['new-1', 'new-2']]]));
-    expect(register.branches('cameras', 120_000)).toEqual(
-      new Map([
-        [3, ['new-1', 'new-2']],
-        [2, ['old']],
-      ]),
-    );
-    expect(register.branches('nobody', 0).size).toBe(0);
-  });
-
   it('keeps sums within the limits of the contract', () => {
     const { register, only } = registerWith();
     for (const sequence of [1, 2]) {

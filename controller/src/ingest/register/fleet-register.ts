@@ -183,19 +183,6 @@ export class FleetRegister {
     return { devices, online, ...quantiles(latency) };
   }
 
-  /** Numbers of branches that a group's online devices report (all devices, if none is online), with the devices. */
-  branches(group: string, nowMs: number): Map<number, string[]> {
-    const all = [...this.recordsOf(group)];
-    const online = all.filter((record) => isRecordOnline(record, nowMs, this.options));
-    const found = new Map<number, string[]>();
-    for (const { state, device } of online.length > 0 ? online : all) {
-      const devices = found.get(state.branches);
-      if (devices) devices.push(device);
-      else found.set(state.branches, [device]);
-    }
-    return found;
-  }
-
   /** Numbers of devices by group, in one pass over all devices. */
   groups(nowMs: number): Map<string, GroupDevices> {
     this.forget(nowMs);

@@ -40,7 +40,7 @@ export const recordedMessages = {
       ...{ lifecycle: Lifecycle.LIFECYCLE_RUNNING, agentVersion: '0.1.0', bundleDigest: digest },
       ...{ bundleName: 'shoes', branches: 2, deviceStages: 2, policyVersion: 3, thresholds: [0.5, 0.75] },
       ...{ cloudLink: CloudLink.CLOUD_LINK_CONNECTED, policyError: 'stale', auditRate: 0.25 },
-      maxAuditBytesPerHour: 1_000_000,
+      ...{ maxAuditBytesPerHour: 1_000_000, policyErrorCode: 'POLICY_INVALID' },
     },
     window: {
       ...{ samples: 10, exits: [6, 3, 1], offloaded: 4, degraded: 1, refused: 2, failed: 3, labelled: 9 },

@@ -44,6 +44,8 @@ export type CanaryInit = MessageInit<offramp.v1.Canary>;
 export type WorkerReport = Decoded<offramp.v1.WorkerReport>;
 export type WorkerReportInit = MessageInit<offramp.v1.WorkerReport>;
 
+export type PolicyGapMessage = Decoded<offramp.v1.PolicyGap>;
+export type PolicyGapInit = MessageInit<offramp.v1.PolicyGap>;
 export type PolicyRecordMessage = Decoded<offramp.v1.PolicyRecord>;
 export type DeviceMessage = Decoded<offramp.v1.Device>;
 export type FleetSummaryMessage = MessageInit<offramp.v1.FleetSummary>;

@@ -86,6 +86,13 @@ const entries = {
     http: 400,
     grpc: 'INVALID_ARGUMENT',
   },
+  POLICY_OTHER_BUNDLE: {
+    meaning: 'A policy is for another bundle than the one the device runs.',
+    action:
+      'Give the device that bundle, or set a policy for its own with `offramp fleet policy set --bundle`.',
+    http: 400,
+    grpc: 'INVALID_ARGUMENT',
+  },
   POLICY_CONFLICT: {
     meaning: 'Another change was stored first.',
     action: 'Read the current state and repeat the change on it.',

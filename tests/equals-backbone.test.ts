@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { argMax, Bundle } from '@offramp/bundle';
 import { startWorker, type Worker, workerConfig } from '@offramp/cloud-worker';
-import { type Dataset, openDataset, preprocess } from '@offramp/data';
+import { openDataset, type PictureDataset, preprocess } from '@offramp/data';
 import { agentConfig, startAgent } from '@offramp/edge-agent';
 import { createLogger, resolveConfig } from '@offramp/runtime';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
@@ -85,7 +85,7 @@ async function answersOfAgent(deviceStages: number, shard: string) {
   return lines;
 }
 
-async function runBackbone(pictures: Dataset, { manifest }: Bundle): Promise<string[]> {
+async function runBackbone(pictures: PictureDataset, { manifest }: Bundle): Promise<string[]> {
   const session = await InferenceSession.create(await readFile(backbonePath));
   const labels: string[] = [];
   for (let i = 0; i < pictures.size; i++) {

@@ -22,6 +22,7 @@ export { augmentBackbone } from './pipeline/augment-backbone.js';
 export type { AugmentOptions, AugmentResult } from './pipeline/augment-options.js';
 export { distinctCutPoints } from './pipeline/design-branches.js';
 export { splitHoldOut } from './pipeline/hold-out.js';
+export { inputOf } from './pipeline/model-input.js';
 export { type PlanInput, planBundle, planSplits, recommendSplit, type SplitPlan } from './plan/index.js';
 export {
   buildReport,

@@ -1,13 +1,14 @@
-import { type Dataset, openDataset, type Split, withoutLabels } from '@offramp/data';
+import type { InputSpecification } from '@offramp/bundle';
+import { type Dataset, openInputs, type Split, withoutLabels } from '@offramp/data';
 import { z } from 'zod';
 
-/** Which pictures a command works on. */
+/** Which samples a command works on. */
 export function dataOptions(split: Split) {
   return {
     data: z
       .string()
       .describe(
-        'Pictures: IDX, CIFAR (.bin), SVHN (.mat) or NumPy files (.npz, .npy), images, or one folder of images per class',
+        'Pictures: IDX, CIFAR (.bin), SVHN (.mat) or NumPy files (.npz, .npy), images, or one folder of images per class; tensors: NumPy files',
       ),
     split: z
       .enum(['train', 'test'])
@@ -23,10 +24,13 @@ export function dataOptions(split: Split) {
 export type DataConfig = z.infer<z.ZodObject<ReturnType<typeof dataOptions>>>;
 
 /**
- * @param channels that pictures from files are decoded to
+ * @param input what samples become
  * @throws OfframpError `DATA_NOT_FOUND`, `DATA_INVALID`
  */
-export async function openData({ data, split, unlabelled }: DataConfig, channels: 1 | 3): Promise<Dataset> {
-  const dataset = await openDataset(data, { split, channels });
+export async function openData(
+  { data, split, unlabelled }: DataConfig,
+  input: InputSpecification,
+): Promise<Dataset> {
+  const dataset = await openInputs(data, input, { split });
   return unlabelled ? withoutLabels(dataset) : dataset;
 }

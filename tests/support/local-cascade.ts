@@ -5,7 +5,7 @@ import {
   InferencePool,
   runStage,
 } from '@offramp/bundle';
-import { type Dataset, preprocess } from '@offramp/data';
+import { type PictureDataset, preprocess } from '@offramp/data';
 
 interface NamedSample extends CascadeSample {
   readonly name: string;
@@ -23,7 +23,7 @@ export interface LocalAnswer {
  */
 export async function localCascade(
   bundle: Bundle,
-  pictures: Dataset,
+  pictures: PictureDataset,
   indices: readonly number[],
 ): Promise<Map<string, LocalAnswer>> {
   const { input, labels, policy, stages } = bundle.manifest;

@@ -21,7 +21,6 @@ const unreadable = (size: number): Dataset => ({
   classNames: null,
   nameAt: String,
   labelAt: () => null,
-  read: noPictures,
   readFitted: noPictures,
 });
 

@@ -1,3 +1,4 @@
+import type { SampleValues } from '@offramp/data';
 import { OfframpError } from '@offramp/runtime';
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
@@ -47,7 +48,7 @@ export function drawAugmentation(
  * Writes the augmented picture to `target`. Pictures are fitted pixels before normalisation: a quarter of the
  * bytes of float32, and torchvision and the recipe pad with black, too.
  */
-export type PixelAugmenter = (pixels: Uint8Array, draw: AugmentationDraw, target: Uint8Array) => void;
+export type PixelAugmenter = (pixels: SampleValues, draw: AugmentationDraw, target: Uint8Array) => void;
 
 /**
  * @param shape channels × height × width; pixels are interleaved, height × width × channels

@@ -1,5 +1,5 @@
-import type { InputSpecification } from '@offramp/bundle';
-import { type Dataset, fittedFrom, preprocess } from '@offramp/data';
+import type { InputSpecification, TensorInput } from '@offramp/bundle';
+import { type Dataset, fittedFrom, type PictureDataset, preprocess } from '@offramp/data';
 import { OfframpError } from '@offramp/runtime';
 import { describe, expect, it } from 'vitest';
 import { drawAugmentation, pixelAugmenter } from './augmentation.js';
@@ -13,7 +13,7 @@ const input: InputSpecification = {
 const pictureBytes = 12;
 
 /** Counts how often each picture is read. */
-class CountedPictures implements Dataset {
+class CountedPictures implements PictureDataset {
   readonly description = 'counted';
   readonly labelled = false;
   readonly classNames = null;
@@ -168,7 +168,7 @@ describe('FittedPictures', () => {
         pixels: new Uint8Array(2048 * 3072).fill(index + 1),
       },
     });
-    const plain: Dataset = {
+    const plain: PictureDataset = {
       ...{ description: 'plain', size: 4, labelled: false, classNames: null },
       ...{ nameAt: String, labelAt: () => null, read, readFitted: fittedFrom(read) },
     };
@@ -180,5 +180,51 @@ describe('FittedPictures', () => {
       expect([pixels[0], pixels.at(-1)]).toEqual([index + 1, index + 1]);
     }
     expect(pictures.cachedBytes).toBe(4 * 2048 * 3072);
+  });
+});
+
+describe('batches of tensors', () => {
+  const tensors: TensorInput = {
+    ...{ kind: 'tensor', shape: [2, 3] },
+    preprocessing: { mean: [100], std: [2] },
+  };
+  const valuesOf = (index: number) => Float32Array.from({ length: 6 }, (_, i) => 1000 * index - i);
+  const reads: number[] = [];
+  const dataset: Dataset = {
+    ...{ description: 'tensors', size: 3, labelled: false, classNames: null },
+    ...{ nameAt: String, labelAt: () => null },
+    readFitted: async (index) => {
+      reads.push(index);
+      return { name: String(index), label: null, values: valuesOf(index) };
+    },
+  };
+
+  it('keep numbers of any range in memory, and normalise them', async () => {
+    const kept = new FittedPictures(dataset, tensors);
+    const options = { seed: 1, epoch: 0, batchSize: 2 };
+    const epochs = [
+      await all(epochBatches(kept, [0, 1, 2], options)),
+      await all(epochBatches(kept, [0, 1, 2], options)),
+    ];
+    expect(epochs[0]).toEqual(epochs[1]);
+    expect(reads.sort()).toEqual([0, 1, 2]);
+    expect(kept.cachedBytes).toBe(3 * 6 * 4);
+    const [first] = epochs[0] as PictureBatch[];
+    expect([...(first?.input ?? [])]).toEqual(
+      first?.indices.flatMap((index) => [...valuesOf(index)].map((value) => (value - 100) / 2)),
+    );
+  });
+
+  it.each([
+    { flip: true, crop: 0 },
+    { flip: false, crop: 2 },
+  ])('are not augmented: %j', async (augmentation) => {
+    const kept = new FittedPictures(dataset, tensors);
+    expect(() => epochBatches(kept, [0], { seed: 1, epoch: 0, batchSize: 1, augmentation })).toThrow(
+      expect.objectContaining({
+        code: 'CONFIG_INVALID',
+        message: expect.stringContaining('expected neither flip nor crop for a tensor of 2×3'),
+      }),
+    );
   });
 });

@@ -1,5 +1,6 @@
-import { elementsOf, type InputSpecification } from '@offramp/bundle';
-import { type Dataset, pixelNormaliser } from '@offramp/data';
+import { describeInput, elementsOf, type InputSpecification } from '@offramp/bundle';
+import { type Dataset, normaliserFor, type SampleValues } from '@offramp/data';
+import { OfframpError } from '@offramp/runtime';
 import { combineSeeds, seededPermutation } from '../support/random.js';
 import { type Augmentation, drawAugmentation, noAugmentation, pixelAugmenter } from './augmentation.js';
 import { FittedPictures } from './fitted-pictures.js';
@@ -19,7 +20,7 @@ export function pictureBatches(
   input: InputSpecification,
   batchSize: number,
 ): AsyncGenerator<PictureBatch> {
-  return batchesOf(new FittedPictures(dataset, input, 0), indices, batchSize, (_, pixels) => pixels);
+  return batchesOf(new FittedPictures(dataset, input, 0), indices, batchSize, (_, values) => values);
 }
 
 /** One pass over training pictures. */
@@ -45,32 +46,50 @@ export function epochBatches(
 ): AsyncGenerator<PictureBatch> {
   const order = seededPermutation(indices.length, combineSeeds(seed, epoch));
   const drawn = Array.from(order.subarray(firstBatch * batchSize), (position) => indices[position] as number);
-  const augment = pixelAugmenter(augmentation, pictures.input.shape);
-  const augmented = new Uint8Array(elementsOf(pictures.input.shape));
-  const isAugmented = augmentation.flip || augmentation.crop > 0;
-  return batchesOf(pictures, drawn, batchSize, (index, pixels) => {
-    if (!isAugmented) return pixels;
-    augment(pixels, drawAugmentation(augmentation, { seed, epoch, index }), augmented);
-    return augmented;
-  });
+  return batchesOf(pictures, drawn, batchSize, varierOf(pictures.input, augmentation, { seed, epoch }));
 }
 
-/** @param vary gets a picture's index and pixels; its result is used before the next call */
+/** Gets a sample's index and values; its result is used before the next call. */
+type Varier = (index: number, values: SampleValues) => SampleValues;
+
+/** @throws OfframpError `CONFIG_INVALID` for an augmentation that does not suit the input */
+function varierOf(
+  input: InputSpecification,
+  augmentation: Augmentation,
+  at: { seed: number; epoch: number },
+): Varier {
+  const isAugmented = augmentation.flip || augmentation.crop > 0;
+  if (input.kind === 'tensor') {
+    if (!isAugmented) return (_, values) => values;
+    throw new OfframpError(
+      'CONFIG_INVALID',
+      `augmentation: expected neither flip nor crop for ${describeInput(input)}; they are for pictures`,
+    );
+  }
+  const augment = pixelAugmenter(augmentation, input.shape);
+  if (!isAugmented) return (_, values) => values;
+  const augmented = new Uint8Array(elementsOf(input.shape));
+  return (index, pixels) => {
+    augment(pixels, drawAugmentation(augmentation, { ...at, index }), augmented);
+    return augmented;
+  };
+}
+
 async function* batchesOf(
   pictures: FittedPictures,
   indices: readonly number[],
   batchSize: number,
-  vary: (index: number, pixels: Uint8Array) => Uint8Array,
+  vary: Varier,
 ): AsyncGenerator<PictureBatch> {
   const elements = elementsOf(pictures.input.shape);
-  const normalise = pixelNormaliser(pictures.input);
+  const normalise = normaliserFor(pictures.input);
   const read = async (start: number): Promise<PictureBatch> => {
     const rows = indices.slice(start, start + batchSize);
     const values = new Float32Array(rows.length * elements);
     await Promise.all(
       rows.map(async (index, row) => {
-        const pixels = await pictures.read(index);
-        normalise(vary(index, pixels), values, row * elements);
+        const sample = await pictures.read(index);
+        normalise(vary(index, sample), values, row * elements);
       }),
     );
     return { indices: rows, input: values };

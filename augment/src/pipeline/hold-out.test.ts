@@ -11,7 +11,6 @@ const datasetOf = (labels: (number | null)[]): Dataset => ({
   classNames: null,
   nameAt: String,
   labelAt: (index) => labels[index] ?? null,
-  read: noPictures,
   readFitted: noPictures,
 });
 

@@ -4,6 +4,7 @@ import {
   augmentBackbone,
   bodiesOf,
   checkpointPathOf,
+  inputOf,
   loadBackbone,
   outputSchema,
   trainerFacts,
@@ -111,16 +112,14 @@ async function augment(
     modelPath,
     config.output === undefined ? {} : { output: config.output },
   );
-  const { input, uncounted } = backbone.profile;
+  const { uncounted } = backbone.profile;
   if (uncounted.length > 0) {
     process.stderr.write(`warning: the cost leaves out ${uncounted.join(', ')}, which cannot be seen into\n`);
   }
-  const channels = input.shape[0] === 1 ? 1 : 3;
-  const dataset = await openData(config, channels);
+  const input = inputOf(backbone.profile, preprocessing);
+  const dataset = await openData(config, input);
   const calibration =
-    config.calibrateOn === undefined
-      ? null
-      : await openData({ ...config, data: config.calibrateOn }, channels);
+    config.calibrateOn === undefined ? null : await openData({ ...config, data: config.calibrateOn }, input);
   const path = checkpointPathOf(config.out);
   if (!config.resume && existsSync(path)) {
     process.stderr.write(`${path} was left by an interrupted training; --resume continues from there\n`);

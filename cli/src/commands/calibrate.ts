@@ -6,7 +6,7 @@ import {
   splitHoldOut,
 } from '@offramp/augment';
 import { Bundle, elementsOf, formatShape } from '@offramp/bundle';
-import { pictureChannels, subsetOf } from '@offramp/data';
+import { subsetOf } from '@offramp/data';
 import { type ConfigOf, defineConfig, shortDigest } from '@offramp/runtime';
 import type { Command } from 'commander';
 import { z } from 'zod';
@@ -68,7 +68,7 @@ async function calibrate(
   signal: AbortSignal,
 ): Promise<void> {
   const { input } = (await Bundle.open(directory)).manifest;
-  const all = await openData(config, pictureChannels(input));
+  const all = await openData(config, input);
   const dataset =
     config.holdOut === undefined ? all : subsetOf(all, splitHoldOut(all, config.holdOut).heldOut);
   const run = config.refit ? refitConfidence : calibrateBundle;

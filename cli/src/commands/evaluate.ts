@@ -10,7 +10,7 @@ import {
   writeReport,
 } from '@offramp/augment';
 import { Bundle } from '@offramp/bundle';
-import { type Dataset, pictureChannels } from '@offramp/data';
+import type { Dataset } from '@offramp/data';
 import { type ConfigOf, defineConfig, shortDigest } from '@offramp/runtime';
 import type { Command } from 'commander';
 import { z } from 'zod';
@@ -69,7 +69,7 @@ export function evaluateCommand(): Command {
 async function evaluate(config: ConfigOf<typeof definition>, directory: string): Promise<void> {
   const bundle = await Bundle.open(directory);
   const { manifest, digest } = bundle;
-  const dataset = await openData(config, pictureChannels(manifest.input));
+  const dataset = await openData(config, manifest.input);
   if (config.report !== undefined) await prepareReportFolder(config.report);
   const heldOut = await bundle.readCalibration();
   const progress = new ProgressBar();

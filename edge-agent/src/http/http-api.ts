@@ -136,7 +136,7 @@ function classifyRoute(
           request.headers['content-type']?.split(';')[0]?.trim().toLowerCase() === tensorMediaType;
         const load = async () => {
           if (isTensor) return readTensorBody(bytes, input);
-          return normalise(await decoder.decodeFitted(bytes, input, name), input);
+          return normalise((await decoder.decodeFitted(bytes, input, name)).pixels, input);
         };
         const { kind, answer } = await agent.answer({ name, trueLabelIndex: null, load }, slot);
         return reply.code(kind === 'failed' ? describeError(answer.error.code).httpStatus : 200).send(answer);

@@ -3,9 +3,8 @@ import {
   alignLabels,
   type Dataset,
   normalise,
-  openDataset,
+  openInputs,
   type PictureDecoder,
-  pictureChannels,
   type Split,
 } from '@offramp/data';
 import { type Clock, type Logger, messageOf, OfframpError } from '@offramp/runtime';
@@ -23,7 +22,7 @@ export interface DatasetSourceOptions {
   ratePerSecond: number;
 }
 
-/** Pictures of a data set, pulled as places become free. */
+/** Samples of a data set, pulled as places become free. */
 export class DatasetSource {
   private readonly pacer: Pacer;
   private stopped = false;
@@ -50,11 +49,11 @@ export class DatasetSource {
     const { path, split, selection } = options;
     const decoder = sourceDecoder(clock);
     try {
-      const dataset = await openDataset(path, { split, channels: pictureChannels(input), decoder });
+      const dataset = await openInputs(path, input, { split, decoder });
       if (selection.offset >= dataset.size) {
         throw new OfframpError(
           'DATA_NOT_FOUND',
-          `shard ${selection.offset}/${selection.step} of ${dataset.size} pictures has none`,
+          `shard ${selection.offset}/${selection.step} of ${dataset.size} samples has none`,
         );
       }
       logger.info({ source: dataset.description }, 'source opened');
@@ -96,8 +95,8 @@ export class DatasetSource {
       trueLabelIndex: this.labelOf(index),
       load: async () => {
         const { input } = this.bundle.manifest;
-        const { picture } = await this.dataset.readFitted(index, input);
-        return normalise(picture, input);
+        const { values } = await this.dataset.readFitted(index, input);
+        return normalise(values, input);
       },
     };
   }

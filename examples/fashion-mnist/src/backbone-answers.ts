@@ -1,7 +1,7 @@
 import { credentials, Metadata, makeClientConstructor } from '@grpc/grpc-js';
 import { type Bundle, encodeTensor, float32 } from '@offramp/bundle';
 import { type ClassifyResponse, offloadService } from '@offramp/contracts';
-import { type Dataset, openDataset, pictureChannels, preprocess } from '@offramp/data';
+import { openDataset, type PictureDataset, pictureChannels, preprocess } from '@offramp/data';
 import { messageOf, OfframpError } from '@offramp/runtime';
 import { type Scene, split } from './scene.js';
 
@@ -69,7 +69,9 @@ export async function backboneAnswers(
 }
 
 /** Shared by all callers, each of which takes the next picture. */
-function* picturesOf(datasets: readonly Dataset[]): Generator<{ dataset: Dataset; index: number }> {
+function* picturesOf(
+  datasets: readonly PictureDataset[],
+): Generator<{ dataset: PictureDataset; index: number }> {
   for (const dataset of datasets) {
     for (let index = 0; index < dataset.size; index++) yield { dataset, index };
   }

@@ -46,7 +46,15 @@ export { InferencePool, type PooledStageOutput } from './inference/inference-poo
 export type { SessionOptions } from './inference/session-options.js';
 export { type StageRunner, stageTensors } from './inference/stage-runner.js';
 export { type CostModel, exitCosts, exitMacs, stageMacs } from './manifest/costs.js';
-export { type InputSpecification, sampleValues } from './manifest/input-specification.js';
+export { inputKinds, inputProblems } from './manifest/input-schema.js';
+export {
+  describeInput,
+  type InputKind,
+  type InputSpecification,
+  type PictureInput,
+  sampleValues,
+  type TensorInput,
+} from './manifest/input-specification.js';
 export {
   type ActivationCodecManifest,
   type ActivationEncoding,
@@ -66,8 +74,8 @@ export {
   meanSchema,
   type Preprocessing,
   pixelScales,
-  preprocessingProblems,
   resizeModes,
   stdSchema,
 } from './manifest/preprocessing.js';
+export { channelAxes, type TensorPreprocessing } from './manifest/tensor-preprocessing.js';
 export { elementsOf, expectShape, formatShape, maxSampleElements, sameShape } from './shape.js';

@@ -1,11 +1,12 @@
+import type { InputSpecification } from '@offramp/bundle';
 import { describe, expect, it } from 'vitest';
 import { alignLabels } from './align-labels.js';
-import { type Dataset, fittedFrom } from './dataset.js';
+import { fittedFrom, type PictureDataset } from './dataset.js';
 import { subsetOf, withoutLabels } from './subset.js';
 
-function dataset(classNames: string[] | null, labels: (number | null)[] = []): Dataset {
+function dataset(classNames: string[] | null, labels: (number | null)[] = []): PictureDataset {
   const labelAt = (index: number) => labels[index] ?? null;
-  const read: Dataset['read'] = async (index) => ({
+  const read: PictureDataset['read'] = async (index) => ({
     ...{ name: `#${index}`, label: labelAt(index) },
     picture: { pixels: Uint8Array.of(index), height: 1, width: 1, channels: 1 },
   });
@@ -66,7 +67,9 @@ describe('withoutLabels', () => {
     expect(unlabelled).toMatchObject({ size: 2, labelled: false, classNames: null, description: 'made up' });
     expect(unlabelled.labelAt(1)).toBeNull();
     expect(unlabelled.nameAt(1)).toBe('#1');
-    expect(await unlabelled.read(1)).toEqual({ ...(await labelled.read(1)), label: null });
+    const input: InputSpecification = { shape: [1, 1, 1], preprocessing: { mean: [0], std: [1] } };
+    const sample = { ...(await labelled.readFitted(1, input)), label: null };
+    expect(await unlabelled.readFitted(1, input)).toEqual(sample);
     expect(alignLabels(unlabelled, ['cat'])(unlabelled.labelAt(0))).toBeNull();
   });
 });

@@ -1,39 +1,53 @@
-import { readdir, stat } from 'node:fs/promises';
-import { basename, extname, join } from 'node:path';
-import { OfframpError } from '@offramp/runtime';
-import type { Dataset } from './dataset.js';
+import { basename } from 'node:path';
+import type { InputSpecification, TensorInput } from '@offramp/bundle';
+import type { Dataset, PictureDataset } from './dataset.js';
 import { openCifar } from './formats/cifar.js';
 import { openIdx } from './formats/idx.js';
-import { npyPictureFiles, openNpy } from './formats/npy.js';
-import { openNpz } from './formats/npz.js';
+import { npyFiles, readNpyFiles } from './formats/npy.js';
+import type { NpySamples } from './formats/npy-array.js';
+import { picturesOfNpy } from './formats/npy-pictures.js';
+import { tensorsOfNpy } from './formats/npy-tensors.js';
+import { readNpzFiles } from './formats/npz.js';
 import { openPictureFolder } from './formats/picture-folder.js';
 import { openSvhn } from './formats/svhn.js';
+import { type DataKind, type Format, openAt, withExtension } from './locate-data.js';
+import { pictureChannels } from './pictures/fit-picture.js';
 import { isPicture } from './pictures/picture.js';
 import { type PictureDecoder, sharedPictureDecoder } from './pictures/picture-decoder.js';
-import { narrowToSplit, type Split } from './split.js';
+import type { Split } from './split.js';
 
-export interface OpenDatasetOptions {
+export interface OpenInputsOptions {
   /** Which part, if a folder or an archive holds both. */
   split: Split;
-  /** Channels that pictures from files are decoded to. Default 3. */
-  channels?: 1 | 3;
   /** Decodes picture files. Default: {@link sharedPictureDecoder}. */
   decoder?: PictureDecoder;
 }
 
-/** A format of files that hold many pictures. */
-interface Format {
-  /** For messages. */
-  name: string;
-  /** The files that hold pictures. */
-  select(paths: readonly string[]): string[];
-  open(paths: readonly string[], split: Split): Promise<Dataset>;
+export interface OpenDatasetOptions extends OpenInputsOptions {
+  /** Channels that pictures from files are decoded to. Default 3. */
+  channels?: 1 | 3;
 }
 
-const withExtension = (extension: string) => (paths: readonly string[]) =>
-  paths.filter((path) => extname(path).toLowerCase() === extension);
+/** NumPy archives and arrays, whatever is made of them. */
+function npyFormats<Opened>(
+  open: (samples: readonly NpySamples[], description: string) => Opened,
+): Format<Opened>[] {
+  const describe = (paths: readonly string[]) => `NumPy ${paths.map((path) => basename(path)).join(', ')}`;
+  return [
+    {
+      name: 'a NumPy archive (*.npz)',
+      select: withExtension('.npz'),
+      open: async (paths, split) => open(await readNpzFiles(paths, split), describe(paths)),
+    },
+    {
+      name: 'a NumPy array (*.npy)',
+      select: (paths) => npyFiles(withExtension('.npy')(paths)),
+      open: async (paths) => open(await readNpyFiles(paths), describe(paths)),
+    },
+  ];
+}
 
-const formats: readonly Format[] = [
+const pictureFormats: readonly Format<PictureDataset>[] = [
   {
     name: 'an IDX file (*-images-idx3-ubyte, *.gz)',
     select: (paths) => paths.filter((path) => /images[-.]idx3-ubyte(\.gz)?$/.test(basename(path))),
@@ -41,12 +55,7 @@ const formats: readonly Format[] = [
   },
   { name: 'a CIFAR file (*.bin)', select: withExtension('.bin'), open: openCifar },
   { name: 'an SVHN file (*.mat)', select: withExtension('.mat'), open: openSvhn },
-  { name: 'a NumPy archive (*.npz)', select: withExtension('.npz'), open: openNpz },
-  {
-    name: 'a NumPy array (*.npy)',
-    select: (paths) => npyPictureFiles(withExtension('.npy')(paths)),
-    open: openNpy,
-  },
+  ...npyFormats(picturesOfNpy),
 ];
 
 /**
@@ -56,44 +65,43 @@ const formats: readonly Format[] = [
  * so, only `split` is opened.
  * @throws OfframpError `DATA_NOT_FOUND`, `DATA_INVALID`
  */
-export async function openDataset(path: string, options: OpenDatasetOptions): Promise<Dataset> {
-  const info = await stat(path).catch(() => null);
-  if (!info) throw new OfframpError('DATA_NOT_FOUND', `no data at ${path}: it does not exist`);
-  if (info.isFile()) {
-    const format = formats.find(({ select }) => select([path]).length > 0);
-    if (format) return format.open([path], options.split);
-    const names = formats.map(({ name }) => name).join(', ');
-    throw new OfframpError('DATA_INVALID', `${path}: expected ${names} or a folder`);
-  }
-  if (!info.isDirectory()) throw new OfframpError('DATA_INVALID', `${path}: expected a file or a folder`);
-  const entries = (await readdir(path, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1));
-  const files = entries.filter((entry) => !entry.isDirectory()).map((entry) => entry.name);
-  const folders = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+export function openDataset(path: string, options: OpenDatasetOptions): Promise<PictureDataset> {
+  const { channels = 3, decoder } = options;
+  const pictures: DataKind<PictureDataset> = {
+    name: 'pictures',
+    folder:
+      'IDX, CIFAR (.bin), SVHN (.mat) or NumPy files (.npz, .npy), images, or one folder of images per class',
+    formats: pictureFormats,
+    openFolder: {
+      hasSample: isPicture,
+      open: (folder) => openPictureFolder(folder, channels, decoder ?? sharedPictureDecoder()),
+    },
+  };
+  return openAt(path, options.split, pictures);
+}
 
-  const { split } = options;
-  for (const { select, open } of formats) {
-    const paths = narrowToSplit(select(files), split).map((name) => join(path, name));
-    if (paths.length > 0) return open(paths, split);
-  }
-  if (folders.includes(split)) return openDataset(join(path, split), options);
-  const others = [
-    ...formats.flatMap(({ select }) => select(files)),
-    ...folders.filter((folder) => folder === 'train' || folder === 'test'),
-  ];
-  if (others.length > 0) {
-    throw new OfframpError(
-      'DATA_NOT_FOUND',
-      `no pictures for ${split} in ${path}, only ${others.join(', ')}`,
-      {
-        hint: 'Ask for the other part with --split, or name other data.',
-      },
-    );
-  }
-  if (folders.length > 0 || files.some(isPicture)) {
-    return openPictureFolder(path, options.channels ?? 3, options.decoder ?? sharedPictureDecoder());
-  }
-  throw new OfframpError(
-    'DATA_NOT_FOUND',
-    `no pictures in ${path}: expected IDX, CIFAR (.bin), SVHN (.mat) or NumPy files (.npz, .npy), images, or one folder of images per class`,
-  );
+/**
+ * Opens the tensors at `path`: NumPy archives or arrays (`*.npz`, `*.npy`) of numbers of any type and range, whose first
+ * dimension counts the samples. Parts as {@link openDataset} has them.
+ * @throws OfframpError `DATA_NOT_FOUND`; `DATA_INVALID` also for samples of another shape than the input's
+ */
+export function openTensors(path: string, input: TensorInput, split: Split): Promise<Dataset> {
+  return openAt(path, split, {
+    name: 'tensors',
+    folder: 'NumPy files (.npz, .npy)',
+    formats: npyFormats((samples, description) => tensorsOfNpy(samples, input, description)),
+  });
+}
+
+/**
+ * Opens what a model's input is made of: pictures or tensors.
+ * @throws OfframpError `DATA_NOT_FOUND`, `DATA_INVALID`
+ */
+export function openInputs(
+  path: string,
+  input: InputSpecification,
+  { split, decoder }: OpenInputsOptions,
+): Promise<Dataset> {
+  if (input.kind === 'tensor') return openTensors(path, input, split);
+  return openDataset(path, { split, channels: pictureChannels(input), ...(decoder ? { decoder } : {}) });
 }

@@ -1,20 +1,23 @@
-import type { Dataset } from './dataset.js';
+import type { Dataset, PictureDataset } from './dataset.js';
 
 /** Some samples of a data set, in the given order. */
-export function subsetOf(dataset: Dataset, indices: readonly number[]): Dataset {
+export function subsetOf(dataset: PictureDataset, indices: readonly number[]): PictureDataset;
+export function subsetOf(dataset: Dataset, indices: readonly number[]): Dataset;
+export function subsetOf(dataset: Dataset | PictureDataset, indices: readonly number[]): Dataset {
+  const at = (index: number) => indices[index] as number;
   return {
     description: `${indices.length} of ${dataset.description}`,
     size: indices.length,
     labelled: dataset.labelled,
     classNames: dataset.classNames,
-    nameAt: (index) => dataset.nameAt(indices[index] as number),
-    labelAt: (index) => dataset.labelAt(indices[index] as number),
-    read: (index) => dataset.read(indices[index] as number),
-    readFitted: (index, input) => dataset.readFitted(indices[index] as number, input),
+    nameAt: (index) => dataset.nameAt(at(index)),
+    labelAt: (index) => dataset.labelAt(at(index)),
+    readFitted: (index, input) => dataset.readFitted(at(index), input),
+    ...('read' in dataset ? { read: (index: number) => dataset.read(at(index)) } : {}),
   };
 }
 
-/** The same pictures, unlabelled. */
+/** The same samples, unlabelled. */
 export function withoutLabels(dataset: Dataset): Dataset {
   return {
     description: dataset.description,
@@ -23,7 +26,6 @@ export function withoutLabels(dataset: Dataset): Dataset {
     classNames: null,
     nameAt: (index) => dataset.nameAt(index),
     labelAt: () => null,
-    read: async (index) => ({ ...(await dataset.read(index)), label: null }),
     readFitted: async (index, input) => ({ ...(await dataset.readFitted(index, input)), label: null }),
   };
 }

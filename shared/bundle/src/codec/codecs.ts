@@ -7,7 +7,7 @@ import { float16 } from './float16.js';
 import { float32 } from './float32.js';
 import { model8, quantisedBy } from './model8.js';
 import { int4, int8 } from './quantised.js';
-import type { TensorLayout } from './tensor-layout.js';
+import { pictureOf, type TensorLayout } from './tensor-layout.js';
 import { uint8, uint8Deflated } from './uint8.js';
 
 /**
@@ -78,8 +78,10 @@ export function checkTensor(what: string, layout: TensorLayout, tensor: TensorMe
 /** Checks that a tensor is one of those that a codec is for. */
 function expectPlace(what: string, { name }: ActivationCodec, layout: TensorLayout): void {
   const elsewhere =
-    name.startsWith(uint8.name) && !layout.input
-      ? 'the input of stage 0'
+    name.startsWith(uint8.name) && !pictureOf(layout)
+      ? layout.input
+        ? 'pictures'
+        : 'the input of stage 0'
       : name.startsWith(model8.name) && !quantisedBy(layout)
         ? 'activations that the model itself quantises to 8 bits'
         : null;

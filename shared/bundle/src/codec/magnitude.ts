@@ -1,18 +1,19 @@
 import { OfframpError } from '@offramp/runtime';
-import { type InputSpecification, sampleValues } from '../manifest/input-specification.js';
-import type { TensorLayout } from './tensor-layout.js';
+import { type PictureInput, sampleValues } from '../manifest/input-specification.js';
+import { pictureOf, type TensorLayout } from './tensor-layout.js';
 
-/** Largest magnitude of an activation. Stages overflow on much larger ones; networks compute with far smaller ones. */
+/** Largest magnitude of an activation, or of a tensor as the model's input. Stages overflow on much larger ones; networks compute with far smaller ones. */
 const maxActivation = 1e12;
-/** Largest magnitude of an element of the model's input, as a multiple of the largest that preprocessing gives. */
+/** Largest magnitude of an element of a picture as the model's input, as a multiple of the largest that preprocessing gives. */
 const maxInputFactor = 100;
 
 /** The largest magnitude that elements of a tensor may have. */
-export function maxMagnitude({ input }: TensorLayout): number {
-  return input ? maxInputOf(input) : maxActivation;
+export function maxMagnitude(layout: TensorLayout): number {
+  const picture = pictureOf(layout);
+  return picture ? maxInputOf(picture) : maxActivation;
 }
 
-const maxInputs = new WeakMap<InputSpecification, number>();
+const maxInputs = new WeakMap<PictureInput, number>();
 
 /**
  * Checks the largest magnitude of a tensor that came from outside. NaN spreads to every exit, and so does what overflows.
@@ -26,7 +27,7 @@ export function expectMagnitude(what: string, found: number, most: number): void
   );
 }
 
-function maxInputOf(input: InputSpecification): number {
+function maxInputOf(input: PictureInput): number {
   let most = maxInputs.get(input);
   if (most === undefined) {
     const made = sampleValues(input).flatMap((values) => [values[0] as number, values[255] as number]);

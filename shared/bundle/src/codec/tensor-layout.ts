@@ -1,4 +1,4 @@
-import type { InputSpecification } from '../manifest/input-specification.js';
+import type { InputSpecification, PictureInput } from '../manifest/input-specification.js';
 import type { ActivationPrecision, Manifest } from '../manifest/manifest.js';
 import { elementsOf } from '../shape.js';
 
@@ -12,6 +12,11 @@ export interface TensorLayout {
   precision?: ActivationPrecision;
   /** Rows at the end of an activation that carry the answer of the exit before (`reuse`). They have float32. */
   carriedRows?: number;
+}
+
+/** The model's input, if the tensor is that and it is made of a picture. */
+export function pictureOf({ input }: TensorLayout): PictureInput | null {
+  return input && input.kind !== 'tensor' ? input : null;
 }
 
 type LayoutManifest = Pick<Manifest, 'input' | 'stages' | 'labels'>;

@@ -1,11 +1,11 @@
 import { Encoding } from '@offramp/contracts';
 import { describe, expect, it } from 'vitest';
-import { type InputSpecification, sampleValues } from '../manifest/input-specification.js';
+import { type PictureInput, sampleValues, type TensorInput } from '../manifest/input-specification.js';
 import { elementsOf } from '../shape.js';
 import type { ActivationCodec } from './activation-codec.js';
 import { codecs, decodeTensor, encodeTensor } from './codecs.js';
 
-const input: InputSpecification = {
+const input: PictureInput = {
   shape: [3, 5, 7],
   preprocessing: { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
 };
@@ -46,7 +46,7 @@ describe.each([['uint8'], ['uint8+deflate']])('%s', (name) => {
   });
 
   it('counts as the preprocessing does, in pixels too', () => {
-    const raw: InputSpecification = {
+    const raw: PictureInput = {
       shape: [1, 4, 64],
       preprocessing: { scale: 'raw', mean: [127.5], std: [3.7] },
     };
@@ -55,11 +55,18 @@ describe.each([['uint8'], ['uint8+deflate']])('%s', (name) => {
     expect(decodeTensor('input', { shape: raw.shape, input: raw }, tensor)).toEqual(values);
   });
 
-  it('is not an encoding of activations', () => {
+  it('is no encoding of activations, nor of inputs that are no pictures', () => {
     const tensor = { shape: [6], encoding: codec.encoding, data: new Uint8Array(6) };
-    expect(() => decodeTensor('input of stage 1', { shape: [6] }, tensor)).toThrow(
-      `input of stage 1: expected an encoding of activations, found ${name}, which is for the input of stage 0`,
-    );
-    expect(encodeTensor(codec, { shape: [6] }, new Float32Array(6)).encoding).toBe(Encoding.ENCODING_FLOAT32);
+    const numbers: TensorInput = { kind: 'tensor', shape: [6] };
+    for (const [layout, purpose] of [
+      [{ shape: [6] }, `activations, found ${name}, which is for the input of stage 0`],
+      [{ shape: [6], input: numbers }, `inputs, found ${name}, which is for pictures`],
+    ] as const) {
+      expect(() => decodeTensor('a tensor', layout, tensor)).toThrow(
+        `a tensor: expected an encoding of ${purpose}`,
+      );
+      const encoded = encodeTensor(codec, layout, new Float32Array(6));
+      expect(encoded.encoding).toBe(Encoding.ENCODING_FLOAT32);
+    }
   });
 });

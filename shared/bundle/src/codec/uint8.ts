@@ -1,13 +1,13 @@
 import { constants, deflateRawSync } from 'node:zlib';
 import { Encoding } from '@offramp/contracts';
 import { OfframpError } from '@offramp/runtime';
-import { type InputSpecification, sampleValues } from '../manifest/input-specification.js';
+import { type PictureInput, sampleValues } from '../manifest/input-specification.js';
 import { elementsOf } from '../shape.js';
 import type { ActivationCodec } from './activation-codec.js';
 import { inflate } from './deflated.js';
 import { fixedSizeCodec } from './fixed-size-codec.js';
 import { addPaeth, subtractPaeth } from './paeth.js';
-import type { TensorLayout } from './tensor-layout.js';
+import { pictureOf, type TensorLayout } from './tensor-layout.js';
 
 /**
  * A model's input as the 8-bit samples that it was made from: exact, and a quarter of float32's size. Cannot represent
@@ -18,9 +18,10 @@ export const uint8 = fixedSizeCodec({
   name: 'uint8',
   bytesOf: (elements) => elements,
   encode(values, layout) {
-    if (!layout.input) return null;
-    const { mean, std, scale } = layout.input.preprocessing;
-    const tables = tablesOf(layout.input);
+    const picture = pictureOf(layout);
+    if (!picture) return null;
+    const { mean, std, scale } = picture.preprocessing;
+    const tables = tablesOf(picture);
     const factor = scale === 'raw' ? 1 : 255;
     const samples = new Uint8Array(values.length);
     const area = values.length / tables.length;
@@ -37,8 +38,9 @@ export const uint8 = fixedSizeCodec({
   },
   // Values that the bundle's own preprocessing gives.
   largest: () => 0,
-  decode(data, into, { input }) {
-    const tables = input ? tablesOf(input) : [];
+  decode(data, into, layout) {
+    const picture = pictureOf(layout);
+    const tables = picture ? tablesOf(picture) : [];
     const area = into.length / tables.length;
     for (const [channel, table] of tables.entries()) {
       for (let i = channel * area; i < (channel + 1) * area; i++)
@@ -99,10 +101,10 @@ function deflateSamples(filter: number, samples: Uint8Array): Uint8Array {
   return deflateRawSync(bytes, { level: constants.Z_BEST_COMPRESSION });
 }
 
-const tablesByInput = new WeakMap<InputSpecification, Float32Array[]>();
+const tablesByInput = new WeakMap<PictureInput, Float32Array[]>();
 
 /** Computed once for a bundle, not for each sample. */
-function tablesOf(input: InputSpecification): Float32Array[] {
+function tablesOf(input: PictureInput): Float32Array[] {
   let tables = tablesByInput.get(input);
   if (!tables) {
     tables = sampleValues(input);

@@ -1,10 +1,15 @@
-import type { Manifest } from './manifest.js';
+import { formatShape } from '../shape.js';
+import type { InputSpecification, PictureInput } from './input-schema.js';
 
-/** The model's input, and how a picture is converted to it. */
-export type InputSpecification = Manifest['input'];
+export type { InputKind, InputSpecification, PictureInput, TensorInput } from './input-schema.js';
 
-/** Per channel of the input, in order: the value of each of the 256 samples. */
-export function sampleValues({ preprocessing }: InputSpecification): Float32Array[] {
+/** What one sample is, for messages: `a picture of 3×32×32`, `a tensor of 3×256`. */
+export function describeInput({ kind = 'picture', shape }: InputSpecification): string {
+  return `a ${kind} of ${formatShape(shape)}`;
+}
+
+/** Per channel of a picture, in order: the value of each of the 256 samples. */
+export function sampleValues({ preprocessing }: PictureInput): Float32Array[] {
   const { mean, std, scale } = preprocessing;
   const divisor = scale === 'raw' ? 1 : 255;
   return mean.map((_, channel) =>

@@ -85,6 +85,39 @@ describe('parseManifest', () => {
     );
   });
 
+  it.each([
+    [[64], undefined],
+    [[3, 256], { mean: [0.1, 0.2, 9.81], std: [1] }],
+    [[256, 3], { mean: [1, 2, 3], std: [1, 2, 3], channelAxis: 'last' }],
+    [[1, 64, 96], { mean: [-4.3e7], std: [4.6e-9] }],
+  ])(
+    'takes tensors of any rank up to 3, and the preprocessing that they may have: %j',
+    (shape, preprocessing) => {
+      const input = preprocessing ? { kind: 'tensor', shape, preprocessing } : { kind: 'tensor', shape };
+      const manifest = changed('input', input) as Manifest;
+      (manifest.stages[0] as Manifest['stages'][number]).inputShape = shape;
+      expect(parse(manifest)).toEqual(manifest);
+    },
+  );
+
+  it.each([
+    [{ kind: 'tensor', shape: [2, 3, 4, 5] }, 'input.shape: '],
+    [{ kind: 'tensor', shape: [] }, 'input.shape: '],
+    [
+      { kind: 'tensor', shape: [3, 256], preprocessing: { mean: [0, 0], std: [1] } },
+      'input.preprocessing.mean: expected 1 value, or 3, the first dimension of 3×256; found 2',
+    ],
+    [
+      { kind: 'tensor', shape: [3, 256], preprocessing: { mean: [0], std: [1, 1, 1], channelAxis: 'last' } },
+      'input.preprocessing.std: expected 1 value, or 256, the last dimension of 3×256; found 3',
+    ],
+    [{ kind: 'tensor', shape: [3], preprocessing: { mean: [0], std: [0] } }, 'input.preprocessing.std.0: '],
+    [{ shape: [3, 256], preprocessing: { mean: [0], std: [1] } }, 'input.shape: '],
+    [{ kind: 'sound', shape: [3, 256] }, 'input.kind: '],
+  ])('refuses the input %j', (input, message) => {
+    expect(() => parse(changed('input', input))).toThrow(message);
+  });
+
   it('names several wrong fields at once', () => {
     const manifest = { ...sampleManifest(), deviceStages: 9, policy: { thresholds: [], targetAgreement: 1 } };
     expect(() => parse(manifest)).toThrow(/policy\.thresholds: .*; deviceStages: /);

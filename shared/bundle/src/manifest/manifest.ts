@@ -1,18 +1,11 @@
 import { maxThreshold } from '@offramp/contracts';
 import { z } from 'zod';
-import { elementsOf, formatShape, maxSampleElements } from '../shape.js';
+import { inputProblems, inputSchema } from './input-schema.js';
 import { parseBundleJson } from './parse-json.js';
-import { preprocessingProblems, preprocessingSchema } from './preprocessing.js';
+import { bounded, dimension } from './shape-schema.js';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected a SHA-256 in lower-case hexadecimal');
 const count = z.number().int().nonnegative();
-const dimension = z.number().int().positive();
-/** @param dimensions of one sample */
-const bounded = <Schema extends z.ZodType<number[]>>(dimensions: Schema) =>
-  dimensions.refine((shape) => elementsOf(shape) <= maxSampleElements, {
-    error: ({ input }) =>
-      `expected at most ${maxSampleElements} values in a sample; found ${formatShape(input as number[])}`,
-  });
 const shape = bounded(z.array(dimension).min(1).max(8));
 
 /** A file of the bundle, by its path relative to the manifest. */
@@ -114,11 +107,7 @@ export const manifestSchema = z
     format: z.literal('offramp-bundle'),
     formatVersion: z.literal(1),
     name: z.string().min(1).max(100),
-    input: z.strictObject({
-      /** [channels, height, width] */
-      shape: bounded(z.tuple([dimension, dimension, dimension])),
-      preprocessing: preprocessingSchema,
-    }),
+    input: inputSchema,
     labels: z.array(z.string()).min(2),
     backbone: z.strictObject({
       file: z.string(),
@@ -182,8 +171,7 @@ export const manifestSchema = z
     if (manifest.deviceStages > manifest.stages.length) {
       fail(['deviceStages'], `expected at most ${manifest.stages.length}, the number of stages`);
     }
-    const { shape, preprocessing } = manifest.input;
-    for (const { key, problem } of preprocessingProblems(preprocessing, shape)) {
+    for (const { key, problem } of inputProblems(manifest.input)) {
       fail(['input', 'preprocessing', key], problem);
     }
   });

@@ -37,7 +37,8 @@ export const preprocessingSchema = z.strictObject({
 export type Preprocessing = z.infer<typeof preprocessingSchema>;
 
 export interface PreprocessingProblem {
-  key: keyof Preprocessing;
+  /** A field of the preprocessing. */
+  key: string;
   /** What was expected and what was found. */
   problem: string;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { labelsNameFor, pictureNames } from './array-names.js';
+import { labelsNameFor, sampleNames } from './array-names.js';
 
 describe('names of arrays', () => {
   it.each([
@@ -9,8 +9,9 @@ describe('names of arrays', () => {
     ['train test labels', 'train test'],
     ['images-1 labels-1 IMAGES.2', 'images-1 IMAGES.2'],
     ['y targets', ''],
-  ])('finds the pictures in %s', (names, pictures) => {
-    expect(pictureNames(names.split(' '))).toEqual(pictures.split(' ').filter(Boolean));
+    ['signals_train labels_train rate', 'signals_train'],
+  ])('finds the samples in %s', (names, samples) => {
+    expect(sampleNames(names.split(' '))).toEqual(samples.split(' ').filter(Boolean));
   });
 
   it.each([
@@ -20,7 +21,7 @@ describe('names of arrays', () => {
     ['digits', 'digits y', 'y'],
     ['train', 'train test labels', null],
     ['x', 'x', null],
-  ])('finds the labels of %s in %s', (pictures, names, labels) => {
-    expect(labelsNameFor(pictures, names.split(' '))).toBe(labels);
+  ])('finds the labels of %s in %s', (samples, names, labels) => {
+    expect(labelsNameFor(samples, names.split(' '))).toBe(labels);
   });
 });

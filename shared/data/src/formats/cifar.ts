@@ -1,5 +1,5 @@
 import { basename, dirname, join } from 'node:path';
-import type { Dataset } from '../dataset.js';
+import type { PictureDataset } from '../dataset.js';
 import { invalidData, readDataFile, readOptionalFile } from './data-file.js';
 import { datasetOfArrays, type PictureArray } from './picture-array.js';
 
@@ -10,7 +10,7 @@ const area = side * side;
  * CIFAR-10 (`data_batch_1.bin` … `test_batch.bin`) and CIFAR-100 (`train.bin`, `test.bin`; fine labels)
  * in their binary form: one or two label bytes, then 32×32 red, green and blue planes.
  */
-export async function openCifar(paths: readonly string[]): Promise<Dataset> {
+export async function openCifar(paths: readonly string[]): Promise<PictureDataset> {
   return datasetOfArrays(await Promise.all(paths.map(readBatch)), {
     description: `CIFAR ${paths.map((path) => basename(path)).join(', ')}`,
     classNames: await readClassNames(dirname(paths[0] ?? '.')),

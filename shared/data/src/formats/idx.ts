@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { messageOf } from '@offramp/runtime';
-import type { Dataset } from '../dataset.js';
+import type { PictureDataset } from '../dataset.js';
 import { invalidData, maxDataBytes, readDataFile, readOptionalFile } from './data-file.js';
 import { datasetOfArrays, type PictureArray } from './picture-array.js';
 
@@ -10,7 +10,7 @@ const magicOfLabels = 0x0801;
 const magicOfPictures = 0x0803;
 
 /** Pictures in the IDX format of MNIST, with the labels from the file beside it, if there is one. */
-export async function openIdx(paths: readonly string[]): Promise<Dataset> {
+export async function openIdx(paths: readonly string[]): Promise<PictureDataset> {
   return datasetOfArrays(await Promise.all(paths.map(readPart)), {
     description: `IDX ${paths.map((path) => basename(path)).join(', ')}`,
     classNames: null,

@@ -9,6 +9,17 @@ export interface NpyArray {
   numbers: NumberArray;
 }
 
+/** The samples of one array, and their labels. */
+export interface NpySamples {
+  array: NpyArray;
+  /** One per sample, if there are as many. */
+  labels: ArrayLike<number> | null;
+  /** For the samples' names. */
+  name: string;
+  /** Names the array in errors. */
+  where: string;
+}
+
 const magic = Buffer.from('\x93NUMPY', 'latin1');
 /** NumPy's own headers are below 10,000 bytes. */
 const maxHeaderBytes = 2 ** 16;
@@ -40,7 +51,7 @@ export function parseNpy(bytes: Buffer, where: string): NpyArray {
   const { descr, fortranOrder, shape } = parseHeader(header, where);
   const type = descr.slice(1);
   if (!/^[<>|=]/.test(descr) || !isNumberType(type)) {
-    throw invalidData(where, `expected integers, float32 or float64; found ${descr}`);
+    throw invalidData(where, `expected integers or floating-point numbers; found ${descr}`);
   }
   const data = bytes.subarray(start + headerBytes);
   const expected = shape.reduce((product, dimension) => product * dimension, bytesOf(type));
@@ -76,4 +87,16 @@ function parseHeader(header: string, where: string) {
     );
   }
   return { descr, fortranOrder: fortran === 'True', shape };
+}
+
+/** Distance between neighbours along each dimension, in elements. */
+export function stridesOf({ shape, fortranOrder }: Pick<NpyArray, 'shape' | 'fortranOrder'>): number[] {
+  const strides = new Array<number>(shape.length);
+  let stride = 1;
+  for (let i = 0; i < shape.length; i++) {
+    const axis = fortranOrder ? i : shape.length - 1 - i;
+    strides[axis] = stride;
+    stride *= shape[axis] as number;
+  }
+  return strides;
 }

@@ -87,7 +87,7 @@ describe('NumPy arrays', () => {
       "expected a header with 'descr' (one type)",
     ],
     ['complex numbers', npyFile([1, 1, 1], '<c8', new Uint8Array(8)), 'found <c8'],
-    ['objects', npyFile([1], '|O', one), 'expected integers, float32 or float64; found |O'],
+    ['objects', npyFile([1], '|O', one), 'expected integers or floating-point numbers; found |O'],
     ['truncated data', pictures.subarray(0, -1), 'expected 16 bytes for 2×2×4 of u1, found 15'],
     ['an absurd size', npyFile([1e9, 1e9, 1e9], '|u1', one), 'expected 1e+27 bytes'],
     [
@@ -109,10 +109,10 @@ describe('NumPy arrays', () => {
   });
 
   it.each([
-    ['too few', npyFile([1], '|u1', one), 'images.npy: expected 2 labels, one per picture; found 1'],
-    ['one-hot', npyFile([2, 10], '|u1', new Uint8Array(20)), 'expected one label per picture, found 2×10'],
-    ['negative', npyFile([2], '<i4', bytesOfNumbers(Int32Array.of(1, -1))), 'found -1 for picture 1'],
-    ['fractional', npyFile([2], '<f4', bytesOfNumbers(Float32Array.of(0.5, 1))), 'found 0.5 for picture 0'],
+    ['too few', npyFile([1], '|u1', one), 'images.npy: expected 2 labels, one per sample; found 1'],
+    ['one-hot', npyFile([2, 10], '|u1', new Uint8Array(20)), 'expected one label per sample, found 2×10'],
+    ['negative', npyFile([2], '<i4', bytesOfNumbers(Int32Array.of(1, -1))), 'found -1 for sample 1'],
+    ['fractional', npyFile([2], '<f4', bytesOfNumbers(Float32Array.of(0.5, 1))), 'found 0.5 for sample 0'],
   ])('refuses %s labels', async (_, labels, message) => {
     await expect(open({ 'images.npy': pictures, 'labels.npy': labels })).rejects.toMatchObject({
       code: 'DATA_INVALID',

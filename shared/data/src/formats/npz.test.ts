@@ -45,7 +45,7 @@ describe('NumPy archives', () => {
   it('reports a split that is not there', async () => {
     await expect(open(npzFile({ x_train: picture(1) }))).rejects.toMatchObject({
       code: 'DATA_NOT_FOUND',
-      message: expect.stringMatching(/no pictures for test in .*a\.npz, only x_train/),
+      message: expect.stringMatching(/no samples for test in .*a\.npz, only x_train/),
       hint: expect.stringContaining('--split'),
     });
   });

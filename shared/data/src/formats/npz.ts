@@ -1,31 +1,25 @@
 import { basename } from 'node:path';
 import { messageOf, OfframpError, openFile } from '@offramp/runtime';
 import { type Entry, fromFdPromise, type ZipFile } from 'yauzl';
-import type { Dataset } from '../dataset.js';
 import { narrowToSplit, type Split } from '../split.js';
-import { labelsNameFor, pictureNames } from './array-names.js';
+import { labelsNameFor, sampleNames } from './array-names.js';
 import { inflateExactly, invalidData, unreadable } from './data-file.js';
-import { type NpyArray, parseNpy } from './npy-array.js';
-import { labelsOfNpy, picturesOfNpy } from './npy-pictures.js';
-import { datasetOfArrays, type PictureArray } from './picture-array.js';
+import { type NpyArray, type NpySamples, parseNpy } from './npy-array.js';
+import { labelsOfNpy } from './npy-labels.js';
 
 /** An archive with more arrays is not a data set. */
 const maxArrays = 1000;
 
 /**
- * Pictures and labels in `.npz` files, by the names of their arrays: `x_train` and `y_train`, `images` and
+ * Samples and labels in `.npz` files, by the names of their arrays: `x_train` and `y_train`, `images` and
  * `labels`, `arr_0` and `arr_1`; only those of the split, if names tell. Other arrays are not read.
  * @throws OfframpError `DATA_NOT_FOUND`, `DATA_INVALID`
  */
-export async function openNpz(paths: readonly string[], split: Split): Promise<Dataset> {
-  const parts = await Promise.all(paths.map((path) => readArchive(path, split)));
-  return datasetOfArrays(parts.flat(), {
-    description: `NumPy ${paths.map((path) => basename(path)).join(', ')}`,
-    classNames: null,
-  });
+export async function readNpzFiles(paths: readonly string[], split: Split): Promise<NpySamples[]> {
+  return (await Promise.all(paths.map((path) => readArchive(path, split)))).flat();
 }
 
-async function readArchive(path: string, split: Split): Promise<PictureArray[]> {
+async function readArchive(path: string, split: Split): Promise<NpySamples[]> {
   const file = await openFile(path).catch((cause: unknown) => {
     throw unreadable(path, cause);
   });
@@ -35,21 +29,26 @@ async function readArchive(path: string, split: Split): Promise<PictureArray[]> 
     });
     const entries = await entriesOf(zip, path);
     const names = [...entries.keys()];
-    const pictures = narrowToSplit(pictureNames(names), split);
-    if (pictures.length === 0) {
+    const chosen = narrowToSplit(sampleNames(names), split);
+    if (chosen.length === 0) {
       throw new OfframpError(
         'DATA_NOT_FOUND',
-        `no pictures for ${split} in ${path}, only ${names.join(', ') || 'no arrays'}`,
+        `no samples for ${split} in ${path}, only ${names.join(', ') || 'no arrays'}`,
         { hint: 'Ask for the other part with --split, or name other data.' },
       );
     }
-    const parts: PictureArray[] = [];
-    for (const name of pictures) {
+    const parts: NpySamples[] = [];
+    for (const name of chosen) {
       const read = (array: string) => readArray(zip, entries.get(array) as Entry, path);
       const labelsName = labelsNameFor(name, names);
       const labels =
         labelsName === null ? null : labelsOfNpy(await read(labelsName), `${path}: ${labelsName}`);
-      parts.push(picturesOfNpy(await read(name), labels, `${basename(path)}:${name}`, `${path}: ${name}`));
+      parts.push({
+        array: await read(name),
+        labels,
+        name: `${basename(path)}:${name}`,
+        where: `${path}: ${name}`,
+      });
     }
     return parts;
   } finally {

@@ -1,58 +1,26 @@
-import { OfframpError } from '@offramp/runtime';
-import { type Dataset, fittedFrom } from '../dataset.js';
+import { fittedFrom, type PictureDataset } from '../dataset.js';
 import type { Picture } from '../pictures/picture.js';
+import { type AboutArrays, type SampleArray, samplesOf } from './sample-array.js';
 
 /** Pictures of one size in one array of 8-bit samples in memory, of any layout. */
-export interface PictureArray {
-  /** The name of the file or of the array in it; sample names begin with it. */
-  name: string;
+export interface PictureArray extends SampleArray {
   samples: Uint8Array;
-  count: number;
   height: number;
   width: number;
   channels: 1 | 3;
   /** Offset of the first sample and stride along each axis, in bytes. */
   layout: { start: number; picture: number; row: number; column: number; channel: number };
-  /** One per picture. */
-  labels: ArrayLike<number> | null;
 }
 
 /** The pictures of several arrays, one array after the other. */
-export function datasetOfArrays(
-  arrays: readonly PictureArray[],
-  about: { description: string; classNames: readonly string[] | null },
-): Dataset {
-  const size = arrays.reduce((sum, { count }) => sum + count, 0);
-  const at = (index: number): { array: PictureArray; row: number } => {
-    let row = index;
-    for (const array of arrays) {
-      if (row >= 0 && row < array.count) return { array, row };
-      row -= array.count;
-    }
-    throw new OfframpError('INTERNAL', `sample ${index} of ${size}`);
-  };
-  const nameAt = (index: number) => {
-    const { array, row } = at(index);
-    return `${array.name}:${row}`;
-  };
-  const labelAt = (index: number) => {
-    const { array, row } = at(index);
-    return array.labels?.[row] ?? null;
-  };
+export function datasetOfArrays(arrays: readonly PictureArray[], about: AboutArrays): PictureDataset {
+  const samples = samplesOf(arrays, { ...about, what: 'pictures' });
   const read = async (index: number) => {
-    const { array, row } = at(index);
+    const { array, row } = samples.at(index);
+    const { nameAt, labelAt } = samples.facts;
     return { name: nameAt(index), label: labelAt(index), picture: pictureAt(array, row) };
   };
-  return {
-    description: `${about.description} (${size} pictures)`,
-    size,
-    labelled: arrays.every(({ labels }) => labels !== null),
-    classNames: about.classNames,
-    nameAt,
-    labelAt,
-    read,
-    readFitted: fittedFrom(read),
-  };
+  return { ...samples.facts, read, readFitted: fittedFrom(read) };
 }
 
 /** A view if the samples are already in the order of `Picture`, else a copy. */

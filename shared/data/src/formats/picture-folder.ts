@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 import { messageOf, OfframpError, readFile } from '@offramp/runtime';
-import type { Dataset, DatasetSample } from '../dataset.js';
+import type { PictureDataset, PictureSample } from '../dataset.js';
 import { isPicture, type Picture } from '../pictures/picture.js';
 import type { PictureDecoder } from '../pictures/picture-decoder.js';
 
@@ -20,7 +20,7 @@ export async function openPictureFolder(
   path: string,
   channels: 1 | 3,
   decoder: PictureDecoder,
-): Promise<Dataset> {
+): Promise<PictureDataset> {
   const { pictures, folders } = await listFolder(path);
   const labelled = pictures.length === 0;
   const classNames = labelled ? folders : null;
@@ -43,7 +43,7 @@ export async function openPictureFolder(
   const sampleOf = async (
     index: number,
     decode: (bytes: Uint8Array, name: string) => Promise<Picture>,
-  ): Promise<DatasetSample> => {
+  ): Promise<PictureSample> => {
     const file = at(index);
     const bytes = await readFile(file.path, { atMost: maxPictureBytes }).catch((cause: unknown) => {
       throw new OfframpError('DATA_INVALID', `cannot read ${file.path}: ${messageOf(cause)}`, { cause });
@@ -59,7 +59,12 @@ export async function openPictureFolder(
     nameAt,
     labelAt: (index) => at(index).label,
     read: (index) => sampleOf(index, (bytes, name) => decoder.decode(bytes, channels, name)),
-    readFitted: (index, input) => sampleOf(index, (bytes, name) => decoder.decodeFitted(bytes, input, name)),
+    readFitted: async (index, input) => {
+      const { picture, ...sample } = await sampleOf(index, (bytes, name) =>
+        decoder.decodeFitted(bytes, input, name),
+      );
+      return { ...sample, values: picture.pixels };
+    },
   };
 }
 

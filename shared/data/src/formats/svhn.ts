@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import type { Dataset } from '../dataset.js';
+import type { PictureDataset } from '../dataset.js';
 import { invalidData } from './data-file.js';
 import { type MatArray, readMatFile } from './mat-file.js';
 import { forEachNumber } from './numbers.js';
@@ -11,7 +11,7 @@ import { datasetOfArrays, type PictureArray } from './picture-array.js';
  * the digit 0 and becomes label 0. Without `y` the pictures are unlabelled.
  * @throws OfframpError `DATA_NOT_FOUND`, `DATA_INVALID`
  */
-export async function openSvhn(paths: readonly string[]): Promise<Dataset> {
+export async function openSvhn(paths: readonly string[]): Promise<PictureDataset> {
   return datasetOfArrays(await Promise.all(paths.map(readPart)), {
     description: `SVHN ${paths.map((path) => basename(path)).join(', ')}`,
     classNames: null,

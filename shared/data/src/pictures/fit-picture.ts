@@ -1,4 +1,4 @@
-import type { InputSpecification } from '@offramp/bundle';
+import type { InputSpecification, PictureInput } from '@offramp/bundle';
 import { OfframpError } from '@offramp/runtime/errors';
 import { fitCrop, type Size } from './fit-crop.js';
 import { maxPicturePixels, type Picture } from './picture.js';
@@ -10,17 +10,28 @@ import type { Sharp } from './sharp.js';
  * @throws OfframpError `CONFIG_INVALID`, `IMAGE_INVALID`
  */
 export async function fitPicture(picture: Picture, input: InputSpecification): Promise<Picture> {
-  const [, height, width] = input.shape;
-  const to = { height, width, channels: pictureChannels(input) };
-  const { resizeMode, resize } = input.preprocessing;
+  const channels = pictureChannels(input);
+  const { shape, preprocessing } = expectPictures(input);
+  const [, height, width] = shape;
+  const to = { height, width, channels };
+  const { resizeMode, resize } = preprocessing;
   return resizeMode === 'fit-crop'
     ? cropPicture(picture, resize ?? Math.max(height, width), to)
     : convertPicture(picture, to);
 }
 
+/** @throws OfframpError `CONFIG_INVALID` for an input that is a tensor */
+export function expectPictures(input: InputSpecification): PictureInput {
+  if (input.kind !== 'tensor') return input;
+  throw new OfframpError(
+    'CONFIG_INVALID',
+    `the model takes tensors of ${input.shape.join('×')}, which pictures cannot become`,
+  );
+}
+
 /** @throws OfframpError `CONFIG_INVALID` for an input that is neither grey nor RGB */
 export function pictureChannels(input: InputSpecification): 1 | 3 {
-  const channels = input.shape[0];
+  const [channels] = expectPictures(input).shape;
   if (channels !== 1 && channels !== 3) {
     throw new OfframpError(
       'CONFIG_INVALID',

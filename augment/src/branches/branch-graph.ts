@@ -1,9 +1,10 @@
 import { elementsOf } from '@offramp/bundle';
 import { GraphBuilder } from '../autodiff/graph-builder.js';
-import { lecunNormal, ones } from '../autodiff/initialise.js';
+import { type Initialiser, lecunNormal, ones } from '../autodiff/initialise.js';
 import type { Tensor } from '../autodiff/tensor.js';
 import { buildBody } from './body.js';
 import type { BranchDesign, TrainingTask } from './branch-trainer.js';
+import { probabilityFloor } from './confidence-features.js';
 
 /** Smaller probabilities of the previous exit are clipped to this. */
 const reusedFloor = Math.exp(-10);
@@ -38,6 +39,7 @@ export function buildBranches(
   task: TrainingTask,
   batch: number,
   connection: 'inside' | 'input',
+  scored: 'features' | 'answer' = 'features',
 ): BranchGraph {
   const g = new GraphBuilder();
   const { classes } = task.backbone.output;
@@ -67,12 +69,18 @@ export function buildBranches(
       design.reuse === 'geometric' && previous
         ? g.add(own, g.mul(logarithm(g, previous), g.parameter(`${name}.exponent`, [1], ones)))
         : own;
+    const known = scored === 'answer' ? g.concat([answerFeatures(g, logits), seen], 1) : seen;
+    const knownWidth = known.shape[1] as number;
     const confidence = g.linear(
-      seen,
-      g.parameter(`${name}.confidence.weights`, [width, 1], lecunNormal),
+      known,
+      g.parameter(
+        `${name}.confidence.weights`,
+        [knownWidth, 1],
+        scored === 'answer' ? oddsAlone : lecunNormal,
+      ),
       g.parameter(`${name}.confidence.bias`, [1]),
     );
-    const macs = body.macs + width * (classes + 1);
+    const macs = body.macs + width * classes + knownWidth;
     branchMacs += macs;
     before = g.stopGradient(g.softmax(logits));
     return {
@@ -89,6 +97,21 @@ export function buildBranches(
 
 function logarithm(g: GraphBuilder, probabilities: Tensor): Tensor {
   return g.log(g.clip(probabilities, reusedFloor, 1));
+}
+
+/** Before training, the score is the log-odds of the likeliest class. */
+const oddsAlone: Initialiser = ([width = 0]) =>
+  Float32Array.from({ length: width }, (_, i) => (i === 0 ? 1 : 0));
+
+/** The features of `confidenceFeatures` without the previous exit's: batch × 3. Their gradients end here. */
+function answerFeatures(g: GraphBuilder, logits: Tensor): Tensor {
+  const logarithms = g.stopGradient(g.logSoftmax(logits));
+  const probabilities = g.exp(logarithms);
+  const top = g.topK(logarithms, 2);
+  const first = g.slice(top, 1, 0, 1);
+  const rest = g.log(g.clip(g.sub(1, g.exp(first)), probabilityFloor, 1));
+  const entropy = g.neg(g.sum(g.mul(probabilities, logarithms), { axes: [1], keepDims: true }));
+  return g.stopGradient(g.concat([g.sub(first, rest), g.sub(first, g.slice(top, 1, 1, 2)), entropy], 1));
 }
 
 /** Number of parameters of a branch. */

@@ -41,7 +41,7 @@ export interface GraphTrainingOptions {
  */
 export function trainGraphBranches(options: GraphTrainingOptions): BranchTrainer {
   return async (task) => {
-    const branches = buildBranches(task, options.batchSize, 'input');
+    const branches = buildBranches(task, options.batchSize, 'input', scoredBy(options));
     const cutPoints = task.designs.map(({ cutPoint }) => cutPoint);
     const backbone = await openBackbone(task.backbone, cutPoints, (editor, names) => {
       const shapes = new Map(names.map((name, i) => [name, (cutPoints[i] as CutPoint).shape]));
@@ -84,6 +84,9 @@ export function trainGraphBranches(options: GraphTrainingOptions): BranchTrainer
   };
 }
 
+/** A score that is trained on the pictures that its class head learns needs to see how sure that is. */
+const scoredBy = ({ confidence }: GraphTrainingOptions) => (confidence === 'joint' ? 'answer' : 'features');
+
 const warmUpInput = 'warm_up';
 /** Share of the steps in which the joint losses train class heads alone. */
 const warmUpShare = 0.5;
@@ -95,7 +98,7 @@ async function train(
   backbone: BackboneRunner,
 ): Promise<ReadonlyMap<string, Float32Array>> {
   const batchSize = Math.min(options.batchSize, task.training.size);
-  const { graph: g, parts } = buildBranches(task, batchSize, 'inside');
+  const { graph: g, parts } = buildBranches(task, batchSize, 'inside', scoredBy(options));
   const { classes, kind } = task.backbone.output;
   const teacher = g.input('teacher', [batchSize, classes]);
   const target = g.integerInput('target', [batchSize]);

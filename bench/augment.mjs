@@ -1,8 +1,9 @@
 #!/usr/bin/env node
-// What early exits save: `npm run build && node bench/augment.mjs --models DIR --cifar10 DIR --fashion-mnist DIR [--only NAME]
-// [--epochs N] [--splits N] [--set option=value …] [--keep DIR]`; --keep keeps trained bundles for the next run. With --only,
+// What early exits save: `npm run build && node bench/augment.mjs --models DIR --cifar10 DIR --fashion-mnist DIR --tiny-imagenet DIR
+// [--only NAME] [--pooled] [--epochs N] [--splits N] [--set option=value …] [--keep DIR]`; --keep keeps trained bundles for the next run. With --only,
 // --bundle DIR reads an existing bundle instead of training one.
-// DIRs: the backbones; CIFAR-10 as train/<class>/ and test/<class>/; Fashion-MNIST as IDX files. Prints Markdown.
+// --pooled adds a column for six linear heads on pooled activations, spread over the cost.
+// DIRs: the backbones; CIFAR-10 as train/<class>/ and test/<class>/, Tiny ImageNet likewise; Fashion-MNIST as IDX files. Prints Markdown.
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -26,6 +27,8 @@ const { values: flags } = parseArgs({
     models: { type: 'string' },
     cifar10: { type: 'string' },
     'fashion-mnist': { type: 'string' },
+    'tiny-imagenet': { type: 'string' },
+    pooled: { type: 'boolean', default: false },
     only: { type: 'string' },
     epochs: { type: 'string', default: '5' },
     splits: { type: 'string', default: '50' },
@@ -50,7 +53,11 @@ const wantedOn = {
 };
 const comparedAt = [0.991, 0.98, 0.972, 0.936, 0.89];
 const criteria = ['confidence', 'max-softmax', 'entropy'];
-const backbones = backbonesOn({ cifar10: flags.cifar10, fashionMnist: flags['fashion-mnist'] });
+const backbones = backbonesOn({
+  cifar10: flags.cifar10,
+  fashionMnist: flags['fashion-mnist'],
+  tinyImagenet: flags['tiny-imagenet'],
+});
 
 console.log(`# What early exits save
 
@@ -83,6 +90,11 @@ async function measure(backbone) {
     curves.push(await Promise.all(points));
   }
   const means = curves.map(meanCurve);
+  const columns = ['cost, by confidence', 'by max softmax', 'by entropy'];
+  if (flags.pooled) {
+    columns.push('six pooled linear heads');
+    means.push(await pooledCurve(where, data, training));
+  }
   const branches = bundle.manifest.stages.filter(({ branch }) => branch).map(({ branch }) => branch);
   const bodies = branches.map(({ body }) => body.kind).join(', ');
   const places = branches.map((_, i) => percent(costs[i]));
@@ -92,8 +104,8 @@ async function measure(backbone) {
 ${branches.length} branches (${bodies}), together ${percent(costs.at(-1) - 1)} of the backbone's cost, at ${places.join(', ')};
 alone they agree on ${alone.join(', ')}. ${how}
 
-| agreement | cost, by confidence | by max softmax | by entropy |
-|---|---|---|---|
+| agreement | ${columns.join(' | ')} |
+|---|${columns.map(() => '---').join('|')}|
 ${goals.map((goal) => `| ${percent(goal)} | ${means.map((curve) => costCell(curve, goal)).join(' | ')} |`).join('\n')}
 `);
   await compareCriteria(exits, data.redrawn, costs, facts);
@@ -114,6 +126,28 @@ async function trainedHere(where, data, training) {
   const how = `${training.epochs} epochs over ${data.pictures.size} pictures in ${minutes.toFixed(1)} minutes with the trial,
 peak memory ${peakGiB.toFixed(1)} GiB.`;
   return { bundle, how, facts: training };
+}
+
+/** The cost of six linear heads on pooled activations, by confidence. */
+async function pooledCurve(where, data, training) {
+  const pooled = {
+    ...training,
+    branches: 6,
+    placement: 'linear',
+    body: 'pool',
+    reduce: 'none',
+    reuse: 'none',
+  };
+  const plain = { ...pooled, flip: false, crop: 0 };
+  const keep = where.keep && join(where.keep, 'pooled');
+  const { bundle } = await trainedBundle({ ...where, keep }, data, plain);
+  const exits = await runEveryExit(bundle, data.test);
+  const costs = exitCosts(bundle.manifest);
+  return meanCurve(
+    await Promise.all(
+      data.splits.map((split) => curveOf(exits, split, costs, { ...plain, criterion: 'confidence' })),
+    ),
+  );
 }
 
 async function shippedBundle(path) {

@@ -4,7 +4,8 @@
 // training pictures, so confidence heads and thresholds come from one random half of the test pictures and are read on
 // the other, over several seeded splits. Fashion-MNIST: branches learn on training pictures 0–54,999,
 // confidence heads and thresholds come from 55,000–59,999, and all is read on the 10,000 test pictures. To compare
-// criteria, `redrawn` splits these 15,000 again many times.
+// criteria, `redrawn` splits these 15,000 again many times. Tiny ImageNet: branches learn on all training pictures, and the
+// test pictures are split as those of CIFAR-10.
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -32,7 +33,7 @@ import { progressLines } from './progress-lines.mjs';
 const range = (length, from = 0) => Array.from({ length }, (_, i) => from + i);
 
 /** The backbones to measure on, with what each was trained on. @param folders of the data, by name */
-export function backbonesOn({ cifar10, fashionMnist }) {
+export function backbonesOn({ cifar10, fashionMnist, tinyImagenet }) {
   return [
     ...[56, 20, 32, 44].map((depth) => ({
       name: `cifar10-resnet${depth}`,
@@ -46,6 +47,13 @@ export function backbonesOn({ cifar10, fashionMnist }) {
       data: fashionMnist,
       channels: 1,
       preprocessing: { mean: [0.286], std: [0.353] },
+      options: { flip: true },
+    },
+    {
+      name: 'tin-mobilenetv2',
+      data: tinyImagenet,
+      channels: 3,
+      preprocessing: { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] },
       options: { flip: true },
     },
   ].filter(({ data }) => data);
@@ -111,16 +119,14 @@ export async function dataFor({ name, data: path, channels }, splitCount) {
     };
   }
   const perClass = train.size / 10;
+  const isTraining = (i) => !name.startsWith('cifar10') || i % perClass < 0.9 * perClass;
   // Half of the test pictures calibrate. Those that influenced the placement of branches are never evaluated on.
   const half = test.size / 2;
   const calibrating = [...seededPermutation(test.size, 0)].slice(0, half);
   const judged = splitForTrial(half).judged.map((i) => calibrating[i]);
   const splits = redraw(test.size, judged, half, splitCount);
   return {
-    pictures: subsetOf(
-      train,
-      range(train.size).filter((i) => i % perClass < 0.9 * perClass),
-    ),
+    pictures: subsetOf(train, range(train.size).filter(isTraining)),
     calibration: subsetOf(test, calibrating),
     test,
     splits,

@@ -54,8 +54,13 @@ const parts = [
   ['no distillation', { distillation: 0 }],
   ['weighted by the samples that arrive (reach floor 0.3)', { reachFloor: 0.3 }],
   ['confidence heads trained jointly, on training pictures', { confidence: 'joint' }],
-  ["PTEENet's loss, sum form", { confidence: 'joint', loss: 'sum' }],
-  ["PTEENet's loss, fused form", { confidence: 'joint', loss: 'fused' }],
+  ...['sum', 'fused'].flatMap((loss) => [
+    [`PTEENet's loss, ${loss} form`, { confidence: 'joint', loss }],
+    ...[0.1, 2].map((lambda) => [
+      `PTEENet's loss, ${loss} form, λ = ${lambda}`,
+      { confidence: 'joint', loss, lambda },
+    ]),
+  ]),
   ['no flips and crops', { flip: false, crop: 0 }],
 ];
 const agreements = flags.agreements.split(',').map(Number);

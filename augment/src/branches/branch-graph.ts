@@ -2,9 +2,9 @@ import { elementsOf } from '@offramp/bundle';
 import { GraphBuilder } from '../autodiff/graph-builder.js';
 import { type Initialiser, lecunNormal, ones } from '../autodiff/initialise.js';
 import type { Tensor } from '../autodiff/tensor.js';
+import { answerFeatures } from './answer-features.js';
 import { buildBody } from './body.js';
 import type { BranchDesign, TrainingTask } from './branch-trainer.js';
-import { probabilityFloor } from './confidence-features.js';
 
 /** Smaller probabilities of the previous exit are clipped to this. */
 const reusedFloor = Math.exp(-10);
@@ -34,6 +34,8 @@ export const previousInput = (branch: number) => `previous${branch}`;
  * The forward graph of all branches.
  * @param connection where a branch with reuse gets the previous exit's probabilities: from `inside` the graph, for
  *   training, or from an `input`, as in a deployed stage. Parameters are the same.
+ * @param scored what the confidence head sees: the `features` of the class head, or its `answer`, too. A head that is
+ *   trained on the pictures that its class head learns, with too few mistakes in them, orders samples by that answer.
  */
 export function buildBranches(
   task: TrainingTask,
@@ -102,17 +104,6 @@ function logarithm(g: GraphBuilder, probabilities: Tensor): Tensor {
 /** Before training, the score is the log-odds of the likeliest class. */
 const oddsAlone: Initialiser = ([width = 0]) =>
   Float32Array.from({ length: width }, (_, i) => (i === 0 ? 1 : 0));
-
-/** The features of `confidenceFeatures` without the previous exit's: batch × 3. Their gradients end here. */
-function answerFeatures(g: GraphBuilder, logits: Tensor): Tensor {
-  const logarithms = g.stopGradient(g.logSoftmax(logits));
-  const probabilities = g.exp(logarithms);
-  const top = g.topK(logarithms, 2);
-  const first = g.slice(top, 1, 0, 1);
-  const rest = g.log(g.clip(g.sub(1, g.exp(first)), probabilityFloor, 1));
-  const entropy = g.neg(g.sum(g.mul(probabilities, logarithms), { axes: [1], keepDims: true }));
-  return g.stopGradient(g.concat([g.sub(first, rest), g.sub(first, g.slice(top, 1, 1, 2)), entropy], 1));
-}
 
 /** Number of parameters of a branch. */
 export function parameterCount(g: GraphBuilder, name: string): number {

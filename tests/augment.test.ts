@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { GraphEditor, writeModel } from '@offramp/augment';
 import { withoutNumbers } from '@offramp/augment/testing';
 import { Bundle } from '@offramp/bundle';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -74,6 +75,23 @@ describe('offramp augment with few held-out pictures', () => {
     ]);
     // Long before the end of its training.
     expect((await running.interrupt()).status).toBe(130);
+  });
+});
+
+describe('offramp augment of a model that leaves height and width open', () => {
+  it('takes them by --input-shape, and says which it takes where they are wrong', async () => {
+    const model = within('open.onnx');
+    await writeFile(model, openSides());
+    const [command = '', , ...rest] = training(within('open'), ...pooled, '--epochs', '1');
+    const without = await offramp(command, model, ...rest);
+    expectError(without, 'MODEL_UNSUPPORTED', 'expected a fixed sample shape');
+    expect(without.stderr).toContain('--input-shape');
+    const wrong = await offramp(command, model, ...rest, '--input-shape', '3,28,28');
+    expectError(wrong, 'CONFIG_INVALID', '--input-shape: found 3,28,28');
+    expect(wrong.stderr).toContain('the model takes 1,28,28');
+    const ended = await offramp(command, model, ...rest, '--input-shape', '1,28,28');
+    expect(ended.status, ended.stderr).toBe(0);
+    expect((await Bundle.open(within('open'))).manifest.input.shape).toEqual([1, 28, 28]);
   });
 });
 
@@ -161,6 +179,29 @@ describe('offramp augment, when it cannot succeed', () => {
     ]);
   });
 });
+
+/** Two convolutions and a linear classifier of 10 classes; only the input's rank is declared. */
+function openSides(): Uint8Array {
+  const g = GraphEditor.create('picture', [1, 28, 28], 17);
+  const weight = (name: string, ...dims: number[]) => {
+    const length = dims.reduce((product, size) => product * size, 1);
+    const values = Float32Array.from({ length }, (_, i) => Math.cos(7 * i) / 2);
+    return g.addInitializer(name, dims, values);
+  };
+  g.addNode('Conv', ['picture', weight('first', 8, 1, 3, 3)], ['a']);
+  g.addNode('Relu', ['a'], ['b']);
+  g.addNode('Conv', ['b', weight('second', 16, 8, 3, 3)], ['c'], { strides: { ints: [2, 2] } });
+  g.addNode('Relu', ['c'], ['d']);
+  g.addNode('Conv', ['d', weight('third', 16, 16, 3, 3)], ['e'], { strides: { ints: [2, 2] } });
+  g.addNode('GlobalAveragePool', ['e'], ['f']);
+  g.addNode('Flatten', ['f'], ['g']);
+  g.addNode('Gemm', ['g', weight('last', 16, 10)], ['logits']);
+  g.addOutput('logits', [10]);
+  for (const dimension of g.graph.input[0]?.type?.tensorType?.shape?.dim.slice(1) ?? []) {
+    Object.assign(dimension, { dimValue: undefined, dimParam: 'side' });
+  }
+  return writeModel(g.proto);
+}
 
 /** Runs a command that cannot write files larger than `blocks` × 512 bytes. */
 function limited(blocks: number, ...args: string[]): Promise<Ended> {

@@ -13,7 +13,7 @@ export { evaluateBundle } from './calibrate/evaluate-bundle.js';
 export type { HeldOutProof } from './calibrate/held-out-proof.js';
 export { refitConfidence } from './calibrate/refit-confidence.js';
 export { checkpointPathOf } from './checkpoint/training-checkpoint.js';
-export { inspectConfig, outputSchema } from './inspect/inspect-config.js';
+export { inputShapeSchema, inspectConfig, outputSchema } from './inspect/inspect-config.js';
 export { type Backbone, loadBackbone } from './inspect/load-backbone.js';
 export { GraphEditor } from './onnx/graph-editor.js';
 export type { BackboneProfile } from './onnx/profile.js';

@@ -7,12 +7,13 @@ import type { TrainingFacts } from './checkpoint-file.js';
 
 /** What every training depends on. A trainer adds its own options. */
 export function trainingFacts(task: TrainingTask, backboneSha256: string): TrainingFacts {
-  const { preprocessing } = task.input;
+  const { preprocessing, shape } = task.input;
   return {
     offramp: offrampVersion,
     'ONNX Runtime': onnxruntimeVersion(),
     backbone: backboneSha256,
     output: task.backbone.output.name,
+    'input shape': shape.join('×'),
     data: task.training.description,
     pictures: task.training.size,
     'names and labels': namesSha256(task.training),

@@ -15,7 +15,7 @@ export interface Backbone {
 
 export interface LoadOptions extends ProfileOptions {
   /** Name of the output that holds the answer, where there are several. */
-  output?: string;
+  output?: string | undefined;
   /** Default: from the file system. */
   readBytes?: (path: string) => Promise<Uint8Array>;
 }

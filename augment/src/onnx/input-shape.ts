@@ -24,10 +24,7 @@ export function sampleShapeOf(
   }
   const [declaredBatch, ...open] = declared ?? ['?'];
   const found = declared ? `[${declared.join(', ')}]` : 'without a shape';
-  const fits = (shape: readonly number[]) =>
-    !declared ||
-    (shape.length === open.length && open.every((size, i) => typeof size === 'string' || size === shape[i]));
-  if (wanted && !fits(wanted)) {
+  if (wanted && !fitsDeclared(declared, wanted)) {
     throw new OfframpError(
       'CONFIG_INVALID',
       `--input-shape: found ${wanted.join(',')}; ${where} declares input ${input.name} as ${found}, batch first`,
@@ -48,4 +45,16 @@ export function sampleShapeOf(
     );
   }
   return { sampleShape, declaredBatch: typeof declaredBatch === 'number' ? declaredBatch : 1 };
+}
+
+/** Whether a sample's shape agrees with the declared one of a batch; `null`: none is declared. */
+export function fitsDeclared(
+  declared: readonly (number | string)[] | null,
+  shape: readonly number[],
+): boolean {
+  if (!declared) return true;
+  const open = declared.slice(1);
+  return (
+    shape.length === open.length && open.every((size, i) => typeof size === 'string' || size === shape[i])
+  );
 }

@@ -11,9 +11,10 @@ import { localiseShapes } from './localise-shapes.js';
 import { changed, type OnnxModel } from './model.js';
 import { isOneScore, withScorePerClass } from './outputs.js';
 import { type Probe, ProbeProcess, type ProbeRun, runtimeMessage } from './probe.js';
+import { blameShape } from './refused-shape.js';
 import { repairBatch } from './repair-batch.js';
 import { upgradeHint } from './upgrade.js';
-import { batchOf } from './value-info.js';
+import { batchOf, declaredShape } from './value-info.js';
 
 export interface PreparedModel extends ExaminedModel {
   /** Whether the given model has a single score, of which two were made. */
@@ -35,11 +36,30 @@ export interface PrepareOptions {
  */
 export async function prepareModel(given: OnnxModel, options: PrepareOptions): Promise<PreparedModel> {
   const process = new ProbeProcess(given.where, options.maxRunMs);
+  const { inputShape } = options;
   try {
-    return await prepareIn(process, given, options.inputShape);
+    return await prepareIn(process, given, inputShape);
+  } catch (error) {
+    throw inputShape ? await refusedShape(process, given, inputShape, error) : error;
   } finally {
     process.close();
   }
+}
+
+function refusedShape(
+  process: ProbeProcess,
+  given: OnnxModel,
+  wanted: readonly number[],
+  error: unknown,
+): Promise<unknown> {
+  const [declared] = declaredShape(given.input) ?? [];
+  const batch = typeof declared === 'number' ? declared : 1;
+  const run = async (shape: readonly number[] | undefined) => {
+    const model = shape ? withDynamicInput(given, shape) : given;
+    const probe = await process.open(model, shape ?? [], [], []);
+    return shape ? ((await probe.run(batch)).shapes.get(model.output.name) ?? []) : [];
+  };
+  return blameShape(given, wanted, error, { batch, run });
 }
 
 async function prepareIn(

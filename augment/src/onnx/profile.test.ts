@@ -1,13 +1,11 @@
 import { propertyNames, unreadableNames } from '@offramp/runtime/testing';
-import Long from 'long';
 import { describe, expect, it } from 'vitest';
 import { onnx } from '#onnx';
 import { openBackbone } from '../branches/backbone-runner.js';
 import { GraphEditor } from './graph-editor.js';
 import { profileBackbone } from './profile.js';
 import { readModel } from './read-model.js';
-import { addWeight, failureOf, type SmallModel, smallModel } from './testing/small-model.js';
-import { batchOf } from './value-info.js';
+import { addWeight, failureOf, redeclaredModel, type SmallModel, smallModel } from './testing/small-model.js';
 import { writeModel } from './write-model.js';
 
 const picture: SmallModel = { inputShape: [2, 8, 8] };
@@ -26,23 +24,8 @@ function addClassifier(g: GraphEditor, to = 'y'): void {
   g.addNode('Gemm', ['flat', addWeight(g, 'w', [4, 3])], [to]);
 }
 
-/** The model with its input declared in another way. */
-function redeclared(build: (g: GraphEditor) => void, dimensions: (number | string)[] | null) {
-  const model = smallModel(build, picture);
-  const input = batchOf('x', []);
-  const type = input.type?.tensorType;
-  if (type) {
-    const dim = dimensions?.map(
-      (size) =>
-        new onnx.TensorShapeProto.Dimension(
-          typeof size === 'number' ? { dimValue: Long.fromNumber(size) } : { dimParam: size },
-        ),
-    );
-    type.shape = dim ? new onnx.TensorShapeProto({ dim }) : null;
-  }
-  model.graph.input = [input];
-  return readModel(writeModel(model.proto), 'small.onnx');
-}
+const redeclared = (build: (g: GraphEditor) => void, dimensions: (number | string)[] | null) =>
+  redeclaredModel(build, dimensions, picture);
 
 describe('profileBackbone', () => {
   it('tells shapes, costs and kinds', async () => {

@@ -53,7 +53,7 @@ export type { OutputKind } from './examine.js';
 
 export interface ProfileOptions {
   /** One sample's shape, batch left out, for a model that leaves dimensions open. */
-  inputShape?: readonly number[];
+  inputShape?: readonly number[] | undefined;
   /** Time for loading the model, and for each of a few runs, in milliseconds. Default: two minutes. */
   maxRunMs?: number;
 }

@@ -5,6 +5,7 @@ import {
   bodiesOf,
   checkpointPathOf,
   inputOf,
+  inputShapeSchema,
   loadBackbone,
   outputSchema,
   trainerFacts,
@@ -41,6 +42,7 @@ const definition = defineConfig('augment', {
   ...dataOptions('train'),
   out: z.string().describe('Folder to write the bundle to'),
   name: z.string().optional().meta({ description: 'Name of the bundle', fallback: "the model file's name" }),
+  inputShape: inputShapeSchema,
   output: outputSchema,
   ...preprocessingOptions,
   labels: z.string().optional().meta({
@@ -108,10 +110,7 @@ async function augment(
 ): Promise<void> {
   const preprocessing = await resolvePreprocessing(config);
   // Before the data: a wrong model is the more common mistake, and its input says how to decode pictures.
-  const backbone = await loadBackbone(
-    modelPath,
-    config.output === undefined ? {} : { output: config.output },
-  );
+  const backbone = await loadBackbone(modelPath, { inputShape: config.inputShape, output: config.output });
   const { uncounted } = backbone.profile;
   if (uncounted.length > 0) {
     process.stderr.write(`warning: the cost leaves out ${uncounted.join(', ')}, which cannot be seen into\n`);

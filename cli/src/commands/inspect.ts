@@ -12,10 +12,7 @@ export function inspectCommand(): Command {
     inspectConfig,
     async (config, model) => {
       const { inputShape, output } = config;
-      const { profile } = await loadBackbone(model ?? '', {
-        ...(inputShape ? { inputShape } : {}),
-        ...(output === undefined ? {} : { output }),
-      });
+      const { profile } = await loadBackbone(model ?? '', { inputShape, output });
       console.log(config.json ? inspectionJson(profile) : inspectionText(profile, config.all));
     },
   );

@@ -1,3 +1,5 @@
+import Long from 'long';
+import { onnx } from '#onnx';
 import { GraphEditor } from '../graph-editor.js';
 import type { OnnxModel } from '../model.js';
 import { readModel } from '../read-model.js';
@@ -24,6 +26,27 @@ export function smallModelBytes(build: (editor: GraphEditor) => void, options: S
 /** {@link smallModelBytes}, read again. */
 export function smallModel(build: (editor: GraphEditor) => void, options: SmallModel = {}): OnnxModel {
   return readModel(smallModelBytes(build, options), 'small.onnx');
+}
+
+/**
+ * {@link smallModel} with its input declared in another way, batch first: strings are open dimensions, `null` is no
+ * shape at all.
+ */
+export function redeclaredModel(
+  build: (editor: GraphEditor) => void,
+  dimensions: readonly (number | string)[] | null,
+  options: SmallModel = {},
+): OnnxModel {
+  const model = smallModel(build, options);
+  const type = model.input.type?.tensorType;
+  const dim = dimensions?.map(
+    (size) =>
+      new onnx.TensorShapeProto.Dimension(
+        typeof size === 'number' ? { dimValue: Long.fromNumber(size) } : { dimParam: size },
+      ),
+  );
+  if (type) type.shape = dim ? new onnx.TensorShapeProto({ dim }) : null;
+  return readModel(writeModel(model.proto), model.where);
 }
 
 /** A weight whose values differ and are small. */

@@ -2,6 +2,7 @@ import { OfframpError } from '@offramp/runtime';
 import { longestLived } from './gaps.js';
 import { type DataFlow, dataFlow, readsOf, writesOf } from './graph.js';
 import type { OnnxModel } from './model.js';
+import { listOperators, noNetworkHint } from './operator-names.js';
 
 const shownTensors = 6;
 
@@ -71,7 +72,8 @@ function noCutPoint(where: string, widest: readonly string[], { nodes, dynamic }
   if (widest.length === 0) {
     return new OfframpError(
       'MODEL_UNSUPPORTED',
-      `${where}: expected tensors between input and output to attach exits at; found none`,
+      `${where}: expected tensors between input and output to attach exits at; found none: the model is ${listOperators(nodes)}`,
+      { hint: noNetworkHint },
     );
   }
   const more = widest.length > shownTensors ? `, and ${widest.length - shownTensors} more` : '';

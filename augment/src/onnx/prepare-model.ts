@@ -10,7 +10,7 @@ import { sampleShapeOf } from './input-shape.js';
 import { localiseShapes } from './localise-shapes.js';
 import { changed, type OnnxModel } from './model.js';
 import { isOneScore, withScorePerClass } from './outputs.js';
-import { type Probe, ProbeProcess, type ProbeRun, runtimeMessage } from './probe.js';
+import { isUnsupported, type Probe, ProbeProcess, type ProbeRun, runtimeMessage } from './probe.js';
 import { blameShape } from './refused-shape.js';
 import { repairBatch } from './repair-batch.js';
 import { upgradeHint } from './upgrade.js';
@@ -119,9 +119,10 @@ async function runAsDeclared(model: OnnxModel, probe: Probe, batch: number): Pro
     return await probe.run(batch);
   } catch (cause) {
     if (isOfframpError(cause)) throw cause;
+    const problem = runtimeMessage(cause);
     throw new OfframpError(
-      'MODEL_INVALID',
-      `${model.where}: ONNX Runtime cannot run it: ${runtimeMessage(cause)}`,
+      isUnsupported(problem) ? 'MODEL_UNSUPPORTED' : 'MODEL_INVALID',
+      `${model.where}: ONNX Runtime cannot run it: ${problem}`,
       { cause },
     );
   }

@@ -31,31 +31,78 @@ export interface RunReply {
   shapes: number[][];
 }
 
-let session: InferenceSession | null = null;
+/**
+ * Unoptimised first, which loads fastest and computes every tensor as the graph has it. Some models run only when ONNX
+ * Runtime has folded constants, or fused nodes.
+ */
+const levels = ['disabled', 'basic', 'all'] as const;
+
+/** The open model. */
+interface Opened {
+  bytes: Uint8Array;
+  session: InferenceSession;
+  /** Index into {@link levels}. */
+  level: number;
+}
+
+let opened: Opened | null = null;
 
 serveProcess<ProbeRequest, OpenReply | RunReply>(
   (request) => ('open' in request ? open(request.open) : run(request)),
   { blocks: true },
 );
 
-async function open(model: Uint8Array): Promise<OpenReply> {
-  await session?.release();
-  // Unoptimised: every tensor of the graph is there to be looked at. Errors come back as exceptions.
-  session = await createSession(model, {
-    graphOptimizationLevel: 'disabled',
-    logSeverityLevel: 4,
-  });
-  const tensors = session.outputMetadata.flatMap((value) => (value.isTensor ? [value] : []));
+async function open(bytes: Uint8Array): Promise<OpenReply> {
+  await opened?.session.release();
+  opened = null;
+  opened = await firstThatWorks(0, async (level) => ({ bytes, session: await load(bytes, level), level }));
+  const tensors = opened.session.outputMetadata.flatMap((value) => (value.isTensor ? [value] : []));
   return { types: new Map(tensors.map(({ name, type }) => [name, type])) };
 }
 
-async function run({
-  input,
-  shape,
-  values,
-  shapes,
-}: Exclude<ProbeRequest, { open: Uint8Array }>): Promise<RunReply> {
-  if (!session) throw new Error('expected an open model, found none');
+async function run(request: Exclude<ProbeRequest, { open: Uint8Array }>): Promise<RunReply> {
+  const current = opened;
+  if (!current) throw new Error('expected an open model, found none');
+  return firstThatWorks(current.level, async (level) => {
+    if (level === current.level) return runIn(current.session, request);
+    const session = await load(current.bytes, level);
+    try {
+      const reply = await runIn(session, request);
+      await current.session.release();
+      opened = { ...current, session, level };
+      return reply;
+    } catch (error) {
+      await session.release();
+      throw error;
+    }
+  });
+}
+
+/** The result at the first level, from one on, that gives one; the first error where none does. */
+async function firstThatWorks<T>(from: number, attempt: (level: number) => Promise<T>): Promise<T> {
+  try {
+    return await attempt(from);
+  } catch (error) {
+    for (let level = from + 1; level < levels.length; level++) {
+      try {
+        return await attempt(level);
+      } catch {
+        // The first error is of the graph as it is, and says most.
+      }
+    }
+    throw error;
+  }
+}
+
+function load(model: Uint8Array, level: number): Promise<InferenceSession> {
+  // Errors come back as exceptions.
+  return createSession(model, { graphOptimizationLevel: levels[level] ?? 'all', logSeverityLevel: 4 });
+}
+
+async function runIn(
+  session: InferenceSession,
+  { input, shape, values, shapes }: Exclude<ProbeRequest, { open: Uint8Array }>,
+): Promise<RunReply> {
   const count = shape.reduce((product, size) => product * size, 1);
   const fetched = await session.run(
     { [input]: new Tensor('float32', samples(count, shape[0] ?? 1), shape) },

@@ -1,9 +1,11 @@
 import { totalmem } from 'node:os';
 import { isOfframpError, messageOf, OfframpError, ProcessFailure, ProcessPool } from '@offramp/runtime';
 import { onnx } from '#onnx';
+import { withInnerNodes } from './graph.js';
 import { GraphEditor } from './graph-editor.js';
-import { changed, type OnnxModel } from './model.js';
+import { changed, isDefaultDomain, type OnnxModel } from './model.js';
 import { namesIn, renameNode, takeName } from './names.js';
+import { listOperators } from './operator-names.js';
 import type { OpenReply, ProbeRequest, RunReply, TensorValue } from './probe-process.js';
 import { writeModel } from './write-model.js';
 
@@ -94,7 +96,7 @@ export class ProbeProcess {
     const output = model.output.name;
     const valueNames = outputsOf('Identity', [output, ...typed]);
     const shapeNames = outputsOf('Shape', [output, ...tensors, ...typed]);
-    const { types } = await this.load(writeModel(editor.proto));
+    const { types } = await this.load(writeModel(editor.proto), model);
     return {
       typeOf: (tensor) => types.get(valueNames.get(tensor) ?? ''),
       run: async (batch, fetched = []) => {
@@ -117,17 +119,22 @@ export class ProbeProcess {
     this.pool.close();
   }
 
-  private async load(bytes: Uint8Array): Promise<OpenReply> {
+  private async load(bytes: Uint8Array, model: OnnxModel): Promise<OpenReply> {
     try {
       return (await this.ask({ open: bytes })) as OpenReply;
     } catch (cause) {
       if (isOfframpError(cause)) throw cause;
       const problem = runtimeMessage(cause);
-      const unknown =
-        /No Op registered|not a registered function|find an implementation|only \*guarantees\* support|Unsupported model IR/;
+      if (!isUnsupported(problem)) {
+        throw new OfframpError('MODEL_INVALID', `${this.where}: ONNX Runtime refuses it: ${problem}`, {
+          cause,
+        });
+      }
+      const foreign = foreignNodes(model.proto);
+      const found = foreign.length > 0 ? `; not of ONNX's operator set are ${listOperators(foreign)}` : '';
       throw new OfframpError(
-        unknown.test(problem) ? 'MODEL_UNSUPPORTED' : 'MODEL_INVALID',
-        `${this.where}: ONNX Runtime refuses it: ${problem}`,
+        'MODEL_UNSUPPORTED',
+        `${this.where}: ONNX Runtime refuses it: ${problem}${found}`,
         { cause },
       );
     }
@@ -148,6 +155,24 @@ export class ProbeProcess {
       );
     }
   }
+}
+
+const unsupported = [
+  ...['No Op registered', 'not a registered function', 'find an implementation', 'Unsupported model IR'],
+  ...['only *guarantees* support', 'not support', 'NOT_IMPLEMENTED'],
+];
+
+/** Whether ONNX Runtime says that it lacks something, rather than that something is wrong. */
+export function isUnsupported(problem: string): boolean {
+  return unsupported.some((words) => problem.includes(words));
+}
+
+/** Nodes of operators that neither ONNX nor the model itself defines. */
+function foreignNodes({ graph, functions }: onnx.ModelProto): onnx.NodeProto[] {
+  const own = new Set(functions.map(({ domain, name }) => `${domain}.${name}`));
+  return [...(graph?.node ?? []), ...functions.flatMap(({ node }) => node)]
+    .flatMap(withInnerNodes)
+    .filter(({ domain, opType }) => !isDefaultDomain(domain) && !own.has(`${domain}.${opType}`));
 }
 
 /** What ONNX Runtime says, without the place in its own source that it puts before it. */

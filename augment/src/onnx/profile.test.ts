@@ -1,4 +1,5 @@
 import { propertyNames, unreadableNames } from '@offramp/runtime/testing';
+import Long from 'long';
 import { describe, expect, it } from 'vitest';
 import { onnx } from '#onnx';
 import { openBackbone } from '../branches/backbone-runner.js';
@@ -221,6 +222,78 @@ describe('profileBackbone', () => {
     expect(await failureOf(() => profileBackbone(model))).toMatchObject({
       code: 'MODEL_UNSUPPORTED',
       message: expect.stringMatching(/one score per class, \[batch, classes\]; found \[batch, 4, 8, 8\]/),
+    });
+  });
+
+  it('takes a model that runs only once ONNX Runtime has folded its constants', async () => {
+    const typed = (name: string) =>
+      new onnx.ValueInfoProto({
+        name,
+        type: new onnx.TypeProto({ tensorType: new onnx.TypeProto.Tensor({ elemType: 1 }) }),
+      });
+    const node = (opType: string, input: string[], output: string, to?: number) =>
+      new onnx.NodeProto({
+        ...{ opType, input, output: [output], name: output },
+        attribute: to ? [new onnx.AttributeProto({ name: 'to', type: 2, i: Long.fromNumber(to) })] : [],
+      });
+    const taken = [node('Identity', ['hidden'], 'same')];
+    // ONNX Runtime has no Selu of doubles.
+    const other = [
+      node('Cast', ['hidden'], 'doubles', 11),
+      node('Selu', ['doubles'], 'activated'),
+      node('Cast', ['activated'], 'floats', 1),
+    ];
+    const folding = smallModel((g) => {
+      g.addNode('MatMul', ['x', addWeight(g, 'a', [4, 4])], ['hidden']);
+      const size = g.addInitializer('four', [], BigInt64Array.of(4n));
+      g.addNode('Size', ['a'], ['sixteen']);
+      g.addNode('Less', [size, 'sixteen'], ['condition']);
+      g.addNode('If', ['condition'], ['chosen'], {
+        then_branch: { g: new onnx.GraphProto({ name: 'taken', node: taken, output: [typed('same')] }) },
+        else_branch: { g: new onnx.GraphProto({ name: 'other', node: other, output: [typed('floats')] }) },
+      });
+      g.addNode('Relu', ['chosen'], ['relu']);
+      g.addNode('MatMul', ['relu', addWeight(g, 'b', [4, 3])], ['y']);
+    });
+    expect((await profileBackbone(folding)).output).toMatchObject({ classes: 3, kind: 'logits' });
+  });
+
+  it('names the operators of a model that leaves nothing to cut, or that nothing here runs', async () => {
+    const foreign = smallModel((g) => {
+      g.addNode('Relu', ['x'], ['a']);
+      g.addNode('Frobnicate', ['a'], ['y']);
+    });
+    const [, unknown] = foreign.graph.node;
+    if (unknown) unknown.domain = 'example.custom';
+    foreign.proto.opsetImport.push(
+      new onnx.OperatorSetIdProto({ domain: 'example.custom', version: Long.ONE }),
+    );
+    expect(await failureOf(() => profileBackbone(foreign))).toMatchObject({
+      code: 'MODEL_UNSUPPORTED',
+      message: expect.stringMatching(/not of ONNX's operator set are example\.custom\.Frobnicate$/),
+    });
+    const whole = smallModel((g) => g.addNode('MatMul', ['x', addWeight(g, 'w', [4, 3])], ['y']));
+    expect(await failureOf(() => profileBackbone(whole))).toMatchObject({
+      code: 'MODEL_UNSUPPORTED',
+      message: expect.stringMatching(/found none: the model is MatMul$/),
+    });
+    const doubles = smallModel((g) => {
+      g.addNode('Cast', ['x'], ['doubles'], { to: { i: 11 } });
+      g.addNode('Unsqueeze', ['doubles', g.addInitializer('first', [1], BigInt64Array.of(0n))], ['steps']);
+      for (const [name, width] of [
+        ['w', 4],
+        ['r', 3],
+      ] as const) {
+        addWeight(g, `${name}_float`, [1, 12, width]);
+        g.addNode('Cast', [`${name}_float`], [name], { to: { i: 11 } });
+      }
+      g.addNode('LSTM', ['steps', 'w', 'r'], ['', 'state'], { hidden_size: { i: 3 } });
+      g.addNode('Squeeze', ['state', 'first'], ['last']);
+      g.addNode('Cast', ['last'], ['y'], { to: { i: 1 } });
+    });
+    expect(await failureOf(() => profileBackbone(doubles))).toMatchObject({
+      code: 'MODEL_UNSUPPORTED',
+      message: expect.stringMatching(/LSTM operator does not support double yet/),
     });
   });
 

@@ -77,6 +77,18 @@ describe('readModel', () => {
       }),
     ],
     [
+      'a tree ensemble, which has operators of another set only',
+      'MODEL_UNSUPPORTED',
+      /expected a neural network.*found only those of ai\.onnx\.ml: ai\.onnx\.ml\.TreeEnsembleClassifier$/,
+      altered((proto, graph) => {
+        const domain = 'ai.onnx.ml';
+        proto.opsetImport = [new onnx.OperatorSetIdProto({ domain, version: Long.fromNumber(3) })];
+        graph.node = [
+          new onnx.NodeProto({ opType: 'TreeEnsembleClassifier', domain, input: ['x'], output: ['y'] }),
+        ];
+      }),
+    ],
+    [
       'no input',
       'MODEL_INVALID',
       /expected a graph input/,

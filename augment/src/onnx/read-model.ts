@@ -6,6 +6,7 @@ import { DataType, dataTypeName } from './data-type.js';
 import { externalTensors, initialiserNames, sortTopologically } from './graph.js';
 import { refuseOpenLoops } from './loops.js';
 import { type OnnxModel, opsetOf } from './model.js';
+import { listOperators, noNetworkHint } from './operator-names.js';
 import { chooseOutput } from './outputs.js';
 import { upgrade } from './upgrade.js';
 
@@ -64,12 +65,7 @@ export function decodeModel(bytes: Uint8Array, where: string): onnx.ModelProto {
 export function modelOf(proto: onnx.ModelProto, where: string, outputName?: string): OnnxModel {
   const graph = proto.graph as onnx.GraphProto;
   const opset = opsetOf(proto);
-  if (opset < 1) {
-    throw new OfframpError(
-      'MODEL_INVALID',
-      `${where}: expected the version of the ONNX operator set, found none; the file may be truncated`,
-    );
-  }
+  if (opset < 1) throw withoutOperatorSet(proto, where);
   const [external] = externalTensors(proto);
   if (external) {
     throw new OfframpError(
@@ -91,6 +87,21 @@ export function modelOf(proto: onnx.ModelProto, where: string, outputName?: stri
   const upgraded = upgrade(proto, where);
   if (upgraded === proto || !upgraded.graph) return asStored;
   return { ...asStored, proto: upgraded, graph: upgraded.graph, opset: opsetOf(upgraded), older: asStored };
+}
+
+function withoutOperatorSet({ graph, opsetImport }: onnx.ModelProto, where: string): OfframpError {
+  const others = opsetImport.map(({ domain }) => domain);
+  if (others.length === 0) {
+    return new OfframpError(
+      'MODEL_INVALID',
+      `${where}: expected the version of the ONNX operator set, found none; the file may be truncated`,
+    );
+  }
+  return new OfframpError(
+    'MODEL_UNSUPPORTED',
+    `${where}: expected a neural network of ONNX's own operators; found only those of ${others.join(', ')}: ${listOperators(graph?.node ?? [])}`,
+    { hint: noNetworkHint },
+  );
 }
 
 function decode(bytes: Uint8Array, where: string): onnx.ModelProto {

@@ -12,6 +12,11 @@ import { pictureBatches } from '../pictures/picture-batches.js';
 const batchSize = 128;
 const outputName = 'backbone_output';
 
+/** Scores of a picture that all lie within this of each other are alike to softmax, in float32. */
+const leastSpread = 1e-6;
+/** Share of a batch that may have such scores. */
+const maxAlike = 0.01;
+
 /** The frozen backbone's results for a batch. */
 export interface BackboneBatch {
   /** The backbone's output, batch × classes. */
@@ -65,6 +70,7 @@ export async function openBackbone(
       );
     }
     const classes = output.length / batch;
+    if (backbone.output.kind === 'logits') expectDistinctScores(output, classes);
     return {
       output,
       labels: Uint16Array.from({ length: batch }, (_, row) =>
@@ -87,4 +93,22 @@ export async function openBackbone(
     },
     close: () => session.release(),
   };
+}
+
+/** @throws OfframpError `TRAINING_FAILED` for scores whose order the exits of a bundle could not see */
+function expectDistinctScores(output: Float32Array, classes: number): void {
+  const rows = output.length / classes;
+  const spreads = Array.from({ length: rows }, (_, row) => {
+    const scores = output.subarray(row * classes, (row + 1) * classes);
+    return Math.max(...scores) - Math.min(...scores);
+  });
+  const alike = spreads.filter((spread) => spread < leastSpread).length;
+  if (alike <= maxAlike * rows) return;
+  throw new OfframpError(
+    'TRAINING_FAILED',
+    `expected scores of the backbone that differ from class to class; those of ${alike} of ${rows} pictures lie within ${Math.max(...spreads.filter((spread) => spread < leastSpread)).toPrecision(1)}, which softmax makes equal probabilities of`,
+    {
+      hint: 'Check the preprocessing: mean, std and --scale must be those the model was trained with. If the scores are this small on purpose, multiply them by a constant in the export.',
+    },
+  );
 }

@@ -1,7 +1,7 @@
 import { elementsOf } from '@offramp/bundle';
 import type { onnx } from '#onnx';
 import { einsumMacs } from './einsum.js';
-import { subgraphsOf } from './graph.js';
+import { subgraphsOf, withInnerNodes } from './graph.js';
 import { isDefaultDomain } from './model.js';
 
 /** Shape of a tensor as one run told it, batch included. */
@@ -72,6 +72,13 @@ export function macsOf(node: onnx.NodeProto, shapeOf: ShapeOf): number {
 export function shapesNeededBy(node: onnx.NodeProto): string[] {
   if (!isDefaultDomain(node.domain) || !counters.has(node.opType)) return [];
   return [...node.input, ...node.output.slice(0, 1)].filter((name) => name !== '');
+}
+
+/** The nodes in a node's own graphs whose multiply-accumulates are not counted, because they run any number of times. */
+export function countedInside(node: onnx.NodeProto): onnx.NodeProto[] {
+  return withInnerNodes(node)
+    .slice(1)
+    .filter(({ domain, opType }) => isDefaultDomain(domain) && counters.has(opType));
 }
 
 /** Whether a node may multiply matrices that {@link macsOf} does not see into. */

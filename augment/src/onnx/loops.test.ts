@@ -55,6 +55,13 @@ describe('loops', () => {
   it('that run for a constant number of rounds are taken', async () => {
     const profile = await profileBackbone(looping(constant(3n)));
     expect(profile.output.classes).toBe(3);
+    expect(profile.uncounted).toEqual([]);
+  });
+
+  it('that multiply matrices are named as not counted, with what is inside', async () => {
+    const inner = [node('MatMul', ['value', 'w'], ['unused'])];
+    const { uncounted, macs } = await profileBackbone(looping(constant(3n), inner));
+    expect({ uncounted, macs }).toEqual({ uncounted: ['Loop (with MatMul inside)'], macs: 12 });
   });
 
   it('whose number of rounds follows from shapes are taken', async () => {

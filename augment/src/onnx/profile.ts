@@ -1,12 +1,13 @@
 import { elementsOf, formatShape } from '@offramp/bundle';
 import { OfframpError } from '@offramp/runtime';
 import type { onnx } from '#onnx';
-import { isOpaque, macsOf } from './cost-model.js';
+import { countedInside, isOpaque, macsOf } from './cost-model.js';
 import { findCutPoints } from './cut-points.js';
 import type { OutputKind } from './examine.js';
 import { findGaps, type Gap } from './gaps.js';
 import { dataFlow, writesOf } from './graph.js';
 import type { OnnxModel } from './model.js';
+import { operatorNames } from './operator-names.js';
 import { parametersOf } from './parameters.js';
 import { prepareModel } from './prepare-model.js';
 import { maxProbeMs } from './probe.js';
@@ -125,7 +126,7 @@ export async function profileBackbone(
       ...(prepared.oneScore ? { oneScore: true } : {}),
     },
     ...total,
-    uncounted: uncountedIn(flow),
+    uncounted: [...new Set(flow.filter(isOpaque).map(opaqueName))],
     cutPoints,
     gaps: findGaps(
       values,
@@ -135,8 +136,9 @@ export async function profileBackbone(
   };
 }
 
-function uncountedIn(nodes: readonly onnx.NodeProto[]): string[] {
-  return [
-    ...new Set(nodes.filter(isOpaque).map(({ domain, opType }) => (domain ? `${domain}.${opType}` : opType))),
-  ];
+/** `Loop (with MatMul inside)` */
+function opaqueName(node: onnx.NodeProto): string {
+  const [name = ''] = operatorNames([node]);
+  const inside = operatorNames(countedInside(node));
+  return inside.length > 0 ? `${name} (with ${inside.join(', ')} inside)` : name;
 }

@@ -21,6 +21,7 @@ describe('labelsOf', () => {
     expect(await failureOf(() => labelsOf(backbone, pictures, ['a', 'b']))).toMatchObject({
       code: 'CONFIG_INVALID',
       message: '--labels: expected 3 labels, one per class of the model; found 2',
+      hint: expect.stringContaining('one label per line'),
     });
   });
 });

@@ -17,11 +17,11 @@ export function labelsOf(
     throw new OfframpError(
       given ? 'CONFIG_INVALID' : 'DATA_INVALID',
       `${given ? '--labels' : dataset.description}: expected ${classes} labels, one per class of the model; found ${labels.length}`,
-      given
-        ? {}
-        : {
-            hint: "Give the model's classes with --labels; with --unlabelled the data's own are not used.",
-          },
+      {
+        hint: given
+          ? "The file has one label per line, in the model's order."
+          : "Give the model's classes with --labels. If the data's folders or labels are none of them, leave them out: --unlabelled.",
+      },
     );
   }
   return labels;

@@ -1,6 +1,14 @@
 import { OfframpError } from '@offramp/runtime';
 import type { Dataset } from './dataset.js';
 
+const shownNames = 10;
+const withoutLabelsHint = 'If the labels are of something else, leave them out: --unlabelled.';
+
+function listed(names: readonly string[]): string {
+  const left = names.length - shownNames;
+  return `${names.slice(0, shownNames).join(', ')}${left > 0 ? `, and ${left} more` : ''}`;
+}
+
 /**
  * Maps a data set's labels to a bundle's: by class name if the data carry names, else unchanged.
  * @param labels the bundle's, by index
@@ -17,6 +25,7 @@ export function alignLabels(
     throw new OfframpError(
       'DATA_INVALID',
       `${dataset.description}: expected labels below ${classes.length}, the classes of the ${whose}; found ${label}`,
+      { hint: withoutLabelsHint },
     );
   };
   if (!classNames) return (label) => (label === null ? null : check(label, labels, 'model'));
@@ -24,7 +33,8 @@ export function alignLabels(
   if (unknown.length > 0) {
     throw new OfframpError(
       'DATA_INVALID',
-      `${dataset.description}: expected classes named ${labels.join(', ')}; found ${unknown.join(', ')}`,
+      `${dataset.description}: expected classes named ${listed(labels)}; found ${listed(unknown)}`,
+      { hint: withoutLabelsHint },
     );
   }
   return (label) =>

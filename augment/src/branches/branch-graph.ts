@@ -38,7 +38,7 @@ export const previousInput = (branch: number) => `previous${branch}`;
  *   trained on the pictures that its class head learns, with too few mistakes in them, orders samples by that answer.
  */
 export function buildBranches(
-  task: TrainingTask,
+  task: Pick<TrainingTask, 'backbone' | 'designs'>,
   batch: number,
   connection: 'inside' | 'input',
   scored: 'features' | 'answer' = 'features',

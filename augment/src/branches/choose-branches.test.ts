@@ -18,18 +18,19 @@ const choose = (candidates: (Candidate & { easy: number })[], most = 6) => {
   const table: CalibrationTable = { samples, correct: null, branches };
   return chooseBranches(table, candidates, 100, { agreement: 0.98, most });
 };
+const chosen = (...args: Parameters<typeof choose>) => choose(...args).chosen;
 
 describe('chooseBranches', () => {
   it('weighs the answers of a branch against the cost of the branch and its place', () => {
     expect(
-      choose([
+      chosen([
         { cumulativeMacs: 10, macs: 1, easy: 500 },
         { cumulativeMacs: 10, macs: 15, easy: 520 },
         { cumulativeMacs: 50, macs: 1, easy: 900 },
       ]),
     ).toEqual([0, 2]);
     expect(
-      choose([
+      chosen([
         { cumulativeMacs: 10, macs: 1, easy: 500 },
         { cumulativeMacs: 10, macs: 15, easy: 1_000 },
         { cumulativeMacs: 50, macs: 1, easy: 1_000 },
@@ -39,7 +40,7 @@ describe('chooseBranches', () => {
 
   it('leaves out a branch that saves too little for another stage', () => {
     expect(
-      choose([
+      chosen([
         { cumulativeMacs: 10, macs: 1, easy: 900 },
         { cumulativeMacs: 90, macs: 1, easy: 915 },
       ]),
@@ -49,7 +50,7 @@ describe('chooseBranches', () => {
   it('drops an earlier choice when two others together are cheaper', () => {
     // Alone, the middle one saves most; with the outer two it only costs.
     expect(
-      choose(
+      chosen(
         [
           { cumulativeMacs: 10, macs: 1, easy: 450 },
           { cumulativeMacs: 40, macs: 4, easy: 760 },
@@ -60,14 +61,36 @@ describe('chooseBranches', () => {
     ).toEqual([0, 2]);
   });
 
-  it('chooses at most the requested number, and at least one even if none saves', () => {
+  it('chooses at most the requested number', () => {
     const many = Array.from({ length: 9 }, (_, i) => ({
       cumulativeMacs: 10 * i + 5,
       macs: 0,
       easy: 110 * (i + 1),
     }));
-    expect(choose(many, 3)).toHaveLength(3);
-    expect(choose(many).length).toBeGreaterThan(3);
-    expect(choose([{ cumulativeMacs: 50, macs: 60, easy: 10 }])).toEqual([0]);
+    expect(chosen(many, 3)).toHaveLength(3);
+    expect(chosen(many).length).toBeGreaterThan(3);
+  });
+
+  it('chooses no exit that costs more than the backbone', () => {
+    expect(choose([{ cumulativeMacs: 50, macs: 60, easy: 1_000 }])).toMatchObject({
+      chosen: [],
+      pays: false,
+    });
+    // The second alone would do, but not after the first.
+    const two = [
+      { cumulativeMacs: 10, macs: 20, easy: 500 },
+      { cumulativeMacs: 70, macs: 15, easy: 1_000 },
+    ];
+    expect(chosen(two)).toEqual([0]);
+    expect(chosen(two.slice(1))).toEqual([0]);
+  });
+
+  it('says what the best comes to where none saves enough', () => {
+    const { chosen, cost, pays } = choose([
+      { cumulativeMacs: 97, macs: 2, easy: 900 },
+      { cumulativeMacs: 50, macs: 30, easy: 100 },
+    ]);
+    expect({ chosen, pays }).toEqual({ chosen: [0], pays: false });
+    expect(cost).toBeCloseTo(0.993, 3);
   });
 });

@@ -17,6 +17,9 @@ export interface ChoiceGoal {
   most: number;
 }
 
+/** The branches must lower the cost by this share of the backbone's together. */
+export const leastWorth = 0.01;
+
 /** A further branch must lower the cost by this share of the backbone's: every stage costs calls and memory. */
 const leastGain = 0.002;
 
@@ -31,14 +34,14 @@ const allowances = [1, 2, 4];
  * lowers the cost most; after each, exchanges or removes one as long as that lowers the cost further.
  * Costs are compared at one threshold for all branches, which is how final thresholds are chosen.
  * @param table outcomes of the candidates, in the order of their cut points, on the trial's pictures
- * @returns indices into `candidates`, rising; at least one, at most one per cut point
+ * No exit costs more than the whole backbone.
  */
 export function chooseBranches(
   table: CalibrationTable,
   candidates: readonly Candidate[],
   backboneMacs: number,
   { agreement, most }: ChoiceGoal,
-): number[] {
+): BranchChoice {
   const costOf = (chosen: readonly number[]) => {
     const costs = allowances.map((times) => {
       const allowed = Math.floor(times * (1 - agreement) * table.samples + 1e-9);
@@ -60,6 +63,7 @@ export function chooseBranches(
   while (best.chosen.length < most) {
     const { chosen, cost } = best;
     const longer = cheapest(free(chosen).map((i) => sorted([...chosen, i])));
+    // The first may cost more than the backbone: two together can save.
     if (chosen.length > 0 && longer.cost > cost - leastGain) break;
     if (longer.chosen.length === 0) break;
     best = longer;
@@ -75,13 +79,19 @@ export function chooseBranches(
       if (improved) best = other;
     }
   }
-  return best.chosen;
+  return { ...best, pays: best.chosen.length > 0 && best.cost <= 1 - leastWorth };
 }
 
 interface Choice {
+  /** Indices into the candidates, rising; at most one per cut point. None where no exit costs less than the backbone. */
   chosen: number[];
-  /** Share of the backbone's cost. */
+  /** Mean cost of the cascade, as a share of the backbone's. */
   cost: number;
+}
+
+export interface BranchChoice extends Choice {
+  /** Whether the cascade is cheaper than the backbone by {@link leastWorth}. */
+  pays: boolean;
 }
 
 function costAt(
@@ -97,6 +107,7 @@ function costAt(
     branchMacs += macs;
     return (cumulativeMacs + branchMacs) / backboneMacs;
   });
+  if (costs.some((cost) => cost >= 1)) return Number.POSITIVE_INFINITY;
   costs.push(1 + branchMacs / backboneMacs);
   const branches = chosen.map((i) => table.branches[i] as CalibrationTable['branches'][number]);
   const part: CalibrationTable = { samples: table.samples, correct: null, branches };

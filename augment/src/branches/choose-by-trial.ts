@@ -1,8 +1,9 @@
 import { subsetOf } from '@offramp/data';
 import { calibrationTable } from '../calibrate/calibration-table.js';
 import { seededPermutation } from '../support/random.js';
-import type { BranchTrainer, ProgressListener, TrainingTask } from './branch-trainer.js';
-import { type ChoiceGoal, chooseBranches } from './choose-branches.js';
+import type { BranchDesign, BranchTrainer, ProgressListener, TrainingTask } from './branch-trainer.js';
+import { type ChoiceGoal, chooseBranches, leastWorth } from './choose-branches.js';
+import { noBranchPays } from './paying-branches.js';
 
 /** Maximum number of training pictures of a trial, and epochs. */
 const trialPictures = 12_800;
@@ -35,6 +36,7 @@ export function heldOutBeforeTrial(rest: number): number {
  * Trains all candidates for a while, independently in parallel, and chooses among them.
  * @param task like the final training's; its designs are the candidates, its held-out pictures judge them
  * @returns indices into the designs, rising; at least one
+ * @throws OfframpError `NO_BRANCH_PAYS`
  */
 export async function chooseByTrial(
   task: TrainingTask,
@@ -54,8 +56,27 @@ export async function chooseByTrial(
     cumulativeMacs: cutPoint.cumulativeMacs,
     macs: trained.branches[i]?.macs ?? 0,
   }));
-  return chooseBranches(calibrationTable(trained, null), candidates, backbone.macs, goal);
+  const choice = chooseBranches(calibrationTable(trained, null), candidates, backbone.macs, goal);
+  if (choice.pays) return choice.chosen;
+  const best = choice.chosen.map((i) => designs[i]).filter((design) => design !== undefined);
+  throw noBranchPays(backbone, whatTheBestComesTo(task, best, choice.cost, goal));
 }
+
+function whatTheBestComesTo(
+  { designs, heldOut }: TrainingTask,
+  best: readonly BranchDesign[],
+  cost: number,
+  { agreement }: ChoiceGoal,
+): string {
+  if (best.length === 0) return `each of the ${designs.length} tried costs more than it can save`;
+  const places = best.map(({ cutPoint, body }) => `${body.kind} at ${cutPoint.tensor}`).join(', ');
+  return (
+    `of ${designs.length} tried on ${heldOut.size} held-out pictures, the best choice, ${places}, comes to ` +
+    `${percent(cost)} of the backbone's cost around agreement ${agreement}; expected at most ${percent(1 - leastWorth)}`
+  );
+}
+
+const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 
 function trialProgress(progress: ProgressListener): ProgressListener {
   return {

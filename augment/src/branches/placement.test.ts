@@ -13,10 +13,10 @@ describe('placeBranches', () => {
     expect(placeBranches('linear', 3, [0.1, 0.6, 0.7, 0.9])).toEqual([1, 2, 3]);
   });
 
-  it('names the branch without a place', () => {
-    expect(() => placeBranches('linear', 3, [0.1, 0.6, 1])).toThrowError(
-      /branch 2 of 3 at 50 %.*2 of different cost, the last at 60 %/,
-    );
+  it('places fewer where there are not enough cut points, and at least one', () => {
+    expect(placeBranches('linear', 6, [0.1, 0.3, 0.6, 1])).toEqual([1, 2]);
+    expect(placeBranches('linear', 3, [0.1, 0.2])).toEqual([1]);
+    expect(() => placeBranches('linear', 3, [1, 1])).toThrowError(/no cut points/);
   });
 });
 

@@ -18,10 +18,10 @@ const shares: Record<Placement, (i: number, n: number) => number> = {
 
 /**
  * For each of n branches the first cut point whose cumulative cost reaches the placement's share
- * (PTEENet, section III).
+ * (PTEENet, section III). Where there are not enough cut points, as many branches as have a place.
  * @param cumulativeCosts per cut point in order, share of the backbone's, rising
- * @returns indices into `cumulativeCosts`, rising
- * @throws OfframpError `MODEL_UNSUPPORTED` when there are not enough cut points
+ * @returns indices into `cumulativeCosts`, rising; at least one, at most n
+ * @throws OfframpError `MODEL_UNSUPPORTED` when there is no cut point before the end
  */
 export function placeBranches(placement: Placement, n: number, cumulativeCosts: readonly number[]): number[] {
   const chosen: number[] = [];
@@ -30,26 +30,15 @@ export function placeBranches(placement: Placement, n: number, cumulativeCosts: 
     const first = cumulativeCosts.findIndex(
       (cost, index) => cost >= share - rounding && index > (chosen.at(-1) ?? -1) && cost < 1,
     );
-    if (first < 0) {
-      throw new OfframpError(
-        'MODEL_UNSUPPORTED',
-        `the model has no cut point for branch ${i} of ${n} at ${percent(share)} of its cost; ${whereTheyAre(cumulativeCosts)}`,
-        { hint: 'Ask for fewer --branches, or for --cut-points; `offramp inspect MODEL` lists them.' },
-      );
-    }
+    if (first < 0) break;
     chosen.push(first);
   }
-  return chosen;
-}
-
-function whereTheyAre(cumulativeCosts: readonly number[]): string {
-  const useful = cumulativeCosts.filter((cost) => cost < 1);
-  const last = useful.at(-1);
-  return last === undefined
-    ? 'it has no cut points with pictures, tokens or vectors'
-    : `it has ${useful.length} of different cost, the last at ${percent(last)}`;
-}
-
-function percent(share: number): string {
-  return `${(share * 100).toFixed(0)} %`;
+  if (chosen.length > 0) return chosen;
+  const last = cumulativeCosts.findLastIndex((cost) => cost < 1);
+  if (last >= 0) return [last];
+  throw new OfframpError(
+    'MODEL_UNSUPPORTED',
+    'the model has no cut points with pictures, tokens or vectors before the end of its cost',
+    { hint: '`offramp inspect MODEL --all` lists its cut points.' },
+  );
 }

@@ -16,10 +16,10 @@ export const trainingOptions = {
   branches: z
     .number()
     .int()
-    .min(1)
+    .min(0)
     .max(64)
     .default(6)
-    .describe('Branches to attach; the maximum with --placement auto'),
+    .describe('Branches to attach, at most; 0: none, so that the bundle is the whole model as one stage'),
   placement: z
     .enum(['auto', ...placements])
     .default('auto')
@@ -34,7 +34,7 @@ export const trainingOptions = {
     .enum(['auto', ...bodyKinds])
     .default('auto')
     .describe(
-      'Layers before the heads: pooling alone, or after this many blocks of convolution; auto is conv3, or conv2 if --placement auto finds it cheaper',
+      'Layers before the heads: pooling alone, or after this many blocks of convolution; auto is conv3, or conv2 if --placement auto finds it cheaper; conv2 or pool where others cost more than they can save',
     ),
   reduce: z
     .enum(bodyReductions)
@@ -100,10 +100,13 @@ export const trainingOptions = {
 
 export type TrainingOptions = z.infer<z.ZodObject<typeof trainingOptions>>;
 
-/** Candidate branch bodies: the first, or with the placement `auto` the cheapest. */
-export function bodiesOf({ body, placement, grid, reduce }: TrainingOptions): BranchBody[] {
-  const kinds =
-    body !== 'auto' ? [body] : placement === 'auto' ? (['conv3', 'conv2'] as const) : (['conv3'] as const);
+/** Candidate branch bodies: the first that pays, or with the placement `auto` the cheapest. */
+export function bodiesOf({
+  body,
+  grid,
+  reduce,
+}: Pick<TrainingOptions, 'body' | 'grid' | 'reduce'>): BranchBody[] {
+  const kinds = body === 'auto' ? (['conv3', 'conv2', 'pool'] as const) : [body];
   return kinds.map((kind) => ({
     kind,
     grid: grid ?? (kind === 'pool' ? 4 : 2),

@@ -12,6 +12,7 @@ import type { GraphEditor } from '../onnx/graph-editor.js';
 import { addWeight, smallModelBytes } from '../onnx/testing/small-model.js';
 import { noAugmentation } from '../pictures/augmentation.js';
 import { pictureBatches } from '../pictures/picture-batches.js';
+import { buildReport, thisMachine, writeReport } from '../report/index.js';
 import { examplePictures, exampleModel as model, pooledOptions as options } from '../testing/example.js';
 import { augmentBackbone } from './augment-backbone.js';
 import type { AugmentOptions } from './augment-options.js';
@@ -72,7 +73,6 @@ describe('augmentBackbone', () => {
   it.each([
     [{ preprocessing: { mean: [0, 0, 0], std: [1, 1, 1] } }, 'CONFIG_INVALID', /--mean: expected 1 value/],
     [{ labels: ['cat', 'dog'] }, 'CONFIG_INVALID', /expected 10 labels.*found 2/],
-    [{ branches: 60 }, 'MODEL_UNSUPPORTED', /no cut point for branch/],
     [{ holdOut: 800 }, 'CONFIG_INVALID', /both sides of 800/],
   ])('says what is wrong with %o', async (change, code, message) => {
     const attempt = augmentBackbone(await loadBackbone(model), pictures, join(folder, 'wrong'), {
@@ -81,6 +81,87 @@ describe('augmentBackbone', () => {
     });
     await expect(attempt).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
     await expect(Bundle.open(join(folder, 'wrong'))).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
+  });
+});
+
+describe('a bundle without branches', () => {
+  it('is the whole model as one stage, where it is asked for', async () => {
+    const titles: string[] = [];
+    const { bundle, outcome, backboneAccuracy } = await augmentBackbone(
+      await loadBackbone(model),
+      pictures,
+      join(folder, 'whole'),
+      {
+        ...options,
+        branches: 0,
+        progress: { step: (title) => titles.push(title), advance: () => undefined },
+      },
+    );
+    expect(titles.filter((title) => /train|codec/.test(title))).toEqual([]);
+    const { stages, deviceStages, backbone, policy } = bundle.manifest;
+    expect({ stages: stages.length, deviceStages, thresholds: policy.thresholds }).toEqual({
+      ...{ stages: 1, deviceStages: 1, thresholds: [] },
+    });
+    expect(stages[0]?.segmentMacs).toBe(backbone.macs);
+    expect(outcome).toEqual({ agreement: 1, accuracy: backboneAccuracy, exitShares: [1], cost: 1 });
+    const table = await evaluateBundle(bundle, subsetOf(pictures, [0, 1, 2]));
+    expect(table).toMatchObject({ samples: 3, branches: [] });
+    const report = buildReport({
+      ...{ manifest: bundle.manifest, digest: bundle.digest, table, heldOut: await bundle.readCalibration() },
+      ...{ data: 'three pictures', thresholds: [0.5, 2], times: [], machine: thisMachine() },
+      createdAt: new Date(0),
+    });
+    expect(await writeReport(report, join(folder, 'whole-report'))).toContain('report.html');
+  });
+});
+
+describe('branches that do not pay', () => {
+  /** A first layer that costs much, and a rest of 10 × 10. */
+  const build = (editor: GraphEditor) => {
+    editor.addNode('Flatten', ['x'], ['flat'], { axis: { i: 1 } });
+    editor.addNode('MatMul', ['flat', addWeight(editor, 'a', [784, 10])], ['first']);
+    editor.addNode('Relu', ['first'], ['relu']);
+    editor.addNode('MatMul', ['relu', addWeight(editor, 'b', [10, 10])], ['y']);
+  };
+  it.each(['auto', 'linear'] as const)('are not trained, and nothing is written: %s', async (placement) => {
+    const path = join(folder, 'dear.onnx');
+    await writeFile(path, smallModelBytes(build, { inputShape: [1, 28, 28], outputShape: [10] }));
+    const out = join(folder, 'unpaid');
+    const attempt = augmentBackbone(await loadBackbone(path), pictures, out, {
+      ...{ ...options, placement },
+      trainer: () => Promise.reject(new Error('the training began')),
+    });
+    await expect(attempt).rejects.toMatchObject({
+      code: 'NO_BRANCH_PAYS',
+      message: expect.stringMatching(/relu.* 100\.\d %/),
+      hint: expect.stringContaining('--branches 0'),
+    });
+    await expect(Bundle.open(out)).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
+  });
+
+  it('are not kept if no sample leaves early that could have proven itself', async () => {
+    const out = join(folder, 'unsure');
+    const attempt = augmentBackbone(await loadBackbone(model), pictures, out, {
+      ...{ ...options, epochs: 0, agreement: 0.97 },
+    });
+    await expect(attempt).rejects.toMatchObject({
+      code: 'NO_BRANCH_PAYS',
+      message: expect.stringMatching(
+        /at agreement 0.97, as 200 held-out pictures prove it, .* costs 10\d\.\d %/,
+      ),
+    });
+    await expect(Bundle.open(out)).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
+  });
+
+  it('are fewer than asked for where the model has fewer places, and it says so', async () => {
+    const remarks: string[] = [];
+    const { bundle } = await augmentBackbone(await loadBackbone(model), pictures, join(folder, 'fewer'), {
+      ...{ ...options, branches: 60, epochs: 1 },
+      onRemark: (remark) => remarks.push(remark),
+    });
+    expect(remarks[0]).toMatch(/^\d+ of 60 branches have a place/);
+    expect(remarks.slice(1).filter((remark) => !remark.startsWith('a branch is left out'))).toEqual([]);
+    expect(bundle.branches).toBeLessThan(60);
   });
 });
 
@@ -107,7 +188,7 @@ describe('the placement auto', () => {
     });
   });
 
-  it('says that a model has no place for a branch', async () => {
+  it('says that a model of one layer has no place for a branch', async () => {
     const path = join(folder, 'one-layer.onnx');
     const build = (editor: GraphEditor) => {
       editor.addNode('Flatten', ['x'], ['flat'], { axis: { i: 1 } });
@@ -118,7 +199,7 @@ describe('the placement auto', () => {
       ...options,
       placement: 'auto',
     });
-    await expect(attempt).rejects.toMatchObject({ code: 'MODEL_UNSUPPORTED' });
+    await expect(attempt).rejects.toMatchObject({ code: 'NO_BRANCH_PAYS' });
   });
 });
 
@@ -157,6 +238,27 @@ describe('a model that no pictures fit', () => {
       code: 'MODEL_UNSUPPORTED',
       message: expect.stringMatching(message),
       ...(hint ? { hint: expect.stringMatching(hint) } : {}),
+    });
+  });
+});
+
+describe('a backbone whose scores softmax cannot tell apart', () => {
+  it('is refused with the cause, before the training', async () => {
+    const path = join(folder, 'tiny-scores.onnx');
+    const build = (editor: GraphEditor) => {
+      editor.addNode('Flatten', ['x'], ['flat'], { axis: { i: 1 } });
+      editor.addNode('MatMul', ['flat', addWeight(editor, 'a', [784, 16])], ['hidden']);
+      editor.addNode('MatMul', ['hidden', addWeight(editor, 'b', [16, 784])], ['wide']);
+      editor.addNode('MatMul', ['wide', addWeight(editor, 'c', [784, 10])], ['scores']);
+      const tiny = editor.addInitializer('tiny', [], Float32Array.of(1e-15));
+      editor.addNode('Mul', ['scores', tiny], ['y']);
+    };
+    await writeFile(path, smallModelBytes(build, { inputShape: [1, 28, 28], outputShape: [10] }));
+    const attempt = augmentBackbone(await loadBackbone(path), pictures, join(folder, 'tiny'), options);
+    await expect(attempt).rejects.toMatchObject({
+      code: 'TRAINING_FAILED',
+      message: expect.stringMatching(/those of 128 of 128 pictures lie within \de-\d+/),
+      hint: expect.stringContaining('preprocessing'),
     });
   });
 });

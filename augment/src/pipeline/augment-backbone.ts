@@ -1,8 +1,15 @@
-import { type BundleContents, checkReplaceable, exitCosts, writeBundle } from '@offramp/bundle';
+import {
+  type BundleContents,
+  checkReplaceable,
+  exitCosts,
+  type ThresholdOutcome,
+  writeBundle,
+} from '@offramp/bundle';
 import type { Dataset } from '@offramp/data';
 import { offrampVersion, systemClock } from '@offramp/runtime';
 import type { BranchDesign, TrainingTask } from '../branches/branch-trainer.js';
 import { heldOutBeforeTrial } from '../branches/choose-by-trial.js';
+import { noBranchPays } from '../branches/paying-branches.js';
 import { withCodecs } from '../calibrate/calibrate-bundle.js';
 import { calibrationTable } from '../calibrate/calibration-table.js';
 import { chooseCodecs } from '../calibrate/choose-codecs.js';
@@ -11,7 +18,9 @@ import { heldOutProof } from '../calibrate/held-out-proof.js';
 import { checkpointPathOf, TrainingCheckpoint } from '../checkpoint/training-checkpoint.js';
 import { trainingFacts } from '../checkpoint/training-facts.js';
 import type { Backbone } from '../inspect/load-backbone.js';
+import type { BackboneProfile } from '../onnx/profile.js';
 import { throwIfInterrupted } from '../support/interruption.js';
+import { answersAlone } from './answers-alone.js';
 import type { AugmentOptions, AugmentResult } from './augment-options.js';
 import { buildStages, type PlacedBranch } from './build-stages.js';
 import { checkBundle } from './check-bundle.js';
@@ -40,9 +49,10 @@ export async function augmentBackbone(
   const input = inputOf(profile, options.preprocessing);
   const labels = labelsOf(profile, dataset, options.labels);
   const planned = designBranches(profile, options);
+  for (const remark of planned.remarks) options.onRemark?.(remark);
   const { training, heldOut, judged } = splitData(dataset, options, planned.choose);
 
-  if (options.cost === undefined) {
+  if (options.cost === undefined && planned.designs.length > 0) {
     const proof = heldOutProof(heldOut.size, options.agreement, options.delta);
     options.onHeldOut?.(proof, judged ? heldOutBeforeTrial(proof.needed) : proof.needed);
   }
@@ -86,7 +96,7 @@ async function trainAndWrite(
   options: AugmentOptions,
 ): Promise<AugmentResult> {
   const { backbone, designs, input, training, heldOut } = task;
-  const trained = await options.trainer(task);
+  const trained = designs.length > 0 ? await options.trainer(task) : await answersAlone(task);
   throwIfInterrupted(options.signal);
   const placed = trained.branches.map(
     (branch, i): PlacedBranch => ({ branch, cutPoint: (designs[i] as BranchDesign).cutPoint }),
@@ -106,6 +116,7 @@ async function trainAndWrite(
   const goal: ThresholdGoal = cost === undefined ? { agreement, delta } : { cost, delta };
   const { thresholds, outcome, agreement: provenAgreement } = chooseThresholds(calibration, costs, goal);
   options.progress.advance(1);
+  expectSavings(backbone, outcome, { samples: calibration.samples, ...options });
 
   const contents: BundleContents = {
     ...manifestSoFar,
@@ -137,7 +148,8 @@ async function trainAndWrite(
   };
   const bundle = await writeBundle(out, contents, {
     check: (written) => checkBundle(written, heldOut, calibration, options),
-    complete: async (written) => withCodecs(contents, await chooseCodecs(written, heldOut, options)),
+    complete: async (written) =>
+      designs.length > 0 ? withCodecs(contents, await chooseCodecs(written, heldOut, options)) : contents,
   });
   const final = calibration.correct?.at(-1);
   const differentAnswers = new Set(trained.heldOutLabels).size;
@@ -149,6 +161,28 @@ async function trainAndWrite(
     differentAnswers,
   };
 }
+
+/**
+ * Thresholds can let samples leave only if the held-out pictures are enough to prove the agreement; otherwise a fleet may
+ * still find evidence for lower ones.
+ * @throws OfframpError `NO_BRANCH_PAYS`
+ */
+function expectSavings(
+  backbone: BackboneProfile,
+  { cost, exitShares }: ThresholdOutcome,
+  goal: { samples: number; agreement: number; delta: number; cost?: number | undefined },
+): void {
+  const { samples, agreement, delta } = goal;
+  if (exitShares.length === 1 || cost < 1 || goal.cost !== undefined) return;
+  if (!heldOutProof(samples, agreement, delta).isPossible) return;
+  const early = 1 - (exitShares.at(-1) ?? 0);
+  throw noBranchPays(
+    backbone,
+    `at agreement ${agreement}, as ${samples} held-out pictures prove it, ${percent(early)} of the samples leave early and the cascade costs ${percent(cost)} of the backbone`,
+  );
+}
+
+const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 
 function shareOfOnes(bits: string): number {
   return bits.length === 0 ? 0 : [...bits].filter((bit) => bit === '1').length / bits.length;

@@ -32,6 +32,8 @@ export interface AugmentOptions extends DesignOptions {
    * @param heldOut pictures to hold out for as many as are needed: a trial uses some
    */
   onHeldOut?: (proof: HeldOutProof, heldOut: number) => void;
+  /** Told, before the training, what was asked for and is not there. */
+  onRemark?: (remark: string) => void;
   trainer: BranchTrainer;
   /** For the placement `auto`: trains the candidate branches. Default: `trainer`. */
   trialTrainer?: BranchTrainer;

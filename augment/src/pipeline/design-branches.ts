@@ -2,11 +2,12 @@ import { OfframpError } from '@offramp/runtime';
 import type { BranchBody } from '../branches/body.js';
 import type { BranchDesign, Reuse } from '../branches/branch-trainer.js';
 import { bodiesAt, candidateDesigns } from '../branches/candidates.js';
+import { exitCostsOf, lastPays, noBranchPays } from '../branches/paying-branches.js';
 import { type Placement, placeBranches } from '../branches/placement.js';
 import type { BackboneProfile, CutPoint } from '../onnx/profile.js';
 
 export interface DesignOptions {
-  /** How many; with the placement `auto`, at most. */
+  /** How many, at most; 0: none. */
   branches: number;
   /** Where; `auto`: where a trial shows that they lower the cost. */
   placement: Placement | 'auto';
@@ -18,31 +19,38 @@ export interface DesignOptions {
   reuse: Reuse;
 }
 
+export interface DesignedBranches {
+  /** Whether the designs are candidates to choose from. */
+  choose: boolean;
+  designs: BranchDesign[];
+  /** What was asked for and is not there, for the user. */
+  remarks: string[];
+}
+
 /**
- * Where branches go, and what they are made of; for the placement `auto`, those to choose from.
- * @throws OfframpError `MODEL_UNSUPPORTED` when there are not enough cut points; `CONFIG_INVALID` for names of no cut point
+ * Where branches go, and what they are made of; for the placement `auto`, those to choose from. No branch costs more than
+ * the rest of the backbone.
+ * @throws OfframpError `MODEL_UNSUPPORTED` without cut points; `CONFIG_INVALID` for names of no cut point;
+ *   `NO_BRANCH_PAYS`
  */
-export function designBranches(
-  backbone: BackboneProfile,
-  options: DesignOptions,
-): { choose: boolean; designs: BranchDesign[] } {
-  const { cutPoints, placement, bodies } = options;
-  if (cutPoints)
-    return { choose: false, designs: fixedDesigns(namedCutPoints(backbone, cutPoints), options) };
+export function designBranches(backbone: BackboneProfile, options: DesignOptions): DesignedBranches {
+  const { cutPoints, placement, bodies, branches } = options;
+  if (cutPoints) return fixedDesigns(backbone, namedCutPoints(backbone, cutPoints), options, []);
+  if (branches === 0) return { choose: false, designs: [], remarks: [] };
   const places = distinctCutPoints(backbone.cutPoints.filter(({ shape }) => shape.length <= 3));
   if (placement === 'auto') {
     // Throws for a model without cut points.
     placeBranches('fine', 1, shares(places, backbone));
-    return { choose: true, designs: candidateDesigns(places, backbone.macs, bodies) };
+    const pays = (design: BranchDesign) => lastPays(backbone, [design]);
+    const designs = candidateDesigns(places, backbone.macs, bodies, pays);
+    if (designs.length === 0) throw noBranchPays(backbone, cheapestOf(backbone, places, bodies));
+    return { choose: true, designs, remarks: [] };
   }
-  const indices = placeBranches(placement, options.branches, shares(places, backbone));
-  return {
-    choose: false,
-    designs: fixedDesigns(
-      indices.map((i) => places[i] as CutPoint),
-      options,
-    ),
-  };
+  const chosen = placeBranches(placement, branches, shares(places, backbone)).map(
+    (i) => places[i] as CutPoint,
+  );
+  const fewer = `${chosen.length} of ${branches} branches have a place: the model has no more cut points of different cost`;
+  return fixedDesigns(backbone, chosen, options, chosen.length < branches ? [fewer] : []);
 }
 
 /** Lets each branch but the first reuse what the one before answered. */
@@ -50,14 +58,50 @@ export function withReuse(designs: readonly BranchDesign[], reuse: Reuse): Branc
   return designs.map((design, i) => ({ ...design, reuse: i > 0 ? reuse : 'none' }));
 }
 
-function fixedDesigns(cutPoints: readonly CutPoint[], { bodies, reuse }: DesignOptions): BranchDesign[] {
-  const designs = cutPoints.map((cutPoint) => ({
-    cutPoint,
-    body: bodiesAt(cutPoint, bodies)[0] as BranchBody,
-    reuse: 'none' as const,
-  }));
-  return withReuse(designs, reuse);
+/** At each cut point the first body with which a sample that leaves there costs less than the whole backbone. */
+function fixedDesigns(
+  backbone: BackboneProfile,
+  cutPoints: readonly CutPoint[],
+  { bodies, reuse }: DesignOptions,
+  remarks: readonly string[],
+): DesignedBranches {
+  let designs: BranchDesign[] = [];
+  const left: string[] = [];
+  for (const cutPoint of cutPoints) {
+    const longer = bodiesAt(cutPoint, bodies).map((body) =>
+      withReuse([...designs, { cutPoint, body, reuse: 'none' }], reuse),
+    );
+    const paying = longer.find((candidate) => lastPays(backbone, candidate));
+    if (paying) designs = paying;
+    else {
+      const cost = Math.min(...longer.map((candidate) => exitCostsOf(backbone, candidate).at(-1) ?? 0));
+      left.push(`at ${cutPoint.tensor} it would cost ${percent(cost)} of the backbone`);
+    }
+  }
+  if (designs.length === 0) {
+    throw noBranchPays(backbone, `a sample that leaves ${left.join(', ')}`);
+  }
+  const leftOut = left.map((what) => `a branch is left out: a sample that leaves ${what}`);
+  return { choose: false, designs, remarks: [...remarks, ...leftOut] };
 }
+
+/** The cheapest exit, for a message. */
+function cheapestOf(
+  backbone: BackboneProfile,
+  places: readonly CutPoint[],
+  bodies: readonly BranchBody[],
+): string {
+  const costs = places
+    .filter(({ cumulativeMacs }) => cumulativeMacs < backbone.macs)
+    .flatMap((cutPoint) =>
+      bodiesAt(cutPoint, bodies).map((body) => ({ cutPoint, body, reuse: 'none' as const })),
+    )
+    .map((design) => ({ design, cost: exitCostsOf(backbone, [design])[0] ?? 1 }));
+  const { design, cost } = costs.reduce((a, b) => (b.cost < a.cost ? b : a));
+  return `the cheapest exit, ${design.body.kind} at ${design.cutPoint.tensor}, costs ${percent(cost)} of the backbone`;
+}
+
+const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 
 function shares(cutPoints: readonly CutPoint[], { macs }: BackboneProfile): number[] {
   return cutPoints.map(({ cumulativeMacs }) => cumulativeMacs / macs);

@@ -44,7 +44,8 @@ const options = {
   holdOut: counts.heldOut,
   calibration: null,
   labels: null,
-  agreement: 0.3,
+  // More than so few pictures can prove: what branches save is not the question here.
+  agreement: 0.98,
   delta: 0.2,
   deviceCost: 0.45,
   seed: 1,
@@ -78,9 +79,10 @@ describe.each(files)('$name', ({ name: file, path }) => {
       });
 
       const { stages, backbone: recorded } = bundle.manifest;
+      // On the smallest backbones the second branch would cost more than it could save.
+      expect([2, 3]).toContain(stages.length);
       expect(stages.map(({ branch }) => branch?.reuse ?? null)).toEqual([
-        false,
-        recipe.reuse !== 'none',
+        ...[false, recipe.reuse !== 'none'].slice(0, stages.length - 1),
         null,
       ]);
       expect(stages.reduce((sum, { segmentMacs }) => sum + segmentMacs, 0)).toBe(recorded.macs);
@@ -91,7 +93,7 @@ describe.each(files)('$name', ({ name: file, path }) => {
 
       const few = await firstPictures(channels, counts.evaluated);
       const table = await evaluateBundle(bundle, few);
-      expect(table.branches.map(({ agrees }) => agrees.length)).toEqual([few.size, few.size]);
+      expect(table.branches.map(({ agrees }) => agrees.length)).toEqual(stages.slice(1).map(() => few.size));
       const session = await InferenceSession.create(path, { logSeverityLevel: 3 });
       for await (const batch of pictureBatches(few, indices, bundle.manifest.input, counts.evaluated)) {
         const input = new Tensor('float32', batch.input, [few.size, ...ownInput.shape]);

@@ -37,7 +37,7 @@ export interface ReportFacts {
   times: readonly ExitTimes[];
   /** The bundle's thresholds. */
   shipped: PolicyOutcome;
-  /** Thresholds that all branches share, for a table. */
+  /** Thresholds that all branches share, for a table; none without branches. */
   points: PolicyOutcome[];
   /** The same, close enough together to draw. */
   curve: PolicyOutcome[];
@@ -72,7 +72,7 @@ export function reportFacts(
     costs: exitCosts(manifest),
     times,
     shipped: judge(thresholds),
-    points: input.thresholds.map(shared),
+    points: thresholds.length > 0 ? input.thresholds.map(shared) : [],
     curve: curveThresholds(table).map(shared),
     exits: reportExits(table, manifest, thresholds),
     heldOut: { samples: heldOut.samples, shipped: policyJudge(heldOut, manifest, times)(thresholds) },

@@ -134,6 +134,7 @@ async function augment(
     trainer: trainerFor(config),
     trialTrainer: trialTrainerFor(config),
     trainerOptions: trainerFacts(config),
+    onRemark: (remark) => progress.say(`warning: ${remark}`),
     onHeldOut: (proof, heldOut) => warnOfFewHeldOut(proof, heldOut, progress),
     progress,
     signal,
@@ -169,7 +170,7 @@ async function augment(
       `warning: no thresholds keep to a cost of ${formatPercent(config.cost)} with certainty ${1 - config.delta}; with these every sample leaves at the first exit, at ${formatPercent(outcome.cost)} and agreement ${formatPercent(outcome.agreement)}; ask for an earlier branch (--cut-points), or for a higher --cost\n`,
     );
   }
-  if (outcome.exitShares.at(-1) === 1) {
+  if (bundle.branches > 0 && outcome.exitShares.at(-1) === 1) {
     process.stderr.write(
       `warning: no thresholds reach agreement ${config.agreement} with certainty ${1 - config.delta} on ${manifest.calibration.samples} held-out pictures, so none exits early; hold out more, or lower --agreement\n`,
     );

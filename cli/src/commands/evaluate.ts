@@ -131,7 +131,8 @@ async function measure(
 function exitSummary({ exits, backboneAccuracy, samples }: Report): string {
   const branches = exits.map(({ exit, alone }) => `${exit}: ${formatPercent(alone.agreement)}`);
   const final = backboneAccuracy === null ? '' : `; backbone's accuracy ${formatPercent(backboneAccuracy)}`;
-  return `agreement of each branch alone ${branches.join(', ')}${final} (${formatInteger(samples)} pictures)`;
+  const alone = branches.length > 0 ? `agreement of each branch alone ${branches.join(', ')}` : 'no branches';
+  return `${alone}${final} (${formatInteger(samples)} pictures)`;
 }
 
 function renderPoints({ exits, shipped, points }: Report): string {

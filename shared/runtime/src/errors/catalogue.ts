@@ -203,6 +203,11 @@ const entries = {
     meaning: 'The training cannot start or does not converge.',
     action: 'Follow the message: more data, other classes or another learning rate.',
   },
+  NO_BRANCH_PAYS: {
+    meaning: 'No early exit would lower the cost of the model, so no bundle was written.',
+    action:
+      'Read what the best choice comes to; lower `--agreement`, or let `--branches 0` write a bundle of the whole model.',
+  },
   INTERNAL: {
     meaning: 'A defect in Offramp.',
     action: 'Report it with the log or the trace.',

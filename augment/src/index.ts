@@ -1,3 +1,5 @@
+export { GraphBuilder } from './autodiff/graph-builder.js';
+export { TrainingStep } from './autodiff/training-step.js';
 export type { ProgressListener } from './branches/branch-trainer.js';
 export { placeBranches } from './branches/placement.js';
 export {
@@ -13,7 +15,12 @@ export { evaluateBundle } from './calibrate/evaluate-bundle.js';
 export type { HeldOutProof } from './calibrate/held-out-proof.js';
 export { refitConfidence } from './calibrate/refit-confidence.js';
 export { checkpointPathOf } from './checkpoint/training-checkpoint.js';
-export { inputShapeSchema, inspectConfig, outputSchema } from './inspect/inspect-config.js';
+export {
+  inputChoiceOptions,
+  inputShapeSchema,
+  inspectConfig,
+  outputSchema,
+} from './inspect/inspect-config.js';
 export { type Backbone, loadBackbone } from './inspect/load-backbone.js';
 export { GraphEditor } from './onnx/graph-editor.js';
 export type { BackboneProfile } from './onnx/profile.js';
@@ -22,7 +29,7 @@ export { augmentBackbone } from './pipeline/augment-backbone.js';
 export type { AugmentOptions, AugmentResult } from './pipeline/augment-options.js';
 export { distinctCutPoints } from './pipeline/design-branches.js';
 export { splitHoldOut } from './pipeline/hold-out.js';
-export { inputOf } from './pipeline/model-input.js';
+export { type InputPreprocessing, inputOf, usualPreprocessing } from './pipeline/model-input.js';
 export { type PlanInput, planBundle, planSplits, recommendSplit, type SplitPlan } from './plan/index.js';
 export {
   buildReport,

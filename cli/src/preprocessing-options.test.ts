@@ -1,14 +1,25 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { BackboneProfile } from '@offramp/augment';
 import { defineConfig, resolveConfig } from '@offramp/runtime';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { preprocessingOptions, resolvePreprocessing } from './preprocessing-options.js';
 
+type Input = BackboneProfile['input'];
+const pictures: Input = { name: 'x', kind: 'picture', shape: [3, 8, 8], type: 'float32' };
+const bytes: Input = { ...pictures, type: 'uint8' };
+const tensors: Input = { name: 'x', kind: 'tensor', shape: [3, 256], type: 'float32' };
+
 /** As `offramp augment` resolves its options, then its preprocessing. */
-const resolve = async (flags: Record<string, unknown>, environment: Record<string, string> = {}) =>
+const resolve = async (
+  flags: Record<string, unknown>,
+  environment: Record<string, string> = {},
+  input = pictures,
+) =>
   resolvePreprocessing(
     await resolveConfig(defineConfig('augment', preprocessingOptions), flags, environment),
+    input,
   );
 
 async function file(text: string): Promise<string> {
@@ -72,5 +83,23 @@ describe('preprocessing options', () => {
       code: 'CONFIG_INVALID',
       message: expect.stringContaining('--mean: expected a value; found nothing'),
     });
+  });
+
+  it('are not needed for pictures that the model takes as bytes', async () => {
+    const raw = { scale: 'raw', mean: [0, 0, 0], std: [1, 1, 1] };
+    expect(await resolve({}, {}, bytes)).toEqual(raw);
+    expect(await resolve({ channelOrder: 'bgr' }, {}, bytes)).toEqual({ ...raw, channelOrder: 'bgr' });
+    expect(await resolve({ mean: '0.5', std: '0.5' }, {}, bytes)).toEqual({ mean: [0.5], std: [0.5] });
+  });
+
+  it('of tensors are a mean and a deviation of any size, or none', async () => {
+    expect(await resolve({}, {}, tensors)).toBeNull();
+    expect(await resolve({ mean: '-4e7', std: '3e-9' }, {}, tensors)).toEqual({ mean: [-4e7], std: [3e-9] });
+    const path = await file('mean: [1, 2, 3]\nstd: [4]\n');
+    expect(await resolve({ preprocessing: path }, {}, tensors)).toEqual({ mean: [1, 2, 3], std: [4] });
+    await expect(resolve({ mean: '1' }, {}, tensors)).rejects.toThrow(
+      /--std: expected a value; found nothing/,
+    );
+    await expect(resolve({ std: '-1' }, {}, tensors)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
   });
 });

@@ -1,3 +1,4 @@
+import { type BackboneProfile, type InputPreprocessing, usualPreprocessing } from '@offramp/augment';
 import {
   channelOrders,
   maxResize,
@@ -6,22 +7,18 @@ import {
   pixelScales,
   resizeModes,
   stdSchema,
+  tensorMeanSchema,
+  tensorStdSchema,
 } from '@offramp/bundle';
 import { defineConfig, OfframpError, resolveConfig } from '@offramp/runtime';
 import { z } from 'zod';
 
-/** What a file that `--preprocessing` names may say; mean and std have to be said somewhere. */
-const definition = defineConfig('augment', {
-  mean: z
-    .array(meanSchema)
-    .describe(
-      "Per channel, in the model's order: the means that the model was trained with, of pixel / 255; needed here or in the file",
-    ),
-  std: z
-    .array(stdSchema)
-    .describe(
-      "Per channel, in the model's order: the deviations that the model was trained with, of pixel / 255; needed here or in the file",
-    ),
+const described = {
+  mean: "Per channel, in the model's order: the means that the model was trained with; of pictures, of pixel / 255. Needed, here or in the file, for pictures that the model does not take as bytes",
+  std: "Per channel, in the model's order: the deviations that the model was trained with; of pictures, of pixel / 255. Needed with --mean",
+};
+
+const pictureOptions = {
   resizeMode: z.enum(resizeModes).optional().meta({
     description: 'How pictures get the size of the input: stretched to it, or resized and the middle cut out',
     fallback: 'stretch',
@@ -38,39 +35,64 @@ const definition = defineConfig('augment', {
     .enum(pixelScales)
     .optional()
     .meta({ description: 'Of mean and std: unit is pixel / 255, raw the pixel itself', fallback: 'unit' }),
-});
+};
 
-/** How pictures become the model's input, option by option or from a file. */
+/** How samples become the model's input, option by option or from a file. */
 export const preprocessingOptions = {
   preprocessing: z.string().optional().meta({
     description: 'YAML file with any of the options from --mean to --scale; flags win over it',
     fallback: 'none',
   }),
-  ...definition.shape,
-  mean: definition.shape.mean.optional(),
-  std: definition.shape.std.optional(),
+  mean: z.array(tensorMeanSchema).optional().describe(described.mean),
+  std: z.array(tensorStdSchema).optional().describe(described.std),
+  ...pictureOptions,
 };
+
+type Kind = BackboneProfile['input']['kind'];
+
+/** What a file that `--preprocessing` names may say. */
+const definitionFor = (kind: Kind) =>
+  defineConfig('augment', {
+    mean: z.array(kind === 'tensor' ? tensorMeanSchema : meanSchema).optional(),
+    std: z.array(kind === 'tensor' ? tensorStdSchema : stdSchema).optional(),
+    ...pictureOptions,
+  });
 
 /**
  * @param config what the options, of any origin, came to
+ * @param input of the model
  * @throws OfframpError `CONFIG_INVALID`, `FILE_NOT_FOUND`
  */
 export async function resolvePreprocessing(
   config: z.infer<z.ZodObject<typeof preprocessingOptions>>,
-): Promise<Preprocessing> {
+  input: BackboneProfile['input'],
+): Promise<InputPreprocessing> {
   const { preprocessing: file, ...rest } = config;
-  const given = Object.fromEntries(
-    Object.entries(rest).filter(
-      ([key, value]) => Object.hasOwn(definition.shape, key) && value !== undefined,
-    ),
-  );
-  const preprocessing = await resolveConfig(
+  const definition = definitionFor(input.kind);
+  const given = withValues(rest, Object.keys(definition.shape));
+  const resolved = await resolveConfig(
     definition,
     file === undefined ? given : { ...given, config: file },
     {},
   );
-  checkScale(preprocessing);
+  const { mean, std, ...others } = withValues(resolved, Object.keys(definition.shape)) as typeof resolved;
+  if (!mean && !std) {
+    const usual = usualPreprocessing(input);
+    if (usual) return { ...usual, ...others };
+    if (input.kind === 'tensor' && Object.keys(others).length === 0) return null;
+  }
+  if (!mean || !std) {
+    throw new OfframpError('CONFIG_INVALID', `--${mean ? 'std' : 'mean'}: expected a value; found nothing`);
+  }
+  const preprocessing = { mean, std, ...others };
+  if (input.kind === 'picture') checkScale(preprocessing);
   return preprocessing;
+}
+
+function withValues(options: Readonly<Record<string, unknown>>, keys: readonly string[]) {
+  return Object.fromEntries(
+    Object.entries(options).filter(([key, value]) => keys.includes(key) && value !== undefined),
+  );
 }
 
 /** Means of pixel / 255 lie between 0 and 1; others were meant for raw pixels, and would make all pictures alike. */

@@ -21,8 +21,6 @@ export type OutputKind = 'logits' | 'probabilities';
 /** A model that runs on any batch, and what its runs showed. */
 export interface ExaminedModel {
   model: OnnxModel;
-  /** Of one sample. */
-  inputShape: number[];
   classes: number;
   outputKind: OutputKind;
   /** For a batch of one, of the tensors that the cost depends on and of the cut points. */
@@ -48,7 +46,6 @@ const dynamicBatchHint =
 export async function examine(
   model: OnnxModel,
   probe: Probe,
-  inputShape: number[],
   reference: ProbeRun,
 ): Promise<ExaminedModel | Unfit> {
   let single: ProbeRun;
@@ -86,7 +83,6 @@ export async function examine(
   if (!nearlyEqual(alone, reference.output.subarray(0, classes))) return changing;
   return {
     model,
-    inputShape,
     classes,
     outputKind: outputKindOf(several.output, classes),
     shapeOf: (tensor) => single.shapes.get(tensor) ?? [],

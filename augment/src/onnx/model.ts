@@ -1,8 +1,8 @@
 import type { onnx } from '#onnx';
 
 /**
- * A classifier as ONNX holds it: one float32 input, one output, weights inside the file, an operator set that is not old. The nodes stand
- * in topological order and initialisers are not listed among the graph's inputs.
+ * A classifier as ONNX holds it: one input of numbers, one output, weights inside the file, an operator set that is not old. The
+ * nodes stand in topological order and initialisers are not listed among the graph's inputs.
  */
 export interface OnnxModel {
   /** Where it came from, for messages. */

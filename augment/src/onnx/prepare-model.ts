@@ -1,46 +1,51 @@
 import { isOfframpError, OfframpError } from '@offramp/runtime';
-import { onnx } from '#onnx';
+import { adaptInput } from './adapt-input.js';
 import { refuseBatchStatistics } from './batch-statistics.js';
 import { shapesNeededBy } from './cost-model.js';
 import { sweepCuts } from './cut-points.js';
 import { type ExaminedModel, examine, nearlyEqual, type Unfit } from './examine.js';
+import { withFloatOutput } from './float-output.js';
 import { dataFlow } from './graph.js';
 import { inlineConstantIfs } from './inline-ifs.js';
+import { type InputChoice, integerRanges, type ModelInput, modelInputOf } from './input-layout.js';
 import { sampleShapeOf } from './input-shape.js';
 import { localiseShapes } from './localise-shapes.js';
-import { changed, type OnnxModel } from './model.js';
+import type { OnnxModel } from './model.js';
 import { isOneScore, withScorePerClass } from './outputs.js';
 import { isUnsupported, type Probe, ProbeProcess, type ProbeRun, runtimeMessage } from './probe.js';
 import { blameShape } from './refused-shape.js';
 import { repairBatch } from './repair-batch.js';
 import { upgradeHint } from './upgrade.js';
-import { batchOf, declaredShape } from './value-info.js';
 
 export interface PreparedModel extends ExaminedModel {
+  /** What the given model's input is, and what stands for it. */
+  input: ModelInput;
   /** Whether the given model has a single score, of which two were made. */
   oneScore: boolean;
 }
 
-export interface PrepareOptions {
-  /** One sample's shape, for a model that leaves dimensions open. */
+export interface PrepareOptions extends InputChoice {
+  /** One sample's shape in the model's own order, for a model that leaves dimensions open. */
   inputShape: readonly number[] | undefined;
   /** Time for loading the model, and for each run, in milliseconds. */
   maxRunMs: number;
 }
 
 /**
- * Makes the batch dimension dynamic, and checks by running that the model then answers every sample of a
+ * Makes the batch dimension dynamic, the input float32 and of a picture channels first, and the output float32; checks by running that the model then answers every sample of a
  * batch as if it were alone. Shapes that are read far from where they come from are made local, so that they hide no cut
  * points.
  * @throws OfframpError `MODEL_INVALID`, `MODEL_UNSUPPORTED`, `CONFIG_INVALID`
  */
 export async function prepareModel(given: OnnxModel, options: PrepareOptions): Promise<PreparedModel> {
-  const process = new ProbeProcess(given.where, options.maxRunMs);
-  const { inputShape } = options;
+  const { sampleShape, declaredBatch } = sampleShapeOf(given, options.inputShape);
+  const input = modelInputOf(given, sampleShape, options);
+  refuseBatchStatistics(given);
+  const process = new ProbeProcess(given.where, options.maxRunMs, amplitudeFor(input));
   try {
-    return await prepareIn(process, given, inputShape);
+    return await prepareIn(process, given, input, declaredBatch);
   } catch (error) {
-    throw inputShape ? await refusedShape(process, given, inputShape, error) : error;
+    throw options.inputShape ? await refusedShape(process, given, options, declaredBatch, error) : error;
   } finally {
     process.close();
   }
@@ -49,28 +54,40 @@ export async function prepareModel(given: OnnxModel, options: PrepareOptions): P
 function refusedShape(
   process: ProbeProcess,
   given: OnnxModel,
-  wanted: readonly number[],
+  options: PrepareOptions,
+  batch: number,
   error: unknown,
 ): Promise<unknown> {
-  const [declared] = declaredShape(given.input) ?? [];
-  const batch = typeof declared === 'number' ? declared : 1;
   const run = async (shape: readonly number[] | undefined) => {
-    const model = shape ? withDynamicInput(given, shape) : given;
-    const probe = await process.open(model, shape ?? [], [], []);
-    return shape ? ((await probe.run(batch)).shapes.get(model.output.name) ?? []) : [];
+    const input = shape && modelInputOf(given, shape, options);
+    const model = input ? adapted(given, input) : given;
+    const probe = await process.open(model, input?.shape ?? [], [], []);
+    return input ? ((await probe.run(batch)).shapes.get(model.output.name) ?? []) : [];
   };
-  return blameShape(given, wanted, error, { batch, run });
+  return blameShape(given, options.inputShape ?? [], error, { batch, run });
+}
+
+/** Samples of integers are to differ although they are rounded. */
+function amplitudeFor({ type }: ModelInput): number {
+  const range = integerRanges.get(type);
+  return range ? range[1] / 2 : 1;
+}
+
+/** The model with an input and an output as bundles have them, and a dynamic batch. */
+function adapted(model: OnnxModel, input: ModelInput): OnnxModel {
+  return withFloatOutput(adaptInput(model, input));
 }
 
 async function prepareIn(
   process: ProbeProcess,
   given: OnnxModel,
-  inputShape: readonly number[] | undefined,
+  input: ModelInput,
+  declaredBatch: number,
 ): Promise<PreparedModel> {
-  const { sampleShape, declaredBatch } = sampleShapeOf(given, inputShape);
-  refuseBatchStatistics(given);
-  const asGiven = inlineConstantIfs(withDynamicInput(given, sampleShape));
-  const older = given.older && (await runOlder(process, given.older, sampleShape, declaredBatch));
+  const { shape: sampleShape } = input;
+  const asGiven = inlineConstantIfs(adapted(given, input));
+  const older =
+    given.older && (await runOlder(process, adapted(given.older, input), sampleShape, declaredBatch));
   let probe = await openProbe(process, asGiven, sampleShape);
   let reference = await runAsDeclared(asGiven, probe, declaredBatch);
   if (older && !nearlyEqual(older.output, reference.output)) throw unlikeOlder(given);
@@ -81,9 +98,9 @@ async function prepareIn(
     reference = await runAsDeclared(model, probe, declaredBatch);
   }
   const examineWith = async (changedModel: OnnxModel) =>
-    examine(changedModel, await openProbe(process, changedModel, sampleShape), sampleShape, reference);
+    examine(changedModel, await openProbe(process, changedModel, sampleShape), reference);
 
-  let result = await examine(model, probe, sampleShape, reference);
+  let result = await examine(model, probe, reference);
   if ('problem' in result) {
     const repaired = repairBatch(model, declaredBatch);
     const repairedResult = repaired ? await examineWith(repaired) : result;
@@ -93,7 +110,7 @@ async function prepareIn(
   const local = await localiseShapes(result.model, sampleShape, process);
   const localResult = local === result.model ? result : await examineWith(local);
   const prepared = 'problem' in localResult ? result : localResult;
-  return { ...prepared, oneScore: isOneScore(outputShape, declaredBatch) };
+  return { ...prepared, input, oneScore: isOneScore(outputShape, declaredBatch) };
 }
 
 async function runOlder(
@@ -102,8 +119,7 @@ async function runOlder(
   sampleShape: readonly number[],
   batch: number,
 ): Promise<ProbeRun> {
-  const model = withDynamicInput(older, sampleShape);
-  return runAsDeclared(model, await process.open(model, sampleShape, [], []), batch);
+  return runAsDeclared(older, await process.open(older, sampleShape, [], []), batch);
 }
 
 function unlikeOlder({ where, older, opset }: OnnxModel): OfframpError {
@@ -141,12 +157,4 @@ function notPerSample(where: string, { problem, hint }: Unfit): OfframpError {
     `${where}: expected a model that answers each sample of any batch as if it were alone; ${problem}`,
     { hint },
   );
-}
-
-function withDynamicInput(given: OnnxModel, sampleShape: readonly number[]): OnnxModel {
-  const input = batchOf(given.input.name, sampleShape);
-  // The declared output and inner shapes may hold the old batch size; ONNX Runtime infers them again.
-  const output = new onnx.ValueInfoProto({ name: given.output.name });
-  const graph = changed(onnx.GraphProto, given.graph, { input: [input], output: [output], valueInfo: [] });
-  return { ...given, proto: changed(onnx.ModelProto, given.proto, { graph }), graph, input, output };
 }

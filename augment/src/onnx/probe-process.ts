@@ -8,6 +8,8 @@ export type ProbeRequest =
   | {
       input: string;
       shape: readonly number[];
+      /** Of the first sample. */
+      amplitude: number;
       values: readonly string[];
       shapes: readonly string[];
     };
@@ -101,11 +103,11 @@ function load(model: Uint8Array, level: number): Promise<InferenceSession> {
 
 async function runIn(
   session: InferenceSession,
-  { input, shape, values, shapes }: Exclude<ProbeRequest, { open: Uint8Array }>,
+  { input, shape, amplitude, values, shapes }: Exclude<ProbeRequest, { open: Uint8Array }>,
 ): Promise<RunReply> {
   const count = shape.reduce((product, size) => product * size, 1);
   const fetched = await session.run(
-    { [input]: new Tensor('float32', samples(count, shape[0] ?? 1), shape) },
+    { [input]: new Tensor('float32', samples(count, shape[0] ?? 1, amplitude), shape) },
     [...values, ...shapes],
   );
   return {
@@ -117,14 +119,14 @@ async function runIn(
   };
 }
 
-/** Of the samples of a batch: what is computed over the batch shows when they are unlike. */
+/** Of the samples of a batch, in units of the first one's: what is computed over the batch shows when they are unlike. */
 const amplitudes = [1, -60, 0.02, 8, -0.3];
 
-/** Values without a period that a network would notice, between −1 and 1 for the first sample. */
-function samples(count: number, batch: number): Float32Array {
+/** Values without a period that a network would notice. */
+function samples(count: number, batch: number, first: number): Float32Array {
   const size = count / batch;
   return Float32Array.from({ length: count }, (_, i) => {
     const amplitude = amplitudes[Math.floor(i / size) % amplitudes.length] as number;
-    return amplitude * Math.sin((i + 1) ** 1.3);
+    return first * amplitude * Math.sin((i + 1) ** 1.3);
   });
 }

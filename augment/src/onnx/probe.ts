@@ -46,10 +46,12 @@ export class ProbeProcess {
   /**
    * @param where names the model in messages
    * @param maxMs time for loading a model, and for each run
+   * @param amplitude of the first of the samples that it runs on
    */
   constructor(
     private readonly where: string,
     maxMs: number,
+    private readonly amplitude = 1,
   ) {
     // The compiled process, also for unit tests, which import the source.
     const module = new URL('../../dist/onnx/probe-process.js', import.meta.url);
@@ -101,7 +103,7 @@ export class ProbeProcess {
       typeOf: (tensor) => types.get(valueNames.get(tensor) ?? ''),
       run: async (batch, fetched = []) => {
         const { values, shapes } = (await this.ask({
-          ...{ input, shape: [batch, ...sampleShape] },
+          ...{ input, shape: [batch, ...sampleShape], amplitude: this.amplitude },
           values: [output, ...fetched].map((tensor) => valueNames.get(tensor) as string),
           shapes: [...shapeNames.values()],
         })) as RunReply;

@@ -5,7 +5,8 @@ import { countedInside, isOpaque, macsOf } from './cost-model.js';
 import { findCutPoints } from './cut-points.js';
 import type { OutputKind } from './examine.js';
 import { findGaps, type Gap } from './gaps.js';
-import { dataFlow, writesOf } from './graph.js';
+import { dataFlow, pruned, writesOf } from './graph.js';
+import type { InputChoice, ModelInput } from './input-layout.js';
 import type { OnnxModel } from './model.js';
 import { operatorNames } from './operator-names.js';
 import { parametersOf } from './parameters.js';
@@ -30,8 +31,8 @@ export interface CutPoint {
 export interface BackboneProfile {
   /** The model with a dynamic batch dimension: the one to cut. Its weights are the given model's. */
   model: OnnxModel;
-  /** Shape of one sample. */
-  input: { name: string; shape: number[] };
+  /** Its name in the given model, and what stands for it in a bundle. */
+  input: { name: string } & ModelInput;
   output: {
     name: string;
     classes: number;
@@ -52,8 +53,8 @@ export interface BackboneProfile {
 
 export type { OutputKind } from './examine.js';
 
-export interface ProfileOptions {
-  /** One sample's shape, batch left out, for a model that leaves dimensions open. */
+export interface ProfileOptions extends InputChoice {
+  /** One sample's shape in the model's own order, batch left out, for a model that leaves dimensions open. */
   inputShape?: readonly number[] | undefined;
   /** Time for loading the model, and for each of a few runs, in milliseconds. Default: two minutes. */
   maxRunMs?: number;
@@ -74,11 +75,13 @@ export async function profileBackbone(
   options: ProfileOptions = {},
 ): Promise<BackboneProfile> {
   const prepared = await prepareModel(given, {
-    inputShape: options.inputShape,
+    ...{ inputShape: options.inputShape, kind: options.kind, layout: options.layout },
     maxRunMs: options.maxRunMs ?? maxProbeMs,
   });
-  const { model, inputShape, classes, shapeOf } = prepared;
-  const tensors = findCutPoints(model);
+  const { model, input, classes, shapeOf } = prepared;
+  // What stands before the model's own input is no place for an exit.
+  const before = new Set(pruned(model.graph.node, given.input.name).flatMap(writesOf));
+  const tensors = findCutPoints(model).filter((tensor) => !before.has(tensor));
 
   const values = dataFlow(model.graph, model.input.name, model.output.name);
   const flow = values.nodes;
@@ -118,7 +121,7 @@ export async function profileBackbone(
   }
   return {
     model,
-    input: { name: model.input.name, shape: inputShape },
+    input: { name: given.input.name, ...input },
     output: {
       name: model.output.name,
       classes,

@@ -124,10 +124,10 @@ describe('readModel', () => {
     [
       'another input type',
       'MODEL_UNSUPPORTED',
-      /input x to be float32, found uint8/,
+      /input x to be of one of float32, float16, .*; found int64/,
       altered((_, graph) => {
         const type = graph.input[0]?.type?.tensorType;
-        if (type) type.elemType = 2;
+        if (type) type.elemType = 7;
       }),
     ],
     [

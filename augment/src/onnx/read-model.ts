@@ -2,8 +2,8 @@ import { messageOf, OfframpError, readFile, systemCodeOf } from '@offramp/runtim
 import Long from 'long';
 import protobuf from 'protobufjs/minimal.js';
 import { onnx } from '#onnx';
-import { DataType, dataTypeName } from './data-type.js';
 import { externalTensors, initialiserNames, sortTopologically } from './graph.js';
+import { inputTypeOf } from './input-layout.js';
 import { refuseOpenLoops } from './loops.js';
 import { type OnnxModel, opsetOf } from './model.js';
 import { listOperators, noNetworkHint } from './operator-names.js';
@@ -34,7 +34,7 @@ export async function readModelBytes(path: string): Promise<Uint8Array> {
 }
 
 /**
- * Reads an ONNX classifier: one float32 input, weights inside the file. Fields that
+ * Reads an ONNX classifier: one input of numbers, weights inside the file. Fields that
  * Offramp does not know are kept. A model of an old operator set is brought to a newer one.
  * @param where names the model in messages
  * @param output name of the output that holds the answer, where there are several
@@ -151,17 +151,11 @@ function onlyInput(graph: onnx.GraphProto, where: string): onnx.ValueInfoProto {
   if (more.length > 0) {
     throw new OfframpError(
       'MODEL_UNSUPPORTED',
-      `${where}: expected one input, the picture; found ${listNames(graph.input)}`,
+      `${where}: expected one input, the sample; found ${listNames(graph.input)}`,
       { hint: 'Make the other inputs constants of the graph before exporting it.' },
     );
   }
-  const elementType = input.type?.tensorType?.elemType ?? 0;
-  if (elementType !== DataType.float32) {
-    throw new OfframpError(
-      'MODEL_UNSUPPORTED',
-      `${where}: expected input ${input.name} to be float32, found ${dataTypeName(elementType)}`,
-    );
-  }
+  inputTypeOf({ where, input });
   return input;
 }
 

@@ -1,9 +1,10 @@
-import type { Bundle, ExitCriterion, Preprocessing, ThresholdOutcome } from '@offramp/bundle';
+import type { Bundle, ExitCriterion, ThresholdOutcome } from '@offramp/bundle';
 import type { Dataset } from '@offramp/data';
 import type { BranchTrainer, ProgressListener } from '../branches/branch-trainer.js';
 import type { HeldOutProof } from '../calibrate/held-out-proof.js';
 import type { CheckpointOptions } from '../checkpoint/training-checkpoint.js';
 import type { DesignOptions } from './design-branches.js';
+import type { InputPreprocessing } from './model-input.js';
 
 export interface AugmentOptions extends DesignOptions {
   name: string;
@@ -15,7 +16,8 @@ export interface AugmentOptions extends DesignOptions {
   holdOut: number;
   /** Other pictures to fit confidence heads and choose thresholds on; then all of `dataset` is for training. */
   calibration: Dataset | null;
-  preprocessing: Preprocessing;
+  /** `null`: none for tensors, {@link usualPreprocessing} for pictures. */
+  preprocessing: InputPreprocessing;
   /** One per class; `null`: the data's class names, else the class numbers. */
   labels: readonly string[] | null;
   /** Agreement with the backbone that the thresholds, and with the placement `auto` the branches, are chosen for. */

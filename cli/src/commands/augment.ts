@@ -4,6 +4,7 @@ import {
   augmentBackbone,
   bodiesOf,
   checkpointPathOf,
+  inputChoiceOptions,
   inputOf,
   inputShapeSchema,
   loadBackbone,
@@ -44,6 +45,7 @@ const definition = defineConfig('augment', {
   name: z.string().optional().meta({ description: 'Name of the bundle', fallback: "the model file's name" }),
   inputShape: inputShapeSchema,
   output: outputSchema,
+  ...inputChoiceOptions,
   ...preprocessingOptions,
   labels: z.string().optional().meta({
     description: "File with one label per line, in the model's order",
@@ -108,9 +110,10 @@ async function augment(
   progress: ProgressBar,
   signal: AbortSignal,
 ): Promise<void> {
-  const preprocessing = await resolvePreprocessing(config);
-  // Before the data: a wrong model is the more common mistake, and its input says how to decode pictures.
-  const backbone = await loadBackbone(modelPath, { inputShape: config.inputShape, output: config.output });
+  const { inputShape, inputKind: kind, layout, output } = config;
+  // Before the data: a wrong model is the more common mistake, and its input says what samples are.
+  const backbone = await loadBackbone(modelPath, { inputShape, kind, layout, output });
+  const preprocessing = await resolvePreprocessing(config, backbone.profile.input);
   const { uncounted } = backbone.profile;
   if (uncounted.length > 0) {
     process.stderr.write(`warning: the cost leaves out ${uncounted.join(', ')}, which cannot be seen into\n`);

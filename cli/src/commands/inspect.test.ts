@@ -56,6 +56,7 @@ describe('offramp inspect', () => {
     expect(out.replaceAll(path, 'model.onnx')).toBe(`\
 model.onnx: 4.6 k MACs, 93 parameters, opset 17
 input picture 2×8×8, output logits 3 logits
+augment takes tensors of 2×8×8, from NumPy files; --mean and --std are not needed
 
 cut point  shape   MACs  of all  activation
 flat           4  4.6 k  99.5 %        16 B

@@ -1,4 +1,4 @@
-import { type BackboneProfile, inspectConfig, loadBackbone } from '@offramp/augment';
+import { type BackboneProfile, inspectConfig, loadBackbone, usualPreprocessing } from '@offramp/augment';
 import { formatShape } from '@offramp/bundle';
 import type { Command } from 'commander';
 import { configCommand } from '../config-command.js';
@@ -11,8 +11,8 @@ export function inspectCommand(): Command {
     'Show where an ONNX classifier can be cut and what each part costs',
     inspectConfig,
     async (config, model) => {
-      const { inputShape, output } = config;
-      const { profile } = await loadBackbone(model ?? '', { inputShape, output });
+      const { inputShape, inputKind: kind, layout, output } = config;
+      const { profile } = await loadBackbone(model ?? '', { inputShape, kind, layout, output });
       console.log(config.json ? inspectionJson(profile) : inspectionText(profile, config.all));
     },
   );
@@ -49,7 +49,8 @@ export function inspectionText(profile: BackboneProfile, all: boolean): string {
   );
   return [
     `${model.where}: ${formatCount(macs)} MACs, ${formatCount(parameters)} parameters, opset ${opsetText(model)}`,
-    `input ${input.name} ${formatShape(input.shape)}, output ${output.name} ${output.classes} ${output.kind}${output.oneScore ? ', of one score: that of the second class' : ''}`,
+    `input ${ownInputText(input)}, output ${output.name} ${output.classes} ${output.kind}${output.oneScore ? ', of one score: that of the second class' : ''}`,
+    samplesText(input),
     ...(uncounted.length > 0 ? [`not counted, as they cannot be seen into: ${uncounted.join(', ')}`] : []),
     '',
     table,
@@ -58,6 +59,41 @@ export function inspectionText(profile: BackboneProfile, all: boolean): string {
       : []),
     ...(gaps.length > 0 ? ['', ...gaps.map((gap) => gapText(gap, macs))] : []),
   ].join('\n');
+}
+
+/** A sample as the model has it. */
+function ownInputText(input: BackboneProfile['input']): string {
+  const { name, shape, type } = input;
+  const [channels, height, width] = shape as [number, number, number];
+  const own = isTransposed(input) ? [height, width, channels] : shape;
+  return `${name} ${formatShape(own)}${type === 'float32' ? '' : ` ${type}`}`;
+}
+
+/** What `augment` takes for samples, and what it does with them. */
+function samplesText(input: BackboneProfile['input']): string {
+  const { kind, shape, type } = input;
+  const isPicture = kind === 'picture';
+  const done = [
+    ...(isTransposed(input) ? ['transposes them to channels last'] : []),
+    ...(type === 'float32' ? [] : [`${type.includes('int') ? 'rounds' : 'converts'} them to ${type}`]),
+  ];
+  const remarks = [
+    ...(isPicture && !usualPreprocessing(input) ? [] : ['--mean and --std are not needed']),
+    ...(isPicture && shape[0] === 1
+      ? ['with --input-kind tensor it takes numbers of any range, from NumPy files']
+      : []),
+  ];
+  const taken = isPicture
+    ? `pictures of ${formatShape(shape)}`
+    : `tensors of ${formatShape(shape)}, from NumPy files`;
+  const steps = [`takes ${taken}`, ...done];
+  const last = steps.pop() as string;
+  const first = steps.length > 0 ? `${steps.join(', ')} and ${last}` : last;
+  return [`augment ${first}`, ...remarks].join('; ');
+}
+
+function isTransposed({ kind, layout }: BackboneProfile['input']): boolean {
+  return kind === 'picture' && layout === 'channels-last';
 }
 
 function opsetText({ opset, older }: BackboneProfile['model']): string {

@@ -77,5 +77,9 @@ export {
   resizeModes,
   stdSchema,
 } from './manifest/preprocessing.js';
-export { channelAxes, type TensorPreprocessing } from './manifest/tensor-preprocessing.js';
+export {
+  type TensorPreprocessing,
+  tensorMeanSchema,
+  tensorStdSchema,
+} from './manifest/tensor-preprocessing.js';
 export { elementsOf, expectShape, formatShape, maxSampleElements, sameShape } from './shape.js';

@@ -55,11 +55,12 @@ export async function worstCut(
   backbone: BackboneProfile,
   whole: Run,
   batches: readonly number[] = [1, 5, 16],
+  samplesOf = differingSamples,
 ): Promise<number> {
   const { shape } = backbone.input;
   const cases: { input: Float32Array; expected: Float32Array }[] = [];
   for (const batch of batches) {
-    const input = differingSamples(batch, shape);
+    const input = samplesOf(batch, shape);
     cases.push({ input, expected: await whole(input, shape) });
   }
   let worst = 0;

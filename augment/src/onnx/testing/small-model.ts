@@ -1,5 +1,6 @@
 import Long from 'long';
 import { onnx } from '#onnx';
+import { dataTypeOf } from '../data-type.js';
 import { GraphEditor } from '../graph-editor.js';
 import type { OnnxModel } from '../model.js';
 import { readModel } from '../read-model.js';
@@ -13,6 +14,9 @@ export interface SmallModel {
   opset?: number;
   /** Of one sample. Default: 3 */
   outputShape?: readonly number[];
+  /** Element types. Default: float32 */
+  inputType?: string;
+  outputType?: string;
 }
 
 /** The bytes of a model with input `x` and output `y` whose nodes `build` adds. */
@@ -20,7 +24,14 @@ export function smallModelBytes(build: (editor: GraphEditor) => void, options: S
   const editor = GraphEditor.create('x', options.inputShape ?? [4], options.opset ?? 17);
   build(editor);
   editor.addOutput('y', options.outputShape ?? [3]);
+  setType(editor.graph.input, options.inputType);
+  setType(editor.graph.output, options.outputType);
   return writeModel(editor.proto);
+}
+
+function setType([value]: readonly onnx.ValueInfoProto[], name = 'float32'): void {
+  const tensor = value?.type?.tensorType;
+  if (tensor) tensor.elemType = dataTypeOf(name) ?? 0;
 }
 
 /** {@link smallModelBytes}, read again. */

@@ -8,14 +8,14 @@ export const channelAxes = ['first', 'last'] as const;
 /** More channels, or features, than any sensor has. */
 const maxChannels = 2 ** 16;
 /** Beyond, float32 would lose the sample beside the mean, or not be finite. */
-const mean = z.number().min(-1e12).max(1e12);
-const std = z.number().min(1e-12).max(1e12);
+export const tensorMeanSchema = z.number().min(-1e12).max(1e12);
+export const tensorStdSchema = z.number().min(1e-12).max(1e12);
 
 /** How the numbers of a tensor become the model's input: (value − mean) / std. */
 export const tensorPreprocessingSchema = z.strictObject({
   /** Per channel, or one for all. */
-  mean: z.array(mean).min(1).max(maxChannels),
-  std: z.array(std).min(1).max(maxChannels),
+  mean: z.array(tensorMeanSchema).min(1).max(maxChannels),
+  std: z.array(tensorStdSchema).min(1).max(maxChannels),
   /** Default: `first`. */
   channelAxis: z.enum(channelAxes).optional(),
 });

@@ -1,11 +1,13 @@
 import { bodyKinds, bodyReductions, elementsOf } from '@offramp/bundle';
 import { describe, expect, it } from 'vitest';
 import { GraphBuilder } from '../autodiff/graph-builder.js';
+import type { Layout } from '../onnx/input-layout.js';
 import { type BranchBody, buildBody } from './body.js';
 
-const build = (shape: number[], body: BranchBody) => {
+const build = (shape: number[], body: BranchBody, layout?: Layout) => {
   const g = new GraphBuilder();
-  const { features, macs } = buildBody(g, g.input('x', [2, ...shape]), body, 'branch');
+  const activation = layout ? { shape, layout } : { shape };
+  const { features, macs } = buildBody(g, g.input('x', [2, ...shape]), activation, body, 'branch');
   return {
     width: features.shape[1] as number,
     rank: features.shape.length,
@@ -23,6 +25,23 @@ describe('buildBody', () => {
         expect(width).toBeGreaterThan(0);
       }
     }
+  });
+
+  it('convolves over time where that is the only side, whatever the order of the axes', () => {
+    const body: BranchBody = { kind: 'conv2', grid: 2, reduce: 'pool' };
+    // 6 → 32 at 256 / 4, then 32 → 64 at 64 / 4, five steps each.
+    const macs = 64 * 32 * 6 * 5 + 16 * 64 * 32 * 5;
+    const found = [
+      build([6, 256], body, 'channels-first'),
+      build([6, 1, 256], body),
+      build([1, 256, 6], body, 'channels-last'),
+    ];
+    expect(found.map((made) => [made.macs, made.width])).toEqual(Array(3).fill([macs, 64 * 2]));
+  });
+
+  it('convolves a map whose channels come last as one whose channels come first', () => {
+    const body: BranchBody = { kind: 'conv1', grid: 2, reduce: 'stride' };
+    expect(build([16, 12, 8], body, 'channels-last').macs).toBe(build([8, 16, 12], body).macs);
   });
 
   it('has the cost of its convolutions', () => {

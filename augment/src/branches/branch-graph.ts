@@ -50,7 +50,7 @@ export function buildBranches(
   const parts = task.designs.map((design, i): BranchPart => {
     const name = `branch${i}`;
     const x = g.input(activationInput(i), [batch, ...design.cutPoint.shape]);
-    const body = buildBody(g, x, design.body, name);
+    const body = buildBody(g, x, design.cutPoint, design.body, name);
     const previous =
       connection === 'inside' && before
         ? before

@@ -47,6 +47,12 @@ describe('candidateDesigns', () => {
     expect(designs.every(({ reuse }) => reuse === 'none')).toBe(true);
   });
 
+  it('tries every body over time, too', () => {
+    const overTime = { ...cutPoint(10, [16, 128]), layout: 'channels-first' as const };
+    const designs = candidateDesigns([overTime], 100, bodies);
+    expect(designs.map(({ body }) => body.kind)).toEqual(['conv2', 'pool']);
+  });
+
   it('has one body for tokens and vectors', () => {
     const designs = candidateDesigns([cutPoint(10, [65, 32]), cutPoint(20, [32])], 100, bodies, always);
     expect(designs.map(({ body }) => body.kind)).toEqual(['pool', 'pool']);

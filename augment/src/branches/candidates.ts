@@ -1,4 +1,5 @@
 import type { CutPoint } from '../onnx/profile.js';
+import { formOf } from './activation.js';
 import type { BranchBody } from './body.js';
 import type { BranchDesign } from './branch-trainer.js';
 
@@ -37,8 +38,8 @@ function withoutSpare(designs: BranchDesign[]): BranchDesign[] {
 }
 
 /** Tokens and vectors have no convolutional bodies. */
-export function bodiesAt({ shape }: CutPoint, bodies: readonly BranchBody[]): readonly BranchBody[] {
-  return shape.length === 3 ? bodies : [{ kind: 'pool', grid: 1, reduce: 'none' }];
+export function bodiesAt(cutPoint: CutPoint, bodies: readonly BranchBody[]): readonly BranchBody[] {
+  return formOf(cutPoint).kind === 'map' ? bodies : [{ kind: 'pool', grid: 1, reduce: 'none' }];
 }
 
 function spread(cutPoints: readonly CutPoint[], backboneMacs: number): CutPoint[] {

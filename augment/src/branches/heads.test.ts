@@ -193,9 +193,14 @@ describe.each(opsets)('branches in opset %i', (opset) => {
   ])('pool $shape to a grid of $grid by means over windows that cover it', async ({ shape, grid }) => {
     const [channels = 0, height = 0, width = 0] = shape;
     const values = wave(channels * height * width);
-    const [pooled] = await run(opset, shape, values, (editor) => [addPoolBody(editor, 'input', shape, grid)]);
-    const geometry = poolGeometry(shape, grid);
-    const { kernel, strides } = geometry.window ?? { kernel: [0, 0], strides: [0, 0] };
+    const [pooled] = await run(opset, shape, values, (editor) => [
+      addPoolBody(editor, 'input', { shape }, grid),
+    ]);
+    const geometry = poolGeometry({ shape }, grid);
+    const { kernel, strides } = (geometry.window ?? { kernel: [0, 0], strides: [0, 0] }) as {
+      kernel: [number, number];
+      strides: [number, number];
+    };
     const expected: number[] = [];
     for (let c = 0; c < channels; c++) {
       for (let y = 0; y < geometry.grid; y++) {
@@ -218,10 +223,30 @@ describe.each(opsets)('branches in opset %i', (opset) => {
 
   it('pool tokens to the first and their mean, and keep vectors', async () => {
     const tokens = Float32Array.of(1, 2, 3, 4, 5, 6);
-    const [pooled] = await run(opset, [3, 2], tokens, (editor) => [addPoolBody(editor, 'input', [3, 2], 4)]);
+    const [pooled] = await run(opset, [3, 2], tokens, (editor) => [
+      addPoolBody(editor, 'input', { shape: [3, 2] }, 4),
+    ]);
     expectClose(pooled, Float32Array.of(1, 3, 2, 4));
-    expect(poolGeometry([3, 2], 4).features).toBe(4);
-    expect(poolGeometry([7], 4)).toEqual({ grid: 1, features: 7, window: null });
+    expect(poolGeometry({ shape: [3, 2] }, 4).features).toBe(4);
+    expect(poolGeometry({ shape: [7] }, 4)).toEqual({ grid: 1, features: 7, window: null });
+  });
+
+  const twoByFive = Float32Array.of(1, 3, 5, 7, 9, 2, 2, 2, 4, 6);
+  it.each([
+    ['channels × time, by windows of time', { shape: [2, 5], layout: 'channels-first' as const }, twoByFive],
+    ['channels × 1 × time', { shape: [2, 1, 5] }, twoByFive],
+    [
+      '1 × time × channels',
+      { shape: [1, 5, 2], layout: 'channels-last' as const },
+      Float32Array.of(1, 2, 3, 2, 5, 2, 7, 4, 9, 6),
+    ],
+  ])('pool %s', async (_, activation, values) => {
+    const [pooled] = await run(opset, activation.shape, values, (editor) => [
+      addPoolBody(editor, 'input', activation, 2),
+    ]);
+    // Two windows of three, which share the middle.
+    expectClose(pooled, Float32Array.of(3, 7, 2, 4));
+    expect(poolGeometry(activation, 2)).toMatchObject({ grid: 2, features: 4 });
   });
 });
 

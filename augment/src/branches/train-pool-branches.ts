@@ -46,15 +46,15 @@ export const trainPoolBranches: BranchTrainer = async (task) => {
         throwIfInterrupted(task.signal);
       },
     });
-    const { shape } = design.cutPoint;
+    const { cutPoint } = design;
     const { grid } = design.body;
     branches.push({
       design,
-      body: { ...design.body, grid: poolGeometry(shape, grid).grid },
+      body: { ...design.body, grid: poolGeometry(cutPoint, grid).grid },
       macs: head.weights.length,
       parameters: head.weights.length + head.bias.length,
       addLogits: (editor, tensor) => ({
-        logits: addClassHead(editor, addPoolBody(editor, tensor, shape, grid), head),
+        logits: addClassHead(editor, addPoolBody(editor, tensor, cutPoint, grid), head),
         score: null,
       }),
       heldOut: applyLinearClassifier(head, heldOut.pooled[i] as Matrix),
@@ -67,7 +67,7 @@ export const trainPoolBranches: BranchTrainer = async (task) => {
 /** Bytes that {@link trainPoolBranches} keeps in memory. */
 export function pooledBytes({ designs, training, heldOut }: TrainingTask): number {
   const features = designs.reduce(
-    (sum, { cutPoint, body }) => sum + poolGeometry(cutPoint.shape, body.grid).features,
+    (sum, { cutPoint, body }) => sum + poolGeometry(cutPoint, body.grid).features,
     0,
   );
   return features * (training.size + heldOut.size) * Float32Array.BYTES_PER_ELEMENT;
@@ -85,11 +85,11 @@ async function pooledFeatures(
   pictures: TrainingTask['training'],
   title: string,
 ): Promise<PooledFeatures> {
-  const widths = task.designs.map(({ cutPoint, body }) => poolGeometry(cutPoint.shape, body.grid).features);
+  const widths = task.designs.map(({ cutPoint, body }) => poolGeometry(cutPoint, body.grid).features);
   const cutPoints = task.designs.map(({ cutPoint }) => cutPoint);
   const runner = await openBackbone(task.backbone, cutPoints, (editor, names) =>
     task.designs.map(({ cutPoint, body }, i) => {
-      const name = addPoolBody(editor, names[i] as string, cutPoint.shape, body.grid);
+      const name = addPoolBody(editor, names[i] as string, cutPoint, body.grid);
       editor.addOutput(name, [widths[i] as number]);
       return name;
     }),

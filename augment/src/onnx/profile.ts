@@ -1,12 +1,13 @@
 import { elementsOf, formatShape } from '@offramp/bundle';
 import { OfframpError } from '@offramp/runtime';
 import type { onnx } from '#onnx';
+import { channelAxes } from './channel-axis.js';
 import { countedInside, isOpaque, macsOf } from './cost-model.js';
 import { findCutPoints } from './cut-points.js';
 import type { OutputKind } from './examine.js';
 import { findGaps, type Gap } from './gaps.js';
 import { dataFlow, pruned, writesOf } from './graph.js';
-import type { InputChoice, ModelInput } from './input-layout.js';
+import type { InputChoice, Layout, ModelInput } from './input-layout.js';
 import type { OnnxModel } from './model.js';
 import { operatorNames } from './operator-names.js';
 import { parametersOf } from './parameters.js';
@@ -19,6 +20,8 @@ export interface CutPoint {
   tensor: string;
   /** Of one sample: the batch dimension is left out. */
   shape: number[];
+  /** Where its channels are, if not where they usually are: first of three dimensions, last of two. */
+  layout?: Layout;
   /** Multiply-accumulates of everything up to and with this tensor, for one sample. */
   cumulativeMacs: number;
   /** Parameters that are used up to and with this tensor. */
@@ -95,6 +98,7 @@ export async function profileBackbone(
     for (const name of writesOf(node)) after.set(name, { ...total });
   });
 
+  const axes = channelAxes(values);
   const cutPoints = tensors.flatMap((tensor): CutPoint[] => {
     const shape = prepared.perSample(tensor);
     const cost = after.get(tensor);
@@ -103,6 +107,7 @@ export async function profileBackbone(
       {
         tensor,
         shape,
+        ...layoutOf(shape, axes.get(tensor)),
         cumulativeMacs: cost.macs,
         cumulativeParameters: cost.parameters,
         activationBytes: elementsOf(shape) * Float32Array.BYTES_PER_ELEMENT,
@@ -137,6 +142,12 @@ export async function profileBackbone(
       cutPoints.map(({ tensor }) => tensor),
     ),
   };
+}
+
+function layoutOf({ length }: readonly number[], axis: number | undefined): Pick<CutPoint, 'layout'> {
+  const isLast = axis === -1 || axis === length;
+  if (length === 2 && axis === 1) return { layout: 'channels-first' };
+  return length === 3 && isLast ? { layout: 'channels-last' } : {};
 }
 
 /** `Loop (with MatMul inside)` */

@@ -11,21 +11,21 @@ export const agentConfig = defineConfig('agent', {
   bundle: z.string().min(1).describe('Bundle folder to run; needs only the stages that the device holds'),
   source: z.string().optional().meta({
     description:
-      'Pictures to classify: IDX, CIFAR (.bin), SVHN (.mat) or NumPy files (.npz, .npy), images, or one folder of images per class',
+      'Samples to classify: IDX, CIFAR (.bin), SVHN (.mat) or NumPy files (.npz, .npy), images, or one folder of images per class; of a model that takes tensors, NumPy files',
     fallback: 'only what comes over HTTP',
   }),
   split: z
     .enum(['train', 'test'])
     .default('test')
-    .describe('Which part of the pictures, where the source holds both'),
+    .describe('Which part of the samples, where the source holds both'),
   shard: z
     .string()
     .refine((text) => readShard(text) !== null, shardExpectation)
     .default('0/1')
-    .describe('Share of the source to take, as i/n: every n-th picture, starting at the i-th, from 0'),
-  limit: z.number().int().min(0).default(0).describe('Pictures to take from the source; 0: all'),
+    .describe('Share of the source to take, as i/n: every n-th sample, starting at the i-th, from 0'),
+  limit: z.number().int().min(0).default(0).describe('Samples to take from the source; 0: all'),
   loop: z.boolean().default(false).describe('Start over when the source is exhausted'),
-  rate: z.number().min(0).max(1e6).default(0).describe('Pictures per second; 0: as fast as it goes'),
+  rate: z.number().min(0).max(1e6).default(0).describe('Samples per second; 0: as fast as it goes'),
   listen: addressSchema.optional().meta({
     description: 'Where the HTTP API listens: host:port (port 0 takes a free one) or unix:/path',
     fallback: 'no HTTP API',

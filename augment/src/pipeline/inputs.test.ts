@@ -126,7 +126,7 @@ describe('augment, for a model of', () => {
     const backbone = { profile, file: 'small.onnx', sha256: '0'.repeat(64) };
     const { bundle } = await augmentBackbone(backbone, dataset, out, {
       ...pooledOptions,
-      ...{ preprocessing: kind.preprocessing, epochs: 2, holdOut: 30 },
+      ...{ preprocessing: kind.preprocessing, epochs: 2, holdOut: 30, cost: 1 },
     });
     expect(bundle.manifest.input).toEqual(kind.input);
 

@@ -50,10 +50,10 @@ export function offloadBytes(manifest: Manifest): OffloadBytes {
   };
 }
 
-/** Of the tensor alone, as a device writes it that stops before this stage; the input as 8-bit samples. */
+/** Of the tensor alone, as a device writes it that stops before this stage; of a picture the 8-bit samples. */
 function payloadBytes(manifest: Manifest, stage: number): number {
   const elements = elementsOf(manifest.stages[stage]?.inputShape ?? []);
-  if (stage === 0) return elements;
+  if (stage === 0 && manifest.input.kind !== 'tensor') return elements;
   return manifest.stages[stage - 1]?.codec?.meanBytes ?? elements * bytesPerFloat32;
 }
 

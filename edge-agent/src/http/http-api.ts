@@ -1,5 +1,4 @@
 import type { Bundle } from '@offramp/bundle';
-import { normalise, type PictureDecoder } from '@offramp/data';
 import {
   type Clock,
   describeError,
@@ -17,7 +16,7 @@ import type { IncomingSample } from '../pipeline/pipeline.js';
 import type { Slot } from '../slots.js';
 import { BodyBudget } from './body-budget.js';
 import { readBody } from './read-body.js';
-import { readTensorBody, tensorMediaType } from './tensor-body.js';
+import { type BodyFormat, bodyFormats } from './sample-body.js';
 
 /** What the API needs of the agent. */
 export interface HttpApiAgent {
@@ -65,12 +64,14 @@ export async function startHttpApi(
   logger: Logger,
 ): Promise<HttpApi> {
   const target = parseListenAddress(options.listen);
+  const decoder = httpDecoder(clock);
+  const formats = bodyFormats(bundle.manifest.input, decoder);
   const server = createHttpServer(
     {
       maxBodyBytes: options.maxBodyBytes,
       requestTimeoutMs,
       paths: 'POST /v1/classify, GET /v1/status, /metrics, /healthz or /readyz',
-      mediaTypes: `image/*, application/octet-stream (a picture) or ${tensorMediaType}`,
+      mediaTypes: formats.map(({ name }) => name).join(', '),
       forceCloseConnections: 'idle',
     },
     logger,
@@ -83,12 +84,11 @@ export async function startHttpApi(
   server.get('/metrics', async (_, reply) =>
     reply.type(agent.metrics.contentType).send(await agent.metrics.text()),
   );
-  const decoder = httpDecoder(clock);
   const checkHost = hostGuard(target, options.allowedHosts, '--allowed-hosts allows further names.');
   server.register(async (guarded) => {
     guarded.addHook('onRequest', async ({ headers }) => checkHost(headers.host));
     guarded.get('/v1/status', () => agent.status());
-    classifyRoute(guarded, options.maxBodyBytes, bundle, agent, decoder);
+    classifyRoute(guarded, options.maxBodyBytes, formats, agent);
   });
   const address = await listenHttp(server, options.listen);
   logger.info({ address }, 'HTTP API listens');
@@ -111,15 +111,13 @@ export async function startHttpApi(
 function classifyRoute(
   server: FastifyInstance,
   maxBodyBytes: number,
-  bundle: Bundle,
+  formats: readonly BodyFormat[],
   agent: HttpApiAgent,
-  decoder: PictureDecoder,
 ): void {
-  const { input } = bundle.manifest;
   const budget = new BodyBudget(maxBodyBytes);
   let requests = 0;
   server.removeAllContentTypeParsers();
-  for (const mediaType of [/^image\//, 'application/octet-stream', tensorMediaType]) {
+  for (const { mediaType } of formats) {
     server.addContentTypeParser(mediaType, (_, __, done) => done(null));
   }
   server.post('/v1/classify', {
@@ -128,16 +126,12 @@ function classifyRoute(
       const { bytes, release } = await readBody(request.raw, maxBodyBytes, budget);
       try {
         if (bytes.byteLength === 0) {
-          throw new OfframpError('REQUEST_INVALID', 'expected a picture or a tensor as body, found none');
+          throw new OfframpError('REQUEST_INVALID', 'expected a sample as body, found none');
         }
         const slot = agent.takeSlot();
         const name = `http:${++requests}`;
-        const isTensor =
-          request.headers['content-type']?.split(';')[0]?.trim().toLowerCase() === tensorMediaType;
-        const load = async () => {
-          if (isTensor) return readTensorBody(bytes, input);
-          return normalise((await decoder.decodeFitted(bytes, input, name)).pixels, input);
-        };
+        const format = formatFor(request.headers['content-type'] ?? '', formats);
+        const load = async () => format.read(bytes, name);
         const { kind, answer } = await agent.answer({ name, trueLabelIndex: null, load }, slot);
         return reply.code(kind === 'failed' ? describeError(answer.error.code).httpStatus : 200).send(answer);
       } finally {
@@ -145,4 +139,14 @@ function classifyRoute(
       }
     },
   });
+}
+
+/** @param contentType of one of the formats */
+function formatFor(contentType: string, formats: readonly BodyFormat[]): BodyFormat {
+  const found = contentType.split(';')[0]?.trim().toLowerCase() ?? '';
+  const matches = ({ mediaType }: BodyFormat) =>
+    typeof mediaType === 'string' ? mediaType === found : mediaType.test(found);
+  const format = formats.find(matches);
+  if (!format) throw new OfframpError('INTERNAL', `a parser took content-type ${found}`);
+  return format;
 }

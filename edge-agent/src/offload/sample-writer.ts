@@ -1,6 +1,8 @@
 import {
   type CodecChoice,
+  codecNamed,
   encodeTensor,
+  float32,
   type Manifest,
   preferredCodecs,
   stageLayout,
@@ -73,8 +75,10 @@ export class SampleWriter {
     thresholds: readonly number[],
     encodings: ReadonlySet<number>,
   ): WrittenSample | null {
-    const codec = [uint8Deflated, uint8].find(({ encoding }) => encodings.has(encoding));
     const { input } = this.manifest;
+    const codecs =
+      input.kind === 'tensor' ? [codecNamed('float32+deflate'), float32] : [uint8Deflated, uint8];
+    const codec = codecs.find(({ encoding }) => encodings.has(encoding));
     const encoded = codec?.encode(values, { shape: input.shape, input });
     if (!encoded) return null;
     return {

@@ -6,6 +6,7 @@ import { Tensor } from 'onnxruntime-node';
 import { extractSegment } from '../onnx/extract-segment.js';
 import { GraphEditor } from '../onnx/graph-editor.js';
 import type { BackboneProfile, CutPoint } from '../onnx/profile.js';
+import { addAsFloat32 } from '../onnx/segment-ends.js';
 import { writeModel } from '../onnx/write-model.js';
 import { pictureBatches } from '../pictures/picture-batches.js';
 
@@ -40,7 +41,7 @@ export interface BackboneRunner {
  * Loads a backbone for training.
  * @param cutPoints what `watch` builds on
  * @param watch makes tensors of the graph outputs, and returns their names; it gets the names that the cut points have
- *   here, in their order
+ *   here as float32, in their order
  */
 export async function openBackbone(
   backbone: BackboneProfile,
@@ -50,9 +51,16 @@ export async function openBackbone(
   // Names of the backbone may be any text, also what no JavaScript object can have as a property of its own.
   const inner = new Map(cutPoints.map(({ tensor }, i) => [tensor, `cut_point_${i}`]));
   const proto = extractSegment(backbone, null, null, { input: 'input', output: outputName, inner });
+  const editor = new GraphEditor(proto);
   const names = watch(
-    new GraphEditor(proto),
-    cutPoints.map(({ tensor }) => inner.get(tensor) as string),
+    editor,
+    cutPoints.map(({ tensor, stored }) => {
+      const name = inner.get(tensor) as string;
+      if (!stored || stored.type === 'float32') return name;
+      const values = editor.uniqueName(`${name}_float32`);
+      addAsFloat32(editor, name, stored, values);
+      return values;
+    }),
   );
   const session = await createSession(writeModel(proto), { logSeverityLevel: 3 });
   const run = async (input: Float32Array, batch: number): Promise<BackboneBatch> => {

@@ -1,4 +1,4 @@
-import { type ActivationEncoding, losslessFamilies, type TensorLayout } from '@offramp/bundle';
+import type { ActivationEncoding, TensorLayout } from '@offramp/bundle';
 
 /** One encoding of an activation, as in a manifest. */
 export interface CodecCandidate {
@@ -23,12 +23,10 @@ const fine: readonly CodecCandidate[] = [{ encoding: 'int8+deflate' }, { encodin
 
 /**
  * Codecs to try on a tensor, coarsest first. Deflate makes all of them smaller without loss. The last is lossless, so that one
- * always qualifies: the model's own integers or float16, where it computes in them. Then lossy ones that are as fine have nothing
- * to offer.
+ * always qualifies: where the model quantises, its own integers, which are as small as fine lossy ones.
  */
-export function codecCandidates(layout: TensorLayout): CodecCandidate[] {
-  const [family] = losslessFamilies(layout);
-  const finest = fine.filter(({ encoding }) => family === 'float32' || !encoding.startsWith(family ?? ''));
-  const encoding = `${family ?? 'float32'}+deflate` as const;
-  return [...coarse, ...(family === 'model8' ? [] : finest), { encoding, lossless: true }];
+export function codecCandidates({ quantisation }: TensorLayout): CodecCandidate[] {
+  return quantisation
+    ? [...coarse, { encoding: 'model8+deflate', lossless: true }]
+    : [...coarse, ...fine, { encoding: 'float32+deflate', lossless: true }];
 }

@@ -116,7 +116,7 @@ const kinds: Record<string, Kind> = {
       cast(g, 'scores', 'y', 'float16');
     },
     input: { kind: 'tensor', shape: [12], type: 'float16' },
-    cuts: 6,
+    cuts: 7,
   },
   'doubles outside, float32 inside': {
     ...{ inputShape: [12], inputType: 'float64', outputType: 'float64' },

@@ -97,6 +97,18 @@ describe('macsOf', () => {
       macs('QLinearConv', { in: [[1, 3, 8, 8], [], [], [4, 3, 3, 3]], out: [1, 4, 8, 8] }),
       4 * 64 * 27,
     ],
+    [
+      'a quantised convolution of ONNX Runtime',
+      macs('com.microsoft.QLinearConv', { in: [[1, 3, 8, 8], [], [], [4, 3, 3, 3]], out: [1, 4, 8, 8] }),
+      4 * 64 * 27,
+    ],
+    ['a quantised Gemm', macs('com.microsoft.QGemm', { in: [[1, 64]], out: [1, 10] }), 640],
+    [
+      'a product with a transposed matrix',
+      macs('com.microsoft.FusedMatMul', { in: [[2, 5, 3]], out: [2, 3, 7] }, { transA: { i: 1 } }),
+      2 * 3 * 7 * 5,
+    ],
+    ['a quantised sum', macs('com.microsoft.QLinearAdd', { in: [[1, 64]], out: [1, 64] }), 0],
     ['Gemm', macs('Gemm', { in: [[1, 64], [64, 10], [10]], out: [1, 10] }), 640],
     [
       'Gemm with A transposed',
@@ -216,7 +228,10 @@ const body = (opType: string) =>
 describe('isOpaque', () => {
   it('tells operators that may hide a matrix product', () => {
     expect(isOpaque(nodeOf('If', ['c'], ['y'], { then_branch: { g: body('MatMul') } }))).toBe(true);
-    expect(isOpaque(new onnx.NodeProto({ opType: 'FusedConv', domain: 'com.microsoft' }))).toBe(true);
+    expect(isOpaque(nodeOf('com.microsoft.Attention', ['x'], ['y']))).toBe(true);
+    expect(isOpaque(nodeOf('com.example.Conv', ['x'], ['y']))).toBe(true);
+    expect(isOpaque(nodeOf('com.microsoft.FusedConv', ['x', 'w'], ['y']))).toBe(false);
+    expect(isOpaque(nodeOf('com.microsoft.QLinearAdd', ['x'], ['y']))).toBe(false);
     expect(isOpaque(nodeOf('If', ['c'], ['y'], { then_branch: { g: body('Relu') } }))).toBe(false);
     expect(isOpaque(nodeOf('MatMul', ['x', 'w'], ['y']))).toBe(false);
   });

@@ -3,6 +3,7 @@ import type { onnx } from '#onnx';
 import { einsumMacs } from './einsum.js';
 import { subgraphsOf, withInnerNodes } from './graph.js';
 import { isDefaultDomain } from './model.js';
+import { microsoftDomain } from './quantisation.js';
 
 /** Shape of a tensor as one run told it, batch included. */
 export type ShapeOf = (tensor: string) => readonly number[];
@@ -19,7 +20,12 @@ const convolution =
     elementsOf(output(0)) * elementsOf(input(weightAt).slice(1));
 
 /** Each output value sums over the last dimension of the left matrix, whatever is batched before it. */
-const matrixProduct: Counter = ({ input, output }) => elementsOf(output(0)) * (input(0).at(-1) ?? 1);
+const matrixProduct: Counter = ({ input, output }, node) =>
+  elementsOf(output(0)) * (input(0).at(isTransposed(node) ? -2 : -1) ?? 1);
+
+function isTransposed(node: onnx.NodeProto): boolean {
+  return node.attribute.some(({ name, i }) => name === 'transA' && !i.isZero());
+}
 
 /** X [steps, batch, in] meets W [directions, gates, in] and R [directions, gates, hidden] at every step. */
 const recurrence: Counter = ({ input }) =>
@@ -33,10 +39,7 @@ const counters: ReadonlyMap<string, Counter> = new Map(
     QLinearConv: convolution(3),
     // Each input value meets the weights of its own input channel: weight [in, out / groups, …kernel].
     ConvTranspose: ({ input }) => elementsOf(input(0)) * elementsOf(input(1).slice(1)),
-    Gemm({ input, output }, node) {
-      const transposed = node.attribute.some(({ name, i }) => name === 'transA' && !i.isZero());
-      return elementsOf(output(0)) * (input(0)[transposed ? 0 : 1] ?? 1);
-    },
+    Gemm: matrixProduct,
     MatMul: matrixProduct,
     MatMulInteger: matrixProduct,
     QLinearMatMul: matrixProduct,
@@ -53,15 +56,44 @@ const counters: ReadonlyMap<string, Counter> = new Map(
   }),
 );
 
+/** By operator of ONNX Runtime that is not in the standard. */
+const microsoftCounters: ReadonlyMap<string, Counter> = new Map(
+  Object.entries<Counter>({
+    FusedConv: convolution(1),
+    NhwcFusedConv: convolution(1),
+    QLinearConv: convolution(3),
+    FusedGemm: matrixProduct,
+    FusedMatMul: matrixProduct,
+    QGemm: matrixProduct,
+    DynamicQuantizeMatMul: matrixProduct,
+    MatMulIntegerToFloat: matrixProduct,
+    MatMulInteger16: matrixProduct,
+    MatMulNBits: matrixProduct,
+    MatMulBnb4: matrixProduct,
+  }),
+);
+
+/** Operators of ONNX Runtime that multiply no matrices. Others, such as those of attention, may. */
+const microsoftElementwise = new Set([
+  ...['QuantizeLinear', 'DequantizeLinear', 'QLinearAdd', 'QLinearMul', 'QLinearConcat', 'QLinearWhere'],
+  ...['QLinearAveragePool', 'QLinearGlobalAveragePool', 'QLinearReduceMean', 'QLinearSigmoid'],
+  ...['QLinearLeakyRelu', 'QLinearSoftmax', 'NhwcMaxPool', 'Gelu', 'FastGelu', 'QuickGelu', 'BiasGelu'],
+  ...['BiasAdd', 'BiasSoftmax', 'SkipLayerNormalization', 'SimplifiedLayerNormalization'],
+]);
+
+function counterOf({ domain, opType }: onnx.NodeProto): Counter | undefined {
+  if (isDefaultDomain(domain)) return counters.get(opType);
+  return domain === microsoftDomain ? microsoftCounters.get(opType) : undefined;
+}
+
 /**
  * Multiply-accumulates of a node in the run that `shapeOf` tells of, by the convention of the literature:
  * what convolutions, matrix products and recurrences multiply, biases left out. Element-wise operators,
  * normalisation, pooling and data movement count 0.
  */
 export function macsOf(node: onnx.NodeProto, shapeOf: ShapeOf): number {
-  const count = isDefaultDomain(node.domain) ? counters.get(node.opType) : undefined;
   return (
-    count?.(
+    counterOf(node)?.(
       { input: (at) => shapeOf(node.input[at] ?? ''), output: (at) => shapeOf(node.output[at] ?? '') },
       node,
     ) ?? 0
@@ -70,7 +102,7 @@ export function macsOf(node: onnx.NodeProto, shapeOf: ShapeOf): number {
 
 /** The tensors whose shapes {@link macsOf} asks for. */
 export function shapesNeededBy(node: onnx.NodeProto): string[] {
-  if (!isDefaultDomain(node.domain) || !counters.has(node.opType)) return [];
+  if (!counterOf(node)) return [];
   return [...node.input, ...node.output.slice(0, 1)].filter((name) => name !== '');
 }
 
@@ -83,9 +115,11 @@ export function countedInside(node: onnx.NodeProto): onnx.NodeProto[] {
 
 /** Whether a node may multiply matrices that {@link macsOf} does not see into. */
 export function isOpaque(node: onnx.NodeProto): boolean {
+  if (counterOf(node)) return false;
+  if (node.domain === microsoftDomain) return !microsoftElementwise.has(node.opType);
   if (!isDefaultDomain(node.domain)) return true;
   if (node.opType === 'Attention') return true;
   return subgraphsOf(node).some((graph) =>
-    graph.node.some((inner) => counters.has(inner.opType) || isOpaque(inner)),
+    graph.node.some((inner) => counterOf(inner) !== undefined || isOpaque(inner)),
   );
 }

@@ -26,7 +26,9 @@ const names = [
   'float4e2m1',
 ] as const;
 
-export const DataType = { float32: 1, int64: 7 } as const;
+export const DataType = {
+  ...{ float32: 1, uint8: 2, int8: 3, uint16: 4, int16: 5, int32: 6, int64: 7, float16: 10 },
+} as const;
 
 /** What learned weights are stored in, as opposed to shapes, indices, flags and texts. */
 const weightTypes: ReadonlySet<string> = new Set([

@@ -5,6 +5,7 @@ import { sweepCuts } from './cut-points.js';
 import { dataFlow, describeNode } from './graph.js';
 import type { OnnxModel } from './model.js';
 import { type Probe, type ProbeRun, runtimeMessage } from './probe.js';
+import { quantisedTensors } from './quantisation.js';
 
 /** Samples of a run beside the first are of other sizes and signs. */
 const batch = 3;
@@ -25,8 +26,10 @@ export interface ExaminedModel {
   outputKind: OutputKind;
   /** For a batch of one, of the tensors that the cost depends on and of the cut points. */
   shapeOf: ShapeOf;
-  /** Shape of one sample at a cut point; `null` where it is not float32 with the batch as first dimension. */
+  /** Shape of one sample at a cut point; `null` where the batch is not its first dimension. */
   perSample(cutPoint: string): number[] | null;
+  /** Type of the elements at a cut point. */
+  typeOf(cutPoint: string): string | undefined;
 }
 
 /** Why a model cannot be used, and what to do about it. */
@@ -62,9 +65,9 @@ export async function examine(
     const one = single.shapes.get(tensor) ?? [];
     const more = several.shapes.get(tensor) ?? [];
     const batched = one.length > 0 && one.join() === [1, ...more.slice(1)].join() && more[0] === batch;
-    return batched && probe.typeOf(tensor) === 'float32' ? one.slice(1) : null;
+    return batched ? one.slice(1) : null;
   };
-  const outputShape = perSample(name);
+  const outputShape = probe.typeOf(name) === 'float32' ? perSample(name) : null;
   if (!outputShape) {
     const found = formatShape(several.shapes.get(name) ?? []);
     return { problem: `the output of a batch of ${batch} has shape ${found}`, hint: dynamicBatchHint };
@@ -77,16 +80,18 @@ export async function examine(
     );
   }
   const alone = single.output.subarray(0, classes);
-  if (!nearlyEqual(alone, several.output.subarray(0, classes))) {
+  const rounding = roundingOf(model);
+  if (!nearlyEqual(alone, several.output.subarray(0, classes), rounding)) {
     return unlikeInBatch(model, probe, perSample, single);
   }
-  if (!nearlyEqual(alone, reference.output.subarray(0, classes))) return changing;
+  if (!nearlyEqual(alone, reference.output.subarray(0, classes), rounding)) return changing;
   return {
     model,
     classes,
     outputKind: outputKindOf(several.output, classes),
     shapeOf: (tensor) => single.shapes.get(tensor) ?? [],
     perSample,
+    typeOf: (tensor) => probe.typeOf(tensor),
   };
 }
 
@@ -106,7 +111,7 @@ async function unlikeInBatch(
   if (!nearlyEqual(single.output, again.output)) return changing;
   const { nodes, dynamic } = dataFlow(model.graph, model.input.name, model.output.name);
   const cuts = sweepCuts(model, { nodes, dynamic }).cuts.filter((tensor) => {
-    const shape = perSample(tensor);
+    const shape = probe.typeOf(tensor) === 'float32' ? perSample(tensor) : null;
     return shape && elementsOf(shape) * batch <= maxComparedElements;
   });
   const differsAt = async (tensor: string) => {
@@ -132,12 +137,19 @@ async function unlikeInBatch(
   };
 }
 
-/** Whether two runs gave the same scores, to the tolerance. */
-export function nearlyEqual(a: Float32Array, b: Float32Array): boolean {
+/**
+ * Whether two runs gave the same scores, to the tolerance.
+ * @param allowed difference, if larger
+ */
+export function nearlyEqual(a: Float32Array, b: Float32Array, allowed = 0): boolean {
   const scale = a.reduce((largest, value) => Math.max(largest, Math.abs(value)), minScale);
-  return a.every(
-    (value, i) => Object.is(value, b[i]) || Math.abs(value - (b[i] as number)) <= tolerance * scale,
-  );
+  const most = Math.max(allowed, tolerance * scale);
+  return a.every((value, i) => Object.is(value, b[i]) || Math.abs(value - (b[i] as number)) <= most);
+}
+
+/** A quantised score that is nearly in the middle between two integers is rounded to either. */
+function roundingOf({ graph, output }: OnnxModel): number {
+  return 1.5 * (quantisedTensors(graph).get(output.name)?.scale ?? 0);
 }
 
 function outputKindOf(output: Float32Array, classes: number): OutputKind {

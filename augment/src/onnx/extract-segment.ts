@@ -1,9 +1,12 @@
 import { OfframpError, offrampVersion } from '@offramp/runtime';
 import { onnx } from '#onnx';
 import { readsOf, withInnerNodes, writesOf } from './graph.js';
+import { GraphEditor } from './graph-editor.js';
 import { isDefaultDomain, type OnnxModel } from './model.js';
 import { namesIn, renameNode, renameSparseTensor, renameTensor, takeName } from './names.js';
-import type { BackboneProfile } from './profile.js';
+import type { BackboneProfile, CutPoint } from './profile.js';
+import { addAsFloat32, addFromFloat32, castLate } from './segment-ends.js';
+import type { StoredTensor } from './stored-tensor.js';
 import { batchOf } from './value-info.js';
 
 /** The names that the ends of a segment get. */
@@ -19,7 +22,7 @@ export interface SegmentNames {
 /**
  * The part of a backbone from one cut point to another as a model of its own: the nodes between, the
  * constants they need, a dynamic batch dimension. Weights are shared with the backbone, not copied.
- * Nodes can be appended with `GraphEditor`.
+ * Nodes can be appended with `GraphEditor`. Its ends are float32, without loss, however the backbone holds the tensors there.
  *
  * @param from the cut point whose tensor goes in; `null`: the backbone's input
  * @param to the cut point whose tensor comes out; `null`: the backbone's output
@@ -34,8 +37,8 @@ export function extractSegment(
   const { model } = backbone;
   const source = from ?? model.input.name;
   const target = to ?? model.output.name;
-  const sourceShape = from === null ? backbone.input.shape : cutPointShape(backbone, from);
-  const targetShape = to === null ? [backbone.output.classes] : cutPointShape(backbone, to);
+  const begin: SegmentEnd = from === null ? backbone.input : cutPointOf(backbone, from);
+  const end: SegmentEnd = to === null ? { shape: [backbone.output.classes] } : cutPointOf(backbone, to);
   const nodes = nodesBetween(model, source, target);
 
   const graph = new onnx.GraphProto({ name: 'segment', node: nodes });
@@ -47,8 +50,11 @@ export function extractSegment(
     if (inner.has(name)) renames.set(name, takeName(taken, `${name}_inner`));
   }
   for (const [tensor, name] of names.inner ?? []) renames.set(tensor, name);
-  renames.set(source, names.input);
-  renames.set(target, names.output);
+  const storedInput = begin.stored ? takeName(taken, `${names.input}_stored`) : names.input;
+  const convertsOutput = end.stored !== undefined && end.stored.type !== 'float32';
+  const storedOutput = convertsOutput ? takeName(taken, `${names.output}_stored`) : names.output;
+  renames.set(source, storedInput);
+  renames.set(target, storedOutput);
 
   const used = new Set(nodes.flatMap(readsOf));
   graph.node = nodes.map((node) => renameNode(node, renames));
@@ -58,8 +64,8 @@ export function extractSegment(
   graph.sparseInitializer = model.graph.sparseInitializer
     .filter(({ values }) => used.has(values?.name ?? ''))
     .map((tensor) => renameSparseTensor(tensor, renames));
-  graph.input = [batchOf(names.input, sourceShape)];
-  graph.output = [batchOf(names.output, targetShape)];
+  graph.input = [batchOf(names.input, begin.shape)];
+  graph.output = [batchOf(names.output, end.shape)];
 
   const functions = functionsOf(model.proto, nodes);
   const domains = new Set(
@@ -67,7 +73,7 @@ export function extractSegment(
       .flatMap(withInnerNodes)
       .map(({ domain }) => domain),
   );
-  return new onnx.ModelProto({
+  const proto = new onnx.ModelProto({
     irVersion: model.proto.irVersion,
     producerName: 'offramp',
     producerVersion: offrampVersion,
@@ -77,16 +83,30 @@ export function extractSegment(
       ({ domain }) => isDefaultDomain(domain) || domains.has(domain),
     ),
   });
+  const editor = new GraphEditor(proto);
+  const segment = graph.node;
+  graph.node = [];
+  if (begin.stored) addFromFloat32(editor, names.input, begin.stored, storedInput);
+  graph.node.push(...segment);
+  if (begin.stored?.type === 'float16') castLate(editor);
+  if (end.stored && convertsOutput) addAsFloat32(editor, storedOutput, end.stored, names.output);
+  return proto;
 }
 
-function cutPointShape(backbone: BackboneProfile, tensor: string): number[] {
+interface SegmentEnd {
+  /** Of one sample. */
+  shape: readonly number[];
+  stored?: StoredTensor | undefined;
+}
+
+function cutPointOf(backbone: BackboneProfile, tensor: string): CutPoint {
   const found = backbone.cutPoints.find((cutPoint) => cutPoint.tensor === tensor);
   if (!found) {
     throw new OfframpError('MODEL_UNSUPPORTED', `${backbone.model.where}: ${tensor} is no cut point`, {
       hint: '`offramp inspect MODEL --all` lists the cut points.',
     });
   }
-  return found.shape;
+  return found;
 }
 
 /** What computes `target` from `source`, constants included, in order. */

@@ -19,6 +19,16 @@ export type AttributeValue =
 /** `AttributeProto.AttributeType` of the ONNX specification. */
 const attributeTypes = { f: 1, i: 2, s: 3, t: 4, g: 5, floats: 6, ints: 7 } as const;
 
+/** Values of a tensor, in the array of their type. */
+export type TensorData =
+  | Float32Array
+  | BigInt64Array
+  | Int32Array
+  | Int16Array
+  | Uint16Array
+  | Int8Array
+  | Uint8Array;
+
 /** Appends to the graph of a model, in place. */
 export class GraphEditor {
   readonly graph: onnx.GraphProto;
@@ -65,13 +75,16 @@ export class GraphEditor {
    * @param data row-major, as many values as `dims` hold
    * @returns its name: `name`, or a unique one made of it
    */
-  addInitializer(name: string, dims: readonly number[], data: Float32Array | BigInt64Array): string {
+  addInitializer(name: string, dims: readonly number[], data: TensorData): string {
     const tensor = tensorOf(this.uniqueName(name), dims, data);
     this.graph.initializer.push(tensor);
     return tensor.name;
   }
 
-  /** Adds a node at the end, so its inputs must exist by now. Outputs get exactly the names given. */
+  /**
+   * Adds a node at the end, so its inputs must exist by now. Outputs get exactly the names given.
+   * @param opType with the domain before it, if that is not the default one: `com.microsoft.QGemm`
+   */
   addNode(
     opType: string,
     inputs: readonly string[],
@@ -79,15 +92,25 @@ export class GraphEditor {
     attributes: Readonly<Record<string, AttributeValue>> = {},
   ): void {
     for (const name of outputs) this.taken.add(name);
+    const dot = opType.lastIndexOf('.');
+    const domain = dot < 0 ? '' : opType.slice(0, dot);
+    if (domain !== '') this.importDomain(domain);
     this.graph.node.push(
       new onnx.NodeProto({
         name: takeName(this.takenByNodes, `${opType}_${outputs[0] ?? this.graph.node.length}`),
-        opType,
+        opType: opType.slice(dot + 1),
+        domain,
         input: [...inputs],
         output: [...outputs],
         attribute: Object.entries(attributes).map(([name, value]) => attributeOf(name, value)),
       }),
     );
+  }
+
+  /** Operators of other domains need an operator set each; those of ONNX Runtime are at version 1. */
+  private importDomain(domain: string): void {
+    if (this.proto.opsetImport.some((entry) => entry.domain === domain)) return;
+    this.proto.opsetImport.push(new onnx.OperatorSetIdProto({ domain, version: Long.fromNumber(1) }));
   }
 
   /** Makes a float32 tensor of the graph an output of the model. @param shape without the batch dimension */
@@ -96,12 +119,17 @@ export class GraphEditor {
   }
 }
 
-/** A float32 or int64 tensor. */
-export function tensorOf(
-  name: string,
-  dims: readonly number[],
-  data: Float32Array | BigInt64Array,
-): onnx.TensorProto {
+const dataTypes: ReadonlyMap<TensorData[typeof Symbol.toStringTag], number> = new Map([
+  ['Float32Array', DataType.float32],
+  ['BigInt64Array', DataType.int64],
+  ['Int32Array', DataType.int32],
+  ['Int16Array', DataType.int16],
+  ['Uint16Array', DataType.uint16],
+  ['Int8Array', DataType.int8],
+  ['Uint8Array', DataType.uint8],
+]);
+
+export function tensorOf(name: string, dims: readonly number[], data: TensorData): onnx.TensorProto {
   const expected = dims.reduce((product, size) => product * size, 1);
   if (data.length !== expected) {
     throw new OfframpError(
@@ -112,7 +140,7 @@ export function tensorOf(
   return new onnx.TensorProto({
     name,
     dims: dims.map((size) => Long.fromNumber(size)),
-    dataType: data instanceof Float32Array ? DataType.float32 : DataType.int64,
+    dataType: dataTypes.get(data[Symbol.toStringTag]) ?? 0,
     rawData: new Uint8Array(data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength)),
   });
 }

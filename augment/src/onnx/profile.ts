@@ -13,6 +13,8 @@ import { operatorNames } from './operator-names.js';
 import { parametersOf } from './parameters.js';
 import { prepareModel } from './prepare-model.js';
 import { maxProbeMs } from './probe.js';
+import { quantisedTensors } from './quantisation.js';
+import { bytesPerElement, type StoredTensor, storedTensor } from './stored-tensor.js';
 
 /** A place where the backbone can be cut in two and an exit attached. */
 export interface CutPoint {
@@ -26,8 +28,10 @@ export interface CutPoint {
   cumulativeMacs: number;
   /** Parameters that are used up to and with this tensor. */
   cumulativeParameters: number;
-  /** Bytes of one sample's activation here, as float32. */
+  /** Bytes of one sample's activation here, in the fewest bits that lose nothing. */
   activationBytes: number;
+  /** How the model holds the tensor, where not simply as float32. */
+  stored?: StoredTensor;
 }
 
 /** What there is to know about a backbone before exits are attached. */
@@ -67,7 +71,8 @@ export interface ProfileOptions extends InputChoice {
  * Runs a backbone and tells its cut points and costs. Where batch size 1 is written into the graph it is
  * made dynamic, if that can be done without changing what the model computes.
  *
- * A cut point is listed if its tensor is float32 and has the batch as its first of two or more dimensions.
+ * A cut point is listed if its tensor has the batch as its first of two or more dimensions, and is float32, float16 or of
+ * integers whose scale and zero point are known. Not listed is a tensor that is rounded to such integers at the same cost.
  *
  * @throws OfframpError `MODEL_UNSUPPORTED` for a model that cannot be cut, or not run on batches, or whose
  *   output is not a score per class; `MODEL_INVALID` for one that does not run at all; `CONFIG_INVALID` for
@@ -99,10 +104,12 @@ export async function profileBackbone(
   });
 
   const axes = channelAxes(values);
-  const cutPoints = tensors.flatMap((tensor): CutPoint[] => {
+  const quantised = quantisedTensors(model.graph);
+  const possible = tensors.flatMap((tensor): CutPoint[] => {
     const shape = prepared.perSample(tensor);
     const cost = after.get(tensor);
-    if (!shape || shape.length === 0 || !cost) return [];
+    const stored = storedTensor(prepared.typeOf(tensor), quantised.get(tensor));
+    if (!shape || shape.length === 0 || !cost || !stored) return [];
     return [
       {
         tensor,
@@ -110,10 +117,12 @@ export async function profileBackbone(
         ...layoutOf(shape, axes.get(tensor)),
         cumulativeMacs: cost.macs,
         cumulativeParameters: cost.parameters,
-        activationBytes: elementsOf(shape) * Float32Array.BYTES_PER_ELEMENT,
+        activationBytes: elementsOf(shape) * bytesPerElement(stored),
+        ...(stored.type === 'float32' && !stored.quantisation ? {} : { stored }),
       },
     ];
   });
+  const cutPoints = possible.filter((cutPoint, i) => !isSuperseded(cutPoint, possible.slice(i + 1)));
   if (cutPoints.length === 0) {
     throw new OfframpError(
       'MODEL_UNSUPPORTED',
@@ -148,6 +157,24 @@ function layoutOf({ length }: readonly number[], axis: number | undefined): Pick
   const isLast = axis === -1 || axis === length;
   if (length === 2 && axis === 1) return { layout: 'channels-first' };
   return length === 3 && isLast ? { layout: 'channels-last' } : {};
+}
+
+/**
+ * Whether a later cut point of the same cost has what the model goes on with in fewer bits, or as values instead of integers.
+ * Cut at a tensor that is rounded next, the model would not compute the rounding in the same kernel, and round otherwise.
+ */
+function isSuperseded(
+  { stored, cumulativeMacs, activationBytes }: CutPoint,
+  later: readonly CutPoint[],
+): boolean {
+  if (stored?.quantisation && stored.type === 'float32') return false;
+  return later.some(
+    (other) =>
+      other.stored?.quantisation !== undefined &&
+      (!stored || other.stored.type === 'float32') &&
+      other.cumulativeMacs === cumulativeMacs &&
+      other.activationBytes <= activationBytes,
+  );
 }
 
 /** `Loop (with MatMul inside)` */

@@ -1,10 +1,11 @@
-import { type BundleContents, stageTensors } from '@offramp/bundle';
+import { type ActivationQuantisation, type BundleContents, stageTensors } from '@offramp/bundle';
 import type { TrainedBranch } from '../branches/branch-trainer.js';
 import { addFinalExit } from '../branches/heads.js';
 import { addCarried, type CarriedShape, carriedShape, splitCarried } from '../branches/reuse.js';
 import { extractSegment } from '../onnx/extract-segment.js';
 import { GraphEditor } from '../onnx/graph-editor.js';
 import type { BackboneProfile, CutPoint } from '../onnx/profile.js';
+import { codesOf } from '../onnx/stored-tensor.js';
 import { batchOf } from '../onnx/value-info.js';
 import { writeModel } from '../onnx/write-model.js';
 
@@ -41,6 +42,7 @@ export function buildStages(
       model: stageModel(backbone, { from: from.tensor, to: end?.tensor ?? null, branch, input, activation }),
       inputShape: carriedShape(input),
       activationShape: activation ? carriedShape(activation) : null,
+      ...quantisationAt(end),
       segmentMacs: (end?.cumulativeMacs ?? backbone.macs) - from.cumulativeMacs,
       segmentParameters: (end?.cumulativeParameters ?? backbone.parameters) - from.cumulativeParameters,
       branch:
@@ -56,6 +58,11 @@ export function buildStages(
           : null,
     };
   });
+}
+
+function quantisationAt(end: CutPoint | null): { quantisation?: ActivationQuantisation } {
+  const quantisation = end?.stored && codesOf(end.stored);
+  return quantisation ? { quantisation } : {};
 }
 
 interface StagePlan {

@@ -96,6 +96,25 @@ hidden         3  4.6 k  99.8 %        12 B
     expect(out).toContain('output faulty_two_classes 2 logits, of one score: that of the second class\n');
   });
 
+  it('shows where the model has integers, and counts their bytes', async () => {
+    const g = GraphEditor.create('picture', [2, 8, 8], 17);
+    const scale = [
+      g.addInitializer('s', [], Float32Array.of(0.1)),
+      g.addInitializer('z', [], Int8Array.of(0)),
+    ];
+    g.addNode('QuantizeLinear', ['picture', ...scale], ['integers']);
+    g.addNode('DequantizeLinear', ['integers', ...scale], ['rounded']);
+    g.addNode('GlobalAveragePool', ['rounded'], ['pooled']);
+    g.addNode('Flatten', ['pooled'], ['flat']);
+    g.addNode('Gemm', ['flat', g.addInitializer('w', [2, 3], new Float32Array(6).fill(0.5))], ['logits']);
+    g.addOutput('logits', [3]);
+    await writeFile(path, writeModel(g.proto));
+    await main(['inspect', path, '--all']);
+    expect(out).toMatch(/^rounded +2×8×8 +0 +0\.0 % +128 B, int8$/m);
+    expect(out).toMatch(/^flat +2 +0 +0\.0 % +8 B$/m);
+    expect(out).not.toContain('\nintegers ');
+  });
+
   it('shows all with --all', async () => {
     await main(['inspect', path, '--all']);
     const cutPoints = ['conv', 'relu', 'pooled', 'flat', 'hidden'];

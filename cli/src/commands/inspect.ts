@@ -39,12 +39,12 @@ export function inspectionText(profile: BackboneProfile, all: boolean): string {
       { head: 'of all', align: 'right' },
       { head: 'activation', align: 'right' },
     ],
-    shown.map(({ tensor, shape, cumulativeMacs, activationBytes }) => [
+    shown.map(({ tensor, shape, cumulativeMacs, activationBytes, stored }) => [
       tensor,
       formatShape(shape),
       formatCount(cumulativeMacs),
       shareOf(cumulativeMacs, macs),
-      formatBytes(activationBytes),
+      `${formatBytes(activationBytes)}${stored ? `, ${stored.quantisation?.type ?? stored.type}` : ''}`,
     ]),
   );
   return [

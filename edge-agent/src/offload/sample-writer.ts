@@ -1,7 +1,7 @@
 import {
   type CodecChoice,
   codecNamed,
-  encodeTensor,
+  encodeFirst,
   float32,
   type Manifest,
   preferredCodecs,
@@ -62,10 +62,8 @@ export class SampleWriter {
     thresholds: readonly number[],
     encodings: ReadonlySet<number>,
   ): WrittenSample {
-    const { codec, quantiser } = this.preferred.find(({ codec: { encoding } }) =>
-      encodings.has(encoding),
-    ) as CodecChoice;
-    const tensor = encodeTensor(codec, this.layout, activation, quantiser);
+    const choices = this.preferred.filter(({ codec: { encoding } }) => encodings.has(encoding));
+    const tensor = encodeFirst(choices, this.layout, activation);
     return { stage: this.deviceStages, tensor, thresholds: [...thresholds] };
   }
 

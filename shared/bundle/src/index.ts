@@ -14,7 +14,7 @@ export type { EncodedTensor } from './codec/activation-codec.js';
 export {
   type CodecChoice,
   codecNamed,
-  losslessFamilies,
+  encodeFirst,
   preferredCodecs,
 } from './codec/codec-choice.js';
 export {
@@ -58,7 +58,7 @@ export {
 export {
   type ActivationCodecManifest,
   type ActivationEncoding,
-  type ActivationPrecision,
+  type ActivationQuantisation,
   type BranchManifest,
   bodyKinds,
   bodyReductions,

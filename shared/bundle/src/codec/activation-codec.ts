@@ -1,10 +1,12 @@
 import type { Encoding } from '@offramp/contracts';
 import type { TensorLayout } from './tensor-layout.js';
 
-/** How integer encoders choose their scales. Decoders do not need it. */
+/** How an encoder rounds. Decoders do not need it. */
 export interface Quantiser {
+  /** Of float16: whether values that it would round are values that it cannot represent. */
+  exact?: boolean;
   /**
-   * The scale of all groups, in units of the root mean square of the sample's elements; values beyond the range of
+   * Of integers: the scale of all groups, in units of the root mean square of the sample's elements; values beyond the range of
    * the codes are clipped. Default: each group's range is spread over all codes.
    */
   step?: number;

@@ -1,7 +1,8 @@
+import { Encoding } from '@offramp/contracts';
 import { expect, test } from 'vitest';
 import { type Manifest, manifestSchema } from '../manifest/manifest.js';
 import { sampleBundle } from '../testing/sample-bundle.js';
-import { losslessFamilies, preferredCodecs } from './codec-choice.js';
+import { encodeFirst, preferredCodecs } from './codec-choice.js';
 import { stageLayout } from './tensor-layout.js';
 
 function manifestWith(change: (stages: Manifest['stages']) => void): Manifest {
@@ -42,7 +43,7 @@ test('the bundle’s codec comes first, then the same without deflate, then more
   expect(describeChoices(manifest, 2)).toEqual([['float32', undefined]]);
 });
 
-const quantised = { precision: { kind: 'integer8', scale: 0.02, zeroPoint: 7 } };
+const quantised = { quantisation: { scale: 0.02, zeroPoint: 7 } };
 const namesOf = (change: object, stage = 1, lossless = false) =>
   preferredCodecs(
     manifestWith(([first]) => Object.assign(first as object, change)),
@@ -56,32 +57,30 @@ test('where the model quantises an activation itself, its own integers are finer
   expect(namesOf(codecs)).toEqual(exactly8);
   expect(namesOf({ ...quantised, codec })).toEqual(['int4+deflate', 'int4', ...exactly8]);
   expect(namesOf(quantised, 1, true)).toEqual(exactly8);
-  expect(namesOf(quantised, 2, true)).toEqual(['float32+deflate', 'float32']);
-});
-
-test('where the model computes in float16, that is lossless', () => {
-  const exactly16 = ['float16+deflate', 'float16', 'float32+deflate', 'float32'];
-  const half = { precision: { kind: 'float16' } };
-  expect(namesOf(half, 1, true)).toEqual(exactly16);
-  expect(namesOf({ ...half, codec: { ...codec, encoding: 'int8' } })).toEqual(['int8', ...exactly16]);
-  const layout = { shape: [4, 4], precision: { kind: 'float16' as const } };
-  expect(losslessFamilies(layout)).toEqual(['float16', 'float32']);
-  expect(losslessFamilies({ ...layout, carriedRows: 1 })).toEqual(['float32']);
 });
 
 test('the model’s own integers are only for activations that it quantises', () => {
   expect(() => namesOf({ codec: { ...codec, encoding: 'model8' } })).toThrow(
-    'expected model8 only where the precision is integer8',
+    'expected model8 only with a quantisation',
   );
   expect(() => manifestWith((stages) => Object.assign(stages.at(-1) as object, quantised))).toThrow(
     'expected none on the last stage',
   );
 });
 
-test('lossless allows only float32', () => {
-  const manifest = manifestWith(([first]) => Object.assign(first as object, { codec }));
-  const names = preferredCodecs(manifest, 1, true).map(({ codec: { name } }) => name);
-  expect(names).toEqual(['float32+deflate', 'float32']);
+test('lossless allows float16 where that holds the values, and float32', () => {
+  const choices = preferredCodecs(
+    manifestWith(([first]) => Object.assign(first as object, { codec })),
+    1,
+    true,
+  );
+  const names = choices.map(({ codec: { name } }) => name);
+  expect(names).toEqual(['float16+deflate', 'float16', 'float32+deflate', 'float32']);
+  const encodingOf = (...values: number[]) =>
+    encodeFirst(choices, { shape: [64] }, Float32Array.of(...values, ...new Float32Array(60))).encoding;
+  expect(encodingOf(0.5, -3, 2 ** -24, 65_504)).toBe(Encoding.ENCODING_FLOAT16_DEFLATE);
+  expect(encodingOf(0.5, -3, 2 ** -24, 0.1)).toBe(Encoding.ENCODING_FLOAT32_DEFLATE);
+  expect(encodingOf(0.5, -3, 2 ** -24, 65_505)).toBe(Encoding.ENCODING_FLOAT32_DEFLATE);
 });
 
 test('rows that carry an answer are told apart from the activation', () => {

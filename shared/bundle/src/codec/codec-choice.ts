@@ -1,6 +1,7 @@
+import type { TensorMessage } from '@offramp/contracts';
 import { OfframpError } from '@offramp/runtime';
 import type { ActivationEncoding, Manifest } from '../manifest/manifest.js';
-import type { ActivationCodec, Quantiser } from './activation-codec.js';
+import type { ActivationCodec, EncodedTensor, Quantiser } from './activation-codec.js';
 import { codecs } from './codecs.js';
 import { float32 } from './float32.js';
 import { stageLayout, type TensorLayout } from './tensor-layout.js';
@@ -12,10 +13,12 @@ export interface CodecChoice {
 }
 
 /** A codec without its last step, deflate. */
-export type Family = Exclude<ActivationEncoding, `${string}+deflate`>;
+type Family = Exclude<ActivationEncoding, `${string}+deflate`>;
 
-/** Coarsest first. */
-const lossyFamilies = ['int4', 'int8', 'float16'] as const;
+/** For any activation, coarsest first. */
+const families: readonly Family[] = ['int4', 'int8', 'float16', 'float32'];
+/** For one that the model quantises, as precise as any: its own integers are as small as others. */
+const exactFamilies: readonly Family[] = ['model8', 'float32'];
 
 /** @throws OfframpError `INTERNAL` for an unknown name */
 export function codecNamed(name: ActivationEncoding): ActivationCodec {
@@ -31,30 +34,43 @@ export function codecNamed(name: ActivationEncoding): ActivationCodec {
  * @param lossless whether only lossless codecs are allowed, whatever the manifest says
  */
 export function preferredCodecs(manifest: Manifest, stage: number, lossless = false): CodecChoice[] {
-  const exact = losslessFamilies(stageLayout(manifest, stage));
-  if (lossless) return choicesOf(exact);
+  const isQuantised = stageLayout(manifest, stage).quantisation !== undefined;
+  if (lossless) {
+    if (isQuantised) return choicesOf(exactFamilies);
+    // A model of float16 can have values that float16 holds.
+    return [...choicesOf(['float16'], { exact: true }), ...choicesOf(['float32'])];
+  }
   const chosen = manifest.stages[stage - 1]?.codec;
   if (!chosen) return [{ codec: float32, quantiser: {} }];
   const { encoding, step } = chosen;
-  const own = step === undefined ? {} : { step };
+  const quantiser = step === undefined ? {} : { step };
   const [family] = encoding.split('+') as [Family];
-  const at = lossyFamilies.indexOf(family as (typeof lossyFamilies)[number]);
-  const finer = at < 0 ? [] : lossyFamilies.slice(at + 1);
+  const finer = isQuantised ? exactFamilies : families.slice(families.indexOf(family) + 1);
   return [
-    { codec: codecNamed(encoding), quantiser: own },
-    ...(encoding === family ? [] : [{ codec: codecNamed(family), quantiser: own }]),
-    // The model's own integers are as small as any others.
-    ...choicesOf([...(exact.includes('model8') ? [] : finer), ...exact].filter((name) => name !== family)),
+    { codec: codecNamed(encoding), quantiser },
+    ...(encoding === family ? [] : [{ codec: codecNamed(family), quantiser }]),
+    ...choicesOf(finer.filter((name) => name !== family)),
   ];
 }
 
-function choicesOf(names: readonly Family[]): CodecChoice[] {
-  const encodings = [...new Set(names)].flatMap((name) => [`${name}+deflate` as const, name]);
-  return encodings.map((encoding) => ({ codec: codecNamed(encoding), quantiser: {} }));
+/**
+ * Encodes one sample's tensor with the first codec that can represent its values.
+ * @param choices the last of which can represent all values
+ */
+export function encodeFirst(
+  choices: readonly CodecChoice[],
+  layout: TensorLayout,
+  values: Float32Array,
+): TensorMessage & EncodedTensor {
+  for (const { codec, quantiser } of choices) {
+    const encoded = codec.encode(values, layout, quantiser);
+    if (encoded) return { shape: [...layout.shape], ...encoded };
+  }
+  throw new OfframpError('INTERNAL', 'expected a codec that can represent every value');
 }
 
-/** The codecs that keep a tensor's values as they are, smallest first, without deflate. */
-export function losslessFamilies({ precision, carriedRows = 0 }: TensorLayout): Family[] {
-  if (precision?.kind === 'integer8') return ['model8', 'float32'];
-  return precision?.kind === 'float16' && carriedRows === 0 ? ['float16', 'float32'] : ['float32'];
+function choicesOf(names: readonly Family[], quantiser: Quantiser = {}): CodecChoice[] {
+  return names.flatMap((name) =>
+    [`${name}+deflate` as const, name].map((encoding) => ({ codec: codecNamed(encoding), quantiser })),
+  );
 }

@@ -5,7 +5,7 @@ import type { ActivationCodec, EncodedTensor, Quantiser } from './activation-cod
 import { deflated } from './deflated.js';
 import { float16 } from './float16.js';
 import { float32 } from './float32.js';
-import { model8, quantisedBy } from './model8.js';
+import { model8 } from './model8.js';
 import { int4, int8 } from './quantised.js';
 import { pictureOf, type TensorLayout } from './tensor-layout.js';
 import { uint8, uint8Deflated } from './uint8.js';
@@ -82,7 +82,7 @@ function expectPlace(what: string, { name }: ActivationCodec, layout: TensorLayo
       ? layout.input
         ? 'pictures'
         : 'the input of stage 0'
-      : name.startsWith(model8.name) && !quantisedBy(layout)
+      : name.startsWith(model8.name) && !layout.quantisation
         ? 'activations that the model itself quantises to 8 bits'
         : null;
   if (elsewhere === null) return;

@@ -12,12 +12,13 @@ export const float16 = fixedSizeCodec({
   encoding: Encoding.ENCODING_FLOAT16,
   name: 'float16',
   bytesOf: (elements) => elements * 2,
-  encode(values) {
+  encode(values, _, { exact = false }) {
+    const table = valuesByHalf();
     const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
     const bytes = new Uint8Array(values.length * 2);
     for (let i = 0; i < values.length; i++) {
       const half = halfOf(bits[i] as number, values[i] as number);
-      if (half < 0) return null;
+      if (half < 0 || (exact && table[half] !== values[i])) return null;
       bytes[2 * i] = half & 0xff;
       bytes[2 * i + 1] = half >>> 8;
     }

@@ -17,7 +17,7 @@ const known: readonly [name: string, layout: TensorLayout][] = [
       input: { shape: [3, 5, 7], preprocessing: { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } },
     },
   ],
-  ['model8', { shape, precision: { kind: 'integer8', scale: 1e10, zeroPoint: 3 }, carriedRows: 1 }],
+  ['model8', { shape, quantisation: { scale: 1e10, zeroPoint: 3 }, carriedRows: 1 }],
 ];
 
 const layouts = codecs.map((codec) => {

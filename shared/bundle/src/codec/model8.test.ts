@@ -1,17 +1,17 @@
 import { Encoding } from '@offramp/contracts';
 import { describe, expect, it, test } from 'vitest';
-import type { Integer8Precision } from '../manifest/manifest.js';
+import type { ActivationQuantisation } from '../manifest/manifest.js';
 import type { ActivationCodec } from './activation-codec.js';
 import { codecs, decodeTensor, encodeTensor } from './codecs.js';
 import type { TensorLayout } from './tensor-layout.js';
 
 // A scale that float32 holds, as those of models are.
-const precision: Integer8Precision = { kind: 'integer8', scale: Math.fround(0.0123), zeroPoint: 117 };
+const quantisation: ActivationQuantisation = { scale: Math.fround(0.0123), zeroPoint: 117 };
 const shape = [4, 8, 8];
-const layout: TensorLayout = { shape, precision };
+const layout: TensorLayout = { shape, quantisation };
 
 /** What a model gives: (integer − zero point) × scale, in float32. */
-const activation = (codeAt: (i: number) => number, { scale, zeroPoint } = precision) =>
+const activation = (codeAt: (i: number) => number, { scale, zeroPoint } = quantisation) =>
   Float32Array.from({ length: 256 }, (_, i) => Math.fround((codeAt(i) - zeroPoint) * scale));
 
 describe.each([['model8'], ['model8+deflate']])('%s', (name) => {
@@ -22,9 +22,9 @@ describe.each([['model8'], ['model8+deflate']])('%s', (name) => {
     ['the same', () => 117],
     ['mostly zero', (i: number) => (i % 9 === 0 ? i : 117)],
   ])('gives back what the model quantised, exactly: %s', (_, codeAt) => {
-    for (const scale of [precision.scale, Math.fround(1 / 3), Math.fround(1e-12), Math.fround(7e8)]) {
-      const own: TensorLayout = { shape, precision: { ...precision, scale } };
-      const values = activation(codeAt, { ...precision, scale });
+    for (const scale of [quantisation.scale, Math.fround(1 / 3), Math.fround(1e-12), Math.fround(7e8)]) {
+      const own: TensorLayout = { shape, quantisation: { ...quantisation, scale } };
+      const values = activation(codeAt, { ...quantisation, scale });
       const tensor = encodeTensor(codec, own, values);
       expect([Encoding.ENCODING_MODEL8, Encoding.ENCODING_MODEL8_DEFLATE]).toContain(tensor.encoding);
       expect(tensor.data.byteLength).toBeLessThanOrEqual(256);
@@ -42,7 +42,7 @@ describe.each([['model8'], ['model8+deflate']])('%s', (name) => {
   });
 
   it('leaves values that the scale does not give to float32', () => {
-    for (const value of [0.005, precision.scale * 139, -precision.scale * 118, Number.NaN]) {
+    for (const value of [0.005, quantisation.scale * 139, -quantisation.scale * 118, Number.NaN]) {
       const values = activation(() => 5);
       values[40] = value;
       expect(encodeTensor(codec, layout, values).encoding).toBe(Encoding.ENCODING_FLOAT32);
@@ -59,7 +59,7 @@ describe.each([['model8'], ['model8+deflate']])('%s', (name) => {
 });
 
 test('carried rows that are not numbers are refused', () => {
-  const carrying = { shape: [2, 2], precision, carriedRows: 1 };
+  const carrying = { shape: [2, 2], quantisation, carriedRows: 1 };
   const data = new Uint8Array(2 + 8).fill(255);
   expect(() =>
     decodeTensor('activation', carrying, { shape: [2, 2], encoding: Encoding.ENCODING_MODEL8, data }),

@@ -1,8 +1,8 @@
 import { Encoding } from '@offramp/contracts';
-import type { Integer8Precision } from '../manifest/manifest.js';
+import type { ActivationQuantisation } from '../manifest/manifest.js';
 import { fixedSizeCodec } from './fixed-size-codec.js';
 import { float32, largestFloat32 } from './float32.js';
-import { carriedElements, type TensorLayout } from './tensor-layout.js';
+import { carriedElements } from './tensor-layout.js';
 
 /**
  * An activation that the model itself quantises to 8 bits, as the model's own integers: exact, and a quarter of float32's
@@ -13,10 +13,9 @@ export const model8 = fixedSizeCodec({
   name: 'model8',
   bytesOf: (elements, layout) => elements + 3 * carriedElements(layout),
   encode(values, layout) {
-    const quantised = quantisedBy(layout);
-    if (!quantised) return null;
-    const { scale, zeroPoint } = quantised;
-    const table = valuesOf(quantised);
+    if (!layout.quantisation) return null;
+    const { scale, zeroPoint } = layout.quantisation;
+    const table = valuesOf(layout.quantisation);
     const count = values.length - carriedElements(layout);
     const carried = values.subarray(count);
     const data = new Uint8Array(count + carried.byteLength);
@@ -29,7 +28,7 @@ export const model8 = fixedSizeCodec({
     return data;
   },
   largest(data, layout) {
-    const table = valuesOf(quantisedBy(layout));
+    const table = valuesOf(layout.quantisation);
     const count = data.length - 4 * carriedElements(layout);
     let [low, high] = [255, 0];
     for (let i = 0; i < count; i++) {
@@ -42,7 +41,7 @@ export const model8 = fixedSizeCodec({
     return Number.isNaN(carriedMost) ? carriedMost : Math.max(ownMost, carriedMost);
   },
   decode(data, into, layout) {
-    const table = valuesOf(quantisedBy(layout));
+    const table = valuesOf(layout.quantisation);
     const count = into.length - carriedElements(layout);
     for (let i = 0; i < count; i++) into[i] = table[data[i] as number] as number;
     const carried = into.subarray(count);
@@ -50,21 +49,15 @@ export const model8 = fixedSizeCodec({
   },
 });
 
-/** How the model quantises an activation, if it does. */
-export function quantisedBy({ precision }: TensorLayout): Integer8Precision | null {
-  return precision?.kind === 'integer8' ? precision : null;
-}
-
-const tables = new WeakMap<Integer8Precision, Float32Array>();
+const tables = new WeakMap<ActivationQuantisation, Float32Array>();
 
 /** Of the 256 codes. Computed once for a bundle, not for each sample. */
-function valuesOf(quantised: Integer8Precision | null): Float32Array {
-  if (!quantised) return new Float32Array(256);
-  let table = tables.get(quantised);
+function valuesOf(quantisation: ActivationQuantisation = { scale: 1, zeroPoint: 0 }): Float32Array {
+  let table = tables.get(quantisation);
   if (!table) {
-    const { scale, zeroPoint } = quantised;
+    const { scale, zeroPoint } = quantisation;
     table = Float32Array.from({ length: 256 }, (_, code) => scale * (code - zeroPoint));
-    tables.set(quantised, table);
+    tables.set(quantisation, table);
   }
   return table;
 }

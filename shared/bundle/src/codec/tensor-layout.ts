@@ -1,5 +1,5 @@
 import type { InputSpecification, PictureInput } from '../manifest/input-specification.js';
-import type { ActivationPrecision, Manifest } from '../manifest/manifest.js';
+import type { ActivationQuantisation, Manifest } from '../manifest/manifest.js';
 import { elementsOf } from '../shape.js';
 
 /** What sender and receiver know of a tensor in advance. */
@@ -8,8 +8,8 @@ export interface TensorLayout {
   shape: readonly number[];
   /** If the tensor is the model's input: how it was made. */
   input?: InputSpecification;
-  /** If the tensor is an activation that the model computes in fewer than 32 bits: how. */
-  precision?: ActivationPrecision;
+  /** If the tensor is an activation that the model itself quantises to 8 bits: how. */
+  quantisation?: ActivationQuantisation;
   /** Rows at the end of an activation that carry the answer of the exit before (`reuse`). They have float32. */
   carriedRows?: number;
 }
@@ -28,8 +28,8 @@ type LayoutManifest = Pick<Manifest, 'input' | 'stages' | 'labels'>;
 export function stageLayout(manifest: LayoutManifest, stage: number): TensorLayout {
   const shape = manifest.stages[stage]?.inputShape ?? [];
   if (stage === 0) return { shape, input: manifest.input };
-  const precision = manifest.stages[stage - 1]?.precision;
-  return { shape, carriedRows: carriedRows(manifest, stage), ...(precision ? { precision } : {}) };
+  const quantisation = manifest.stages[stage - 1]?.quantisation;
+  return { shape, carriedRows: carriedRows(manifest, stage), ...(quantisation ? { quantisation } : {}) };
 }
 
 function carriedRows({ stages, labels }: LayoutManifest, stage: number): number {

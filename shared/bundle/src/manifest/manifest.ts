@@ -59,16 +59,13 @@ export const activationEncodings = [
   'model8+deflate',
 ] as const;
 
-/** How the model computes an activation in fewer bits than float32: its values lose nothing in them. */
-const precisionSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('float16') }),
-  /** Integers from 0 to 255: a value is scale × (integer − zero point), computed in float32. */
-  z.strictObject({
-    kind: z.literal('integer8'),
-    scale: z.number().positive().max(1e30),
-    zeroPoint: z.number().int().min(0).max(255),
-  }),
-]);
+/** Of an activation that the model quantises to 8 bits: a value is scale × (code − zero point), computed in float32. */
+const quantisationSchema = z.strictObject({
+  /** That float32 holds. */
+  scale: z.number().positive(),
+  /** Codes are 0 to 255. */
+  zeroPoint: z.number().int().min(0).max(255),
+});
 
 const activationCodecSchema = z.strictObject({
   encoding: z.enum(activationEncodings),
@@ -91,8 +88,8 @@ const stageSchema = z.strictObject({
   inputShape: shape,
   /** One sample of the stage's `activation` output; `null` for the last stage. */
   activationShape: shape.nullable(),
-  /** Default: float32. Rows that carry an exit's answer are float32 in any case. */
-  precision: precisionSchema.optional(),
+  /** If the model quantises the activation itself. Rows that carry an exit's answer are float32 in any case. */
+  quantisation: quantisationSchema.optional(),
   /** How a device that stops after this stage encodes the activation for the wire. Default: float32. */
   codec: activationCodecSchema.optional(),
   /** Multiply-accumulates of the backbone's segment for one sample. */
@@ -149,13 +146,13 @@ export const manifestSchema = z
       if ((stage.activationShape === null) !== (i === last)) {
         fail(['stages', i, 'activationShape'], 'expected an activation from every stage but the last');
       }
-      for (const key of ['codec', 'precision'] as const) {
+      for (const key of ['codec', 'quantisation'] as const) {
         if (stage[key] && i === last) {
           fail(['stages', i, key], 'expected none on the last stage, which has no activation');
         }
       }
-      if (stage.codec?.encoding.startsWith('model8') && stage.precision?.kind !== 'integer8') {
-        fail(['stages', i, 'codec', 'encoding'], 'expected model8 only where the precision is integer8');
+      if (stage.codec?.encoding.startsWith('model8') && !stage.quantisation) {
+        fail(['stages', i, 'codec', 'encoding'], 'expected model8 only with a quantisation');
       }
       const before = i === 0 ? manifest.input.shape : manifest.stages[i - 1]?.activationShape;
       if (before && before.join() !== stage.inputShape.join()) {
@@ -178,8 +175,7 @@ export const manifestSchema = z
 
 export type Manifest = z.infer<typeof manifestSchema>;
 export type StageManifest = Manifest['stages'][number];
-export type ActivationPrecision = z.infer<typeof precisionSchema>;
-export type Integer8Precision = Extract<ActivationPrecision, { kind: 'integer8' }>;
+export type ActivationQuantisation = z.infer<typeof quantisationSchema>;
 export type BranchManifest = NonNullable<StageManifest['branch']>;
 export type ActivationCodecManifest = z.infer<typeof activationCodecSchema>;
 export type ActivationEncoding = (typeof activationEncodings)[number];

@@ -1,14 +1,13 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { cp, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { cp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
 import { GraphEditor, writeModel } from '@offramp/augment';
 import { withoutNumbers } from '@offramp/augment/testing';
 import { Bundle } from '@offramp/bundle';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { bin, CommandLine, type Ended, expectError, expectNoStack, offramp } from './support/command-line.js';
-import { backbonePath, bundlePath, picturesPath, temporaryFolder } from './support/example.js';
+import { backbonePath, bundlePath, temporaryFolder, writeFewPictures } from './support/example.js';
 
 const pictures = 260;
 
@@ -24,16 +23,7 @@ const convolution = ['--body', 'conv1', '--batch-size', '32', '--flip'];
 
 beforeAll(async () => {
   folder = await temporaryFolder();
-  await mkdir(within('data'));
-  for (const [file, header, bytesEach] of [
-    ['t10k-images-idx3-ubyte', 16, 28 * 28],
-    ['t10k-labels-idx1-ubyte', 8, 1],
-  ] as const) {
-    const whole = gunzipSync(await readFile(join(picturesPath, `${file}.gz`)));
-    const few = Buffer.from(whole.subarray(0, header + pictures * bytesEach));
-    few.writeUInt32BE(pictures, 4);
-    await writeFile(within('data', file), few);
-  }
+  await writeFewPictures(within('data'), pictures);
 });
 
 afterAll(() => folder.remove());

@@ -1,4 +1,4 @@
-import { maxDurationMs, OfframpError } from '@offramp/runtime';
+import { maxDurationMs, OfframpError, quoted } from '@offramp/runtime';
 
 const bitsPerSecond: ReadonlyMap<string, number> = new Map([
   ['bit', 1],
@@ -49,4 +49,4 @@ function parse(option: string, text: string, units: ReadonlyMap<string, number>,
 }
 
 const wrong = (option: string, text: string, expected: string) =>
-  new OfframpError('CONFIG_INVALID', `${option}: expected ${expected}; found ${JSON.stringify(text)}`);
+  new OfframpError('CONFIG_INVALID', `${option}: expected ${expected}; found ${quoted(text)}`);

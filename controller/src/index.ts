@@ -1,5 +1,5 @@
 export { controllerConfig, controllerHeapGrowthPercent } from './config.js';
-export { type Controller, startController } from './controller.js';
+export { type Controller, type ControllerDependencies, startController } from './controller.js';
 export type { GroupGoals, GroupStatus } from './decide/model/fleet-control.js';
 export { type FleetEvent, type FleetEventKind, fleetLabel } from './decide/model/fleet-event.js';
 export type { Goal } from './decide/model/goals.js';

@@ -1,6 +1,12 @@
 import type { Bundle } from '@offramp/bundle';
-import { type BusLink, CloudLink, type DeviceStateInit, Lifecycle } from '@offramp/contracts';
-import { offrampVersion } from '@offramp/runtime';
+import {
+  type BusLink,
+  CloudLink,
+  type DeviceStateInit,
+  Lifecycle,
+  maxReportedTextLength,
+} from '@offramp/contracts';
+import { offrampVersion, shortText } from '@offramp/runtime';
 import type { FleetMembership } from './fleet-membership.js';
 import type { LinkCounters, LinkState } from './offload/link-types.js';
 import type { OffloadLink } from './offload/offload-link.js';
@@ -101,7 +107,7 @@ export function deviceState(status: AgentStatus, bundle: Bundle): DeviceStateIni
     policyVersion: status.policy.version,
     thresholds: [...status.policy.thresholds],
     cloudLink: cloudLink(status),
-    policyError: status.policy.error ?? '',
+    policyError: shortText(status.policy.error ?? '', maxReportedTextLength),
     policyErrorCode: status.policy.errorCode ?? '',
     auditRate: status.policy.auditRate,
     maxAuditBytesPerHour: status.policy.maxAuditBytesPerHour,

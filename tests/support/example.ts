@@ -1,7 +1,8 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
 import { Bundle, type Manifest, manifestFileName } from '@offramp/bundle';
 
 const example = fileURLToPath(new URL('../../examples/fashion-mnist', import.meta.url));
@@ -9,6 +10,20 @@ const example = fileURLToPath(new URL('../../examples/fashion-mnist', import.met
 export const bundlePath = join(example, 'bundle');
 export const backbonePath = join(example, 'model/fashion-resnet56.onnx');
 export const picturesPath = join(example, 'data');
+
+/** Writes the first test pictures of the example. */
+export async function writeFewPictures(folder: string, count: number): Promise<void> {
+  await mkdir(folder);
+  for (const [file, headerBytes, bytesEach] of [
+    ['t10k-images-idx3-ubyte', 16, 28 * 28],
+    ['t10k-labels-idx1-ubyte', 8, 1],
+  ] as const) {
+    const whole = gunzipSync(await readFile(join(picturesPath, `${file}.gz`)));
+    const few = Buffer.from(whole.subarray(0, headerBytes + count * bytesEach));
+    few.writeUInt32BE(count, 4);
+    await writeFile(join(folder, file), few);
+  }
+}
 
 /** A folder that is gone when the test is. */
 export async function temporaryFolder(): Promise<{ path: string; remove(): Promise<void> }> {

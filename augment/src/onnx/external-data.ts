@@ -1,6 +1,6 @@
 import { realpath } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, sep } from 'node:path';
-import { messageOf, OfframpError, openFile, readPart, systemCodeOf } from '@offramp/runtime';
+import { messageOf, OfframpError, openFile, quoted, readPart, systemCodeOf } from '@offramp/runtime';
 import type { onnx } from '#onnx';
 import { bitsOf, dataTypeName } from './data-type.js';
 import { DataLocation, externalTensors } from './graph.js';
@@ -57,7 +57,7 @@ function placeOf(tensor: onnx.TensorProto, where: string): Place {
   const location = entry('location') ?? '';
   const parts = location.split(/[/\\]/);
   if (location === '' || location.includes('\0') || isAbsolute(location) || parts.includes('..')) {
-    throw refuse(`expected a file in the model's folder, found ${JSON.stringify(location)}`);
+    throw refuse(`expected a file in the model's folder, found ${quoted(location)}`);
   }
   const bits = bitsOf(tensor.dataType);
   if (bits === undefined) throw refuse(`it is of ${dataTypeName(tensor.dataType)}`);

@@ -1,12 +1,14 @@
 import {
   type BundleContents,
+  bundleNameSchema,
   checkReplaceable,
   exitCosts,
+  maxBundleNameLength,
   type ThresholdOutcome,
   writeBundle,
 } from '@offramp/bundle';
 import type { Dataset } from '@offramp/data';
-import { offrampVersion, systemClock } from '@offramp/runtime';
+import { OfframpError, offrampVersion, quoted, systemClock } from '@offramp/runtime';
 import type { BranchDesign, TrainingTask } from '../branches/branch-trainer.js';
 import { heldOutBeforeTrial } from '../branches/choose-by-trial.js';
 import { noBranchPays } from '../branches/paying-branches.js';
@@ -45,6 +47,7 @@ export async function augmentBackbone(
   options: AugmentOptions,
 ): Promise<AugmentResult> {
   await checkReplaceable(out);
+  checkBundleName(options.name);
   const { profile, file, sha256 } = backbone;
   const input = inputOf(profile, options.preprocessing);
   const labels = labelsOf(profile, dataset, options.labels);
@@ -77,6 +80,14 @@ export async function augmentBackbone(
   const checkpoint = new TrainingCheckpoint(checkpointPathOf(out), facts, checkpointOptions, systemClock);
   return checkpoint.protect(() =>
     trainAndWrite({ ...task, checkpoint }, { file, sha256 }, data, out, options),
+  );
+}
+
+function checkBundleName(name: string): void {
+  if (bundleNameSchema.safeParse(name).success) return;
+  throw new OfframpError(
+    'CONFIG_INVALID',
+    `name: expected 1 to ${maxBundleNameLength} characters; found ${quoted(name)} of ${name.length}`,
   );
 }
 

@@ -1,11 +1,12 @@
+import { maxLabelLength } from '@offramp/bundle';
 import { alignLabels, type Dataset, subsetOf } from '@offramp/data';
-import { OfframpError } from '@offramp/runtime';
+import { OfframpError, quoted } from '@offramp/runtime';
 import { splitForTrial } from '../branches/choose-by-trial.js';
 import type { BackboneProfile } from '../onnx/profile.js';
 import type { AugmentOptions } from './augment-options.js';
 import { splitHoldOut } from './hold-out.js';
 
-/** The names of the classes. @throws OfframpError `CONFIG_INVALID` or `DATA_INVALID` for another number of them */
+/** The names of the classes. @throws OfframpError `CONFIG_INVALID` or `DATA_INVALID` for another number of them, or a long one */
 export function labelsOf(
   backbone: BackboneProfile,
   dataset: Dataset,
@@ -22,6 +23,13 @@ export function labelsOf(
           ? "The file has one label per line, in the model's order."
           : "Give the model's classes with --labels. If the data's folders or labels are none of them, leave them out: --unlabelled.",
       },
+    );
+  }
+  const long = labels.find((label) => label.length > maxLabelLength);
+  if (long !== undefined) {
+    throw new OfframpError(
+      given ? 'CONFIG_INVALID' : 'DATA_INVALID',
+      `${given ? '--labels' : dataset.description}: expected labels of at most ${maxLabelLength} characters; found ${quoted(long)} of ${long.length}`,
     );
   }
   return labels;

@@ -14,13 +14,14 @@ import {
   trainingOptions,
   trialTrainerFor,
 } from '@offramp/augment';
-import { exitMacs, type Manifest } from '@offramp/bundle';
+import { bundleNameSchema, exitMacs, type Manifest, maxBundleNameLength } from '@offramp/bundle';
 import {
   type ConfigOf,
   defineConfig,
   duration,
   messageOf,
   OfframpError,
+  readableText,
   readTextFile,
   shortDigest,
 } from '@offramp/runtime';
@@ -42,7 +43,9 @@ const share = z.number().gt(0).lt(1);
 const definition = defineConfig('augment', {
   ...dataOptions('train'),
   out: z.string().describe('Folder to write the bundle to'),
-  name: z.string().optional().meta({ description: 'Name of the bundle', fallback: "the model file's name" }),
+  name: bundleNameSchema
+    .optional()
+    .meta({ description: 'Name of the bundle', fallback: "the model file's name" }),
   inputShape: inputShapeSchema,
   output: outputSchema,
   ...inputChoiceOptions,
@@ -128,7 +131,7 @@ async function augment(
   }
   const result = await augmentBackbone(backbone, dataset, config.out, {
     ...config,
-    name: config.name ?? basename(modelPath, extname(modelPath)),
+    name: config.name ?? basename(modelPath, extname(modelPath)).slice(0, maxBundleNameLength),
     labels: config.labels === undefined ? null : await readLabels(config.labels),
     preprocessing,
     bodies: bodiesOf(config),
@@ -162,7 +165,7 @@ async function augment(
         : `, accuracy ${formatPercent(outcome.accuracy)} (backbone ${formatPercent(backboneAccuracy)})`
     }, cost ${formatPercent(outcome.cost)}`,
   ];
-  process.stdout.write(`${lines.join('\n')}\n`);
+  process.stdout.write(`${readableText(lines.join('\n'))}\n`);
   if (result.differentAnswers === 1) {
     process.stderr.write(
       'warning: the backbone gives the same answer for all held-out pictures, so agreement with it says little; check the preprocessing\n',

@@ -11,11 +11,12 @@ import {
 } from '@offramp/augment';
 import { Bundle } from '@offramp/bundle';
 import type { Dataset } from '@offramp/data';
-import { type ConfigOf, defineConfig, shortDigest } from '@offramp/runtime';
+import { type ConfigOf, defineConfig, readableText, shortDigest } from '@offramp/runtime';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { configCommand } from '../config-command.js';
 import { dataOptions, openData } from '../data-options.js';
+import { jsonText } from '../json-text.js';
 import { outputIsStyled, painter, type Style } from '../painter.js';
 import { ProgressBar } from '../progress-bar.js';
 import { formatTable } from '../table.js';
@@ -83,13 +84,13 @@ async function evaluate(config: ConfigOf<typeof definition>, directory: string):
   });
   const page = config.report === undefined ? null : await writeReport(report, config.report);
   if (config.json) {
-    process.stdout.write(`${JSON.stringify(report)}\n`);
+    process.stdout.write(`${jsonText(report)}\n`);
     return;
   }
   process.stdout.write(
     [
-      `bundle   ${manifest.name} (${shortDigest(digest)}), ${manifest.stages.length} stages, ${manifest.deviceStages} on the device by default`,
-      `data     ${dataset.description}`,
+      `bundle   ${readableText(manifest.name)} (${shortDigest(digest)}), ${manifest.stages.length} stages, ${manifest.deviceStages} on the device by default`,
+      `data     ${readableText(dataset.description)}`,
       `exits    ${exitSummary(report)}`,
       '',
       renderPoints(report),

@@ -1,9 +1,14 @@
 import { type BackboneProfile, inspectConfig, loadBackbone, usualPreprocessing } from '@offramp/augment';
 import { formatShape } from '@offramp/bundle';
+import { readableText, shortText } from '@offramp/runtime';
 import type { Command } from 'commander';
 import { configCommand } from '../config-command.js';
+import { jsonText } from '../json-text.js';
 import { formatTable } from '../table.js';
 import { formatBytes, formatCount } from '../units.js';
+
+/** Of a tensor's name in text. */
+const maxNameLength = 100;
 
 export function inspectCommand(): Command {
   return configCommand(
@@ -20,7 +25,7 @@ export function inspectCommand(): Command {
 
 function inspectionJson(profile: BackboneProfile): string {
   const { model, ...facts } = profile;
-  return JSON.stringify({ model: model.where, opset: (model.older ?? model).opset, ...facts }, null, 2);
+  return jsonText({ model: model.where, opset: (model.older ?? model).opset, ...facts }, 2);
 }
 
 /**
@@ -40,7 +45,7 @@ export function inspectionText(profile: BackboneProfile, all: boolean): string {
       { head: 'activation', align: 'right' },
     ],
     shown.map(({ tensor, shape, cumulativeMacs, activationBytes, stored }) => [
-      tensor,
+      nameText(tensor),
       formatShape(shape),
       formatCount(cumulativeMacs),
       shareOf(cumulativeMacs, macs),
@@ -49,9 +54,11 @@ export function inspectionText(profile: BackboneProfile, all: boolean): string {
   );
   return [
     `${model.where}: ${formatCount(macs)} MACs, ${formatCount(parameters)} parameters, opset ${opsetText(model)}`,
-    `input ${ownInputText(input)}, output ${output.name} ${output.classes} ${output.kind}${output.oneScore ? ', of one score: that of the second class' : ''}`,
+    `input ${ownInputText(input)}, output ${nameText(output.name)} ${output.classes} ${output.kind}${output.oneScore ? ', of one score: that of the second class' : ''}`,
     samplesText(input),
-    ...(uncounted.length > 0 ? [`not counted, as they cannot be seen into: ${uncounted.join(', ')}`] : []),
+    ...(uncounted.length > 0
+      ? [`not counted, as they cannot be seen into: ${uncounted.map(nameText).join(', ')}`]
+      : []),
     '',
     table,
     ...(left > 0
@@ -66,7 +73,7 @@ function ownInputText(input: BackboneProfile['input']): string {
   const { name, shape, type } = input;
   const [channels, height, width] = shape as [number, number, number];
   const own = isTransposed(input) ? [height, width, channels] : shape;
-  return `${name} ${formatShape(own)}${type === 'float32' ? '' : ` ${type}`}`;
+  return `${nameText(name)} ${formatShape(own)}${type === 'float32' ? '' : ` ${type}`}`;
 }
 
 /** What `augment` takes for samples, and what it does with them. */
@@ -96,13 +103,16 @@ function isTransposed({ kind, layout }: BackboneProfile['input']): boolean {
   return kind === 'picture' && layout === 'channels-last';
 }
 
+/** A tensor's name in a line for people; `--json` has all of it. */
+const nameText = (name: string) => readableText(shortText(name, maxNameLength)).replaceAll('\n', '\\n');
+
 function opsetText({ opset, older }: BackboneProfile['model']): string {
   return older ? `${older.opset}, brought to ${opset}` : `${opset}`;
 }
 
 function gapText({ from, to, macs, bridges }: BackboneProfile['gaps'][number], all: number): string {
-  const place = `between ${from ?? 'the input'} and ${to ?? 'the output'} (${shareOf(macs, all)} of all MACs)`;
-  const why = bridges.map(({ tensor, reader }) => `${reader} reads ${tensor}`).join('; ');
+  const place = `between ${nameText(from ?? 'the input')} and ${nameText(to ?? 'the output')} (${shareOf(macs, all)} of all MACs)`;
+  const why = bridges.map(({ tensor, reader }) => `${nameText(reader)} reads ${nameText(tensor)}`).join('; ');
   return `no cut point ${place}: ${why}`;
 }
 

@@ -1,9 +1,10 @@
 import { type PlanInput, planBundle, planSplits, recommendSplit, type SplitPlan } from '@offramp/augment';
 import { Bundle } from '@offramp/bundle';
-import { type ConfigOf, defineConfig, OfframpError, shortDigest } from '@offramp/runtime';
+import { type ConfigOf, defineConfig, OfframpError, readableText, shortDigest } from '@offramp/runtime';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { configCommand } from '../config-command.js';
+import { jsonText } from '../json-text.js';
 import { ProgressBar } from '../progress-bar.js';
 import { parseBandwidth, parseDuration } from '../quantities.js';
 import { formatTable } from '../table.js';
@@ -69,7 +70,7 @@ async function plan(config: ConfigOf<typeof definition>, directory: string): Pro
   const recommended = recommendSplit(plans.slice(1));
   process.stdout.write(
     config.json
-      ? `${JSON.stringify({ bundle: { name: bundle.manifest.name, digest: bundle.digest }, deviceSlowdown, workerSlowdown, ...input, plans, recommended: recommended.deviceStages })}\n`
+      ? `${jsonText({ bundle: { name: bundle.manifest.name, digest: bundle.digest }, deviceSlowdown, workerSlowdown, ...input, plans, recommended: recommended.deviceStages })}\n`
       : planText(bundle, config, input, plans, recommended),
   );
 }
@@ -101,7 +102,7 @@ function planText(
     ]),
   );
   return [
-    `bundle   ${manifest.name} (${shortDigest(digest)}), ${manifest.stages.length} stages, ${manifest.deviceStages} on the device by default`,
+    `bundle   ${readableText(manifest.name)} (${shortDigest(digest)}), ${manifest.stages.length} stages, ${manifest.deviceStages} on the device by default`,
     `link     ${config.bandwidth}, ${config.rtt} round trip`,
     `device   ${deviceStageMs.map(formatMs).join(' + ')} for the stages: ${config.deviceSlowdown} × what this machine takes`,
     `exits    ${exitShares.map((share) => formatPercent(share)).join(', ')} of the samples leave`,

@@ -1,6 +1,6 @@
 import { beyondLimit, goalLimits, type NumberLimit } from '@offramp/contracts';
 import type { Goal } from '@offramp/controller';
-import { OfframpError } from '@offramp/runtime';
+import { OfframpError, quoted } from '@offramp/runtime';
 
 /** Goals as flags have them. */
 export interface GoalOptions {
@@ -62,7 +62,7 @@ function latencyGoal(text: string): Goal {
   if (!match) {
     throw new OfframpError(
       'CONFIG_INVALID',
-      `--latency: expected a time like 80ms or 1.5s, and the share of answers that keep it, like 80ms:0.95; found ${JSON.stringify(text)}`,
+      `--latency: expected a time like 80ms or 1.5s, and the share of answers that keep it, like 80ms:0.95; found ${quoted(text)}`,
     );
   }
   const targetMs = Number(match[1]) * (match[2] === 's' ? 1_000 : 1);

@@ -1,6 +1,6 @@
 import { Metadata, type StatusObject } from '@grpc/grpc-js';
 import { grpcStatusOf, type RefusalInit } from '@offramp/contracts';
-import type { OfframpError } from '@offramp/runtime';
+import { type OfframpError, shortText } from '@offramp/runtime';
 
 /** Trailing metadata of a refused call: when to try again, in milliseconds. */
 export const retryAfterKey = 'retry-after-ms';
@@ -12,7 +12,7 @@ const maxMessageLength = 500;
 export function refusalMessage(error: OfframpError): RefusalInit {
   return {
     code: grpcStatusOf(error.code),
-    message: shorten(error.message),
+    message: shortText(error.message, maxMessageLength),
     retryAfterMs: error.retryAfterMs ?? 0,
   };
 }
@@ -21,9 +21,5 @@ export function refusalMessage(error: OfframpError): RefusalInit {
 export function refusalStatus(error: OfframpError): StatusObject {
   const metadata = new Metadata();
   if (error.retryAfterMs !== undefined) metadata.set(retryAfterKey, String(error.retryAfterMs));
-  return { code: grpcStatusOf(error.code), details: shorten(error.message), metadata };
-}
-
-function shorten(message: string): string {
-  return message.length <= maxMessageLength ? message : `${message.slice(0, maxMessageLength - 1)}…`;
+  return { code: grpcStatusOf(error.code), details: shortText(error.message, maxMessageLength), metadata };
 }

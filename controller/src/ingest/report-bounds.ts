@@ -1,4 +1,4 @@
-import { expectAtMost, expectEqual, expectFew, sumOf } from '@offramp/contracts';
+import { expectAtMost, expectEqual, expectFew, maxReportedTextLength, sumOf } from '@offramp/contracts';
 import type { DeviceState, Report } from './checked-report.js';
 
 /** Far longer than NATS is ever away; later reports say what happened since. */
@@ -14,7 +14,6 @@ const maxSampleMacs = 1e15;
 const maxAuditsBefore = 10_000;
 const maxEncoding = 255;
 const maxBranches = 255;
-const maxTextLength = 500;
 const maxPolicyVersion = 2 ** 32;
 
 /** More samples than a device or a worker can see in so much time. */
@@ -39,7 +38,7 @@ export function checkState(state: DeviceState): void {
     throw new RangeError(`bundle_digest: expected 32 bytes; found ${state.bundleDigest.length / 2}`);
   }
   for (const name of ['agentVersion', 'bundleName', 'policyError', 'policyErrorCode'] as const) {
-    expectAtMost(name, state[name].length, maxTextLength, 'characters');
+    expectAtMost(name, state[name].length, maxReportedTextLength, 'characters');
   }
 }
 

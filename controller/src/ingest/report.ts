@@ -9,7 +9,7 @@ import {
   v1,
   type WindowMessage,
 } from '@offramp/contracts';
-import { messageOf, OfframpError } from '@offramp/runtime';
+import { messageOf, OfframpError, quoted } from '@offramp/runtime';
 import type { DeviceState, Report, ReportedEvidence } from './checked-report.js';
 import { checkState, checkWindow } from './report-bounds.js';
 import { readWindow } from './window-counts.js';
@@ -44,7 +44,7 @@ export function readReport(subject: string, bytes: Uint8Array): Report {
   const message = decode(subject, bytes);
   const { device, group, bootId, sequence, windowMs } = message;
   if (subject !== subjectOf(group, device)) {
-    fail(`expected the report of that device, found ${JSON.stringify(`${group} ${device}`.slice(0, 140))}`);
+    fail(`expected the report of that device, found ${quoted(`${group} ${device}`)}`);
   }
   if (bootId.length === 0 || bootId.length > 100) {
     fail(`boot_id: expected 1 to 100 characters, found ${bootId.length}`);

@@ -1,5 +1,8 @@
-import { type ErrorCode, OfframpError } from '@offramp/runtime';
+import { type ErrorCode, OfframpError, shortText } from '@offramp/runtime';
 import type { z } from 'zod';
+
+/** Of unknown keys in an error. */
+const maxKeysLength = 200;
 
 /**
  * Validates the input of an operation.
@@ -18,7 +21,7 @@ export function parseInput<S extends z.ZodObject>(
     const field = [where, ...issue.path].join('.');
     if (issue.code === 'unrecognized_keys' && issue.path.length === 0) {
       const known = Object.keys(schema.shape).join(', ') || 'nothing';
-      return `${field}: expected ${known}; found ${issue.keys.join(', ')}`;
+      return `${field}: expected ${known}; found ${shortText(issue.keys.join(', '), maxKeysLength)}`;
     }
     return `${field}: ${issue.message.replace(/^Invalid input: /, '')}`;
   });

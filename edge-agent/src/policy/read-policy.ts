@@ -10,7 +10,7 @@ import {
   type PolicyMessage,
   v1,
 } from '@offramp/contracts';
-import { messageOf, OfframpError, shortDigest } from '@offramp/runtime';
+import { messageOf, OfframpError, quoted, shortDigest } from '@offramp/runtime';
 
 /** The thresholds that new samples start under. Never changed, only replaced. */
 export interface ActivePolicy {
@@ -92,7 +92,7 @@ export function readPolicy(
 /** @returns the version */
 function checkHeader({ group, version }: PolicyMessage, scope: PolicyScope): number {
   if (group !== scope.group) {
-    throw invalid(`expected a policy of group ${scope.group}, found one of ${JSON.stringify(group)}`);
+    throw invalid(`expected a policy of group ${scope.group}, found one of ${quoted(group)}`);
   }
   if (!version) throw invalid('expected a version from 1, found none');
   return version;
@@ -113,7 +113,7 @@ function checkStable(
     throw invalid(`expected a stable policy older than ${newestVersion}, found ${version}`);
   }
   if (version > 0 && stable.group !== group) {
-    throw invalid(`expected a stable policy of group ${group}, found one of ${JSON.stringify(stable.group)}`);
+    throw invalid(`expected a stable policy of group ${group}, found one of ${quoted(stable.group)}`);
   }
   return stable;
 }

@@ -62,10 +62,13 @@ export {
   type BranchManifest,
   bodyKinds,
   bodyReductions,
+  bundleNameSchema,
   type ExitCriterion,
   exitCriteria,
   type Manifest,
   manifestSchema,
+  maxBundleNameLength,
+  maxLabelLength,
   parseManifest,
 } from './manifest/manifest.js';
 export {

@@ -46,7 +46,7 @@ export type {
   PolicyEvidence,
 } from './evidence/exit-evidence.js';
 export type { ExitOutcome } from './evidence/exit-outcome.js';
-export { maxReportedPolicies, maxReportedRecords } from './evidence/report-limits.js';
+export { maxReportedPolicies, maxReportedRecords, maxReportedTextLength } from './evidence/report-limits.js';
 export { canaryPlace } from './policy/canary-place.js';
 export { beyondLimit, expectedFound, goalLimits, type NumberLimit } from './policy/goal-limits.js';
 export { maxPolicyBytes, maxPolicyExceptions } from './policy/policy-limits.js';

@@ -37,6 +37,7 @@ export {
   systemCodeOf,
   toOfframpError,
 } from './errors/offramp-error.js';
+export { quoted, readableText, shortText } from './errors/readable-text.js';
 export { redactUrls } from './errors/redact-urls.js';
 export { sha256Hex, shortDigest } from './files/digest.js';
 export { makeFolder } from './files/make-folder.js';

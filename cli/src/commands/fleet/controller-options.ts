@@ -2,6 +2,7 @@ import { connectBus } from '@offramp/contracts';
 import { ControllerClient } from '@offramp/controller';
 import { commonOptions, duration } from '@offramp/runtime';
 import { z } from 'zod';
+import { jsonText } from '../../json-text.js';
 
 /** Options of every command that asks the controller. */
 export const controllerOptions = {
@@ -29,5 +30,5 @@ export async function withController(
 }
 
 export function printJson(value: unknown): void {
-  console.log(JSON.stringify(value, null, 2));
+  console.log(jsonText(value, 2));
 }

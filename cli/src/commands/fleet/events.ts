@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { configCommand } from '../../config-command.js';
 import { OutageNotice } from '../../fleet/outage-notice.js';
 import { formatTime, printable } from '../../fleet/text.js';
+import { jsonText } from '../../json-text.js';
 import { outputIsStyled, painter, terminalWidth } from '../../painter.js';
 import { runService, type Service } from '../../service.js';
 import { wrapLine } from '../../wrap-lines.js';
@@ -33,7 +34,7 @@ export function eventsCommand(): Command {
           return;
         }
         const print = (event: FleetEvent) =>
-          console.log(config.json ? JSON.stringify(event) : describeEvent(event));
+          console.log(config.json ? jsonText(event) : describeEvent(event));
         for (const event of events) print(event);
         await runService(follow(client, group, events.at(-1)?.sequence ?? 0, config.refreshMs, print));
       }),

@@ -99,13 +99,18 @@ const stageSchema = z.strictObject({
   branch: branchSchema.nullable(),
 });
 
+/** In characters. */
+export const maxLabelLength = 200;
+export const maxBundleNameLength = 100;
+export const bundleNameSchema = z.string().min(1).max(maxBundleNameLength);
+
 export const manifestSchema = z
   .strictObject({
     format: z.literal('offramp-bundle'),
     formatVersion: z.literal(1),
-    name: z.string().min(1).max(100),
+    name: bundleNameSchema,
     input: inputSchema,
-    labels: z.array(z.string()).min(2),
+    labels: z.array(z.string().max(maxLabelLength)).min(2),
     backbone: z.strictObject({
       file: z.string(),
       sha256,

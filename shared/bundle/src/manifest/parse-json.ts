@@ -1,7 +1,9 @@
-import { OfframpError } from '@offramp/runtime';
+import { OfframpError, shortText } from '@offramp/runtime';
 import type { z } from 'zod';
 
 const shownIssues = 5;
+/** A message may quote an unknown key. */
+const maxIssueLength = 150;
 
 /**
  * Reads one of a bundle's JSON files.
@@ -24,6 +26,7 @@ export function parseBundleJson<Schema extends z.ZodType>(
   if (parsed.success) return parsed.data;
   const issues = parsed.error.issues
     .slice(0, shownIssues)
-    .map(({ path, message }) => (path.length > 0 ? `${path.join('.')}: ${message}` : message));
+    .map(({ path, message }) => (path.length > 0 ? `${path.join('.')}: ${message}` : message))
+    .map((issue) => shortText(issue, maxIssueLength));
   throw new OfframpError('BUNDLE_INVALID', `${where} is not a ${what}: ${issues.join('; ')}`);
 }

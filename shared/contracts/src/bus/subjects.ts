@@ -1,4 +1,4 @@
-import { OfframpError } from '@offramp/runtime';
+import { OfframpError, quoted } from '@offramp/runtime';
 import { z } from 'zod';
 
 /** Everything Offramp says over NATS is said under this prefix. */
@@ -93,7 +93,7 @@ export const nameSchema = z.string().regex(namePattern, nameExpectation);
  */
 export function checkName(what: 'device' | 'group' | 'worker', name: string): string {
   if (!namePattern.test(name)) {
-    throw new OfframpError('CONFIG_INVALID', `${what}: ${nameExpectation}; found ${JSON.stringify(name)}`);
+    throw new OfframpError('CONFIG_INVALID', `${what}: ${nameExpectation}; found ${quoted(name)}`);
   }
   return name;
 }

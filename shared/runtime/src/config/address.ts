@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { messageOf, OfframpError, systemCodeOf } from '../errors/offramp-error.js';
+import { quoted } from '../errors/readable-text.js';
 
 interface TcpAddress {
   host: string;
@@ -20,7 +21,7 @@ export const addressSchema = z.string().refine((text) => readAddress(text) !== n
  */
 export function parseListenAddress(text: string): ListenAddress {
   const address = readAddress(text);
-  if (!address) throw new OfframpError('CONFIG_INVALID', `${expectation}; found ${JSON.stringify(text)}`);
+  if (!address) throw new OfframpError('CONFIG_INVALID', `${expectation}; found ${quoted(text)}`);
   return address;
 }
 

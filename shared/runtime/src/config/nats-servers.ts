@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { OfframpError } from '../errors/offramp-error.js';
+import { quoted } from '../errors/readable-text.js';
 import { redactUrl } from '../errors/redact-urls.js';
 
 /** Where NATS is, and how a client proves who it is. */
@@ -23,7 +24,7 @@ export const natsServersSchema = z.string().refine((text) => readNatsServers(tex
 export function parseNatsServers(text: string): NatsServers {
   const read = readNatsServers(text);
   if (read) return read;
-  throw new OfframpError('CONFIG_INVALID', `${expectation}; found ${JSON.stringify(redactUrl(text))}`);
+  throw new OfframpError('CONFIG_INVALID', `${expectation}; found ${quoted(redactUrl(text))}`);
 }
 
 function readNatsServers(text: string): NatsServers | null {

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { z } from 'zod';
 import { messageOf, OfframpError } from '../errors/offramp-error.js';
+import { shortText } from '../errors/readable-text.js';
 import { redactUrl } from '../errors/redact-urls.js';
 import { readTextFile } from '../files/read-file.js';
 import { type OptionSchema, optionSchemas } from './option-schema.js';
@@ -86,7 +87,7 @@ export async function resolveConfig<Shape extends z.ZodRawShape>(
       if (!Object.hasOwn(definition.shape, camel)) {
         throw new OfframpError(
           'CONFIG_INVALID',
-          `${flags.config}: unknown option ${key}; expected one of ${Object.keys(definition.shape).join(', ')}`,
+          `${flags.config}: unknown option ${shortText(key, maxShownLength)}; expected one of ${Object.keys(definition.shape).join(', ')}`,
         );
       }
       const where = `${key} in ${flags.config}`;
@@ -124,12 +125,18 @@ export async function resolveConfig<Shape extends z.ZodRawShape>(
 const beyondRange = ({ code, path }: z.core.$ZodIssue) =>
   path.length === 1 && (code === 'too_big' || code === 'too_small');
 
+/** Of a value in an error. */
+const maxShownLength = 200;
+
 /** JSON has no infinity. */
 function shown(value: unknown): string {
   if (value === undefined) return 'nothing';
   return typeof value === 'number'
     ? String(value)
-    : JSON.stringify(value, (_, part) => (typeof part === 'string' ? redactUrl(part) : part));
+    : shortText(
+        JSON.stringify(value, (_, part) => (typeof part === 'string' ? redactUrl(part) : part)),
+        maxShownLength,
+      );
 }
 
 /** zod's `Invalid input: expected number, received string`, without what we say ourselves. */

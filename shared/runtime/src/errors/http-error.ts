@@ -1,5 +1,6 @@
 import { describeError, type ErrorCode } from './catalogue.js';
 import { isOfframpError, messageOf } from './offramp-error.js';
+import { readableText, shortText } from './readable-text.js';
 import { redactUrls } from './redact-urls.js';
 
 /** An error as an HTTP response. */
@@ -11,6 +12,9 @@ export interface HttpError {
   isFault: boolean;
 }
 
+/** Of an error of the HTTP framework, which may quote the request. */
+const maxForeignMessageLength = 500;
+
 /**
  * The response to a request that failed. Errors of an HTTP framework keep the status that it chose.
  * @param status instead of the one that the catalogue gives the code
@@ -20,7 +24,7 @@ export function httpErrorOf(error: unknown, status = statusOf(error)): HttpError
   const challenge = status === 401 ? { 'www-authenticate': 'Bearer' } : {};
   if (!isOfframpError(error)) {
     const code = status < 500 ? 'REQUEST_INVALID' : 'INTERNAL';
-    const text = redactUrls(messageOf(error));
+    const text = readableText(shortText(redactUrls(messageOf(error)), maxForeignMessageLength));
     return { status, headers: challenge, body: { error: { code, message: text } }, isFault };
   }
   const { code, message, hint, retryAfterMs } = error;

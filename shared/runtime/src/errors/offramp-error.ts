@@ -1,4 +1,5 @@
 import type { ErrorCode } from './catalogue.js';
+import { readableText, shortText } from './readable-text.js';
 import { redactUrls } from './redact-urls.js';
 
 export interface OfframpErrorOptions {
@@ -10,8 +11,8 @@ export interface OfframpErrorOptions {
 }
 
 /**
- * An error with a stable code, a message that names what was expected and found, and a hint. Credentials in the URLs of
- * both are redacted.
+ * An error with a stable code, a message that names what was expected and found, and a hint. In both, credentials in URLs
+ * are redacted, and nothing acts on a terminal.
  */
 export class OfframpError extends Error {
   readonly code: ErrorCode;
@@ -19,13 +20,18 @@ export class OfframpError extends Error {
   readonly retryAfterMs: number | undefined;
 
   constructor(code: ErrorCode, message: string, options: OfframpErrorOptions = {}) {
-    super(redactUrls(message), options.cause === undefined ? undefined : { cause: options.cause });
+    super(told(message), options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'OfframpError';
     this.code = code;
-    this.hint = options.hint === undefined ? undefined : redactUrls(options.hint);
+    this.hint = options.hint === undefined ? undefined : told(options.hint);
     this.retryAfterMs = options.retryAfterMs;
   }
 }
+
+/** Texts from outside may be of any length. */
+const maxMessageLength = 4_000;
+
+const told = (text: string) => readableText(shortText(redactUrls(text), maxMessageLength));
 
 export function isOfframpError(error: unknown): error is OfframpError {
   // By name too: two copies of this package may meet in one process.

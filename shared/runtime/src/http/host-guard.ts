@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { isExposed, isLoopback, type ListenAddress } from '../config/address.js';
 import { OfframpError } from '../errors/offramp-error.js';
+import { quoted } from '../errors/readable-text.js';
 
 /** @throws OfframpError `UNAUTHORIZED` for a `Host` header under which clients may not ask */
 export type HostGuard = (header: string | undefined) => void;
@@ -27,7 +28,7 @@ export function hostGuard(address: ListenAddress, allowed: readonly string[] = [
     if (isLoopback(host) || names.has(host) || (exposed && isIP(host) !== 0)) return;
     throw new OfframpError(
       'UNAUTHORIZED',
-      `Host: without a token, expected one of ${expected}; found ${JSON.stringify(header ?? '')}`,
+      `Host: without a token, expected one of ${expected}; found ${quoted(header ?? '')}`,
       hint === undefined ? {} : { hint },
     );
   };

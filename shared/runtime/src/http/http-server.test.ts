@@ -94,7 +94,7 @@ describe('createHttpServer', () => {
       'a path that is not there',
       head(`GET /${'there'.repeat(100)} HTTP/1.1`),
       404,
-      `there is no GET /${'there'.repeat(100).slice(0, 199)}…; expected GET /here`,
+      `there is no GET /${'there'.repeat(100).slice(0, 198)}…; expected GET /here`,
     ],
     ['a method that a path does not have', head('DELETE /here HTTP/1.1'), 404, 'there is no DELETE /here'],
   ])('refuses %s in the documented form', async (_, bytes, status, message) => {

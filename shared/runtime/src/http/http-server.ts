@@ -6,6 +6,7 @@ import { type ListenAddress, listenError, parseListenAddress } from '../config/a
 import { removeStaleSocket } from '../config/stale-socket.js';
 import { httpErrorOf } from '../errors/http-error.js';
 import { OfframpError, systemCodeOf } from '../errors/offramp-error.js';
+import { quoted, shortText } from '../errors/readable-text.js';
 import type { Logger } from '../logs/logging.js';
 
 export interface HttpServerOptions {
@@ -64,8 +65,7 @@ export function createHttpServer(options: HttpServerOptions, logger: Logger): Fa
     return sendError(reply, refused, logger, 415);
   });
   server.setNotFoundHandler(({ method, url }, reply) => {
-    const path = url.length > maxQuotedPath ? `${url.slice(0, maxQuotedPath)}…` : url;
-    const message = `there is no ${method} ${path}${paths ? `; expected ${paths}` : ''}`;
+    const message = `there is no ${method} ${shortText(url, maxQuotedPath)}${paths ? `; expected ${paths}` : ''}`;
     return sendError(reply, new OfframpError('REQUEST_INVALID', message), logger, 404);
   });
   return server;
@@ -135,7 +135,7 @@ function answerMalformed(error: Error, socket: Socket): void {
 }
 
 function refuseExpectation({ headers }: IncomingMessage, response: ServerResponse): void {
-  const body = malformedBody(`expect: expected 100-continue, found ${JSON.stringify(headers.expect)}`);
+  const body = malformedBody(`expect: expected 100-continue, found ${quoted(headers.expect ?? '')}`);
   response.writeHead(417, {
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(body),

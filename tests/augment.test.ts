@@ -59,7 +59,7 @@ describe('offramp augment with few held-out pictures', () => {
     );
     await running.output(/agreement 0.89\d at most\n/);
     expect(running.stderr.split('\n').slice(0, 3)).toEqual([
-      'warning: 38 held-out pictures cannot prove agreement 0.98 with certainty 0.95: no sample will leave early',
+      'warning: 38 held-out samples cannot prove agreement 0.98 with certainty 0.95: no sample will leave early',
       '  200 would do, if none of those that leave early disagrees, beside 50 that judge branches: hold out 250 or more',
       '  38 prove agreement 0.894 at most',
     ]);

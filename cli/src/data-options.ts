@@ -13,11 +13,11 @@ export function dataOptions(split: Split) {
     split: z
       .enum(['train', 'test'])
       .default(split)
-      .describe('Which part of the pictures, where the folder holds both'),
+      .describe('Which part of the data, where the folder holds both'),
     unlabelled: z
       .boolean()
       .default(false)
-      .describe('Use no labels, also where the pictures lie in folders that could be classes'),
+      .describe('Use no labels, also where pictures lie in folders that could be classes'),
   };
 }
 

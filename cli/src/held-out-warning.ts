@@ -14,7 +14,7 @@ export function warnOfFewHeldOut(proof: HeldOutProof, heldOut: number, progress:
   const judged = heldOut > needed ? `, beside ${formatInteger(heldOut - needed)} that judge branches` : '';
   progress.say(
     [
-      `warning: ${formatInteger(pictures)} held-out pictures cannot prove agreement ${agreement} with certainty ${certainty}: no sample will leave early`,
+      `warning: ${formatInteger(pictures)} held-out samples cannot prove agreement ${agreement} with certainty ${certainty}: no sample will leave early`,
       `  ${formatInteger(needed)} would do, if none of those that leave early disagrees${judged}: hold out ${formatInteger(heldOut)} or more`,
       `  ${formatInteger(pictures)} prove agreement ${Math.floor(provable * 1_000) / 1_000} at most`,
     ].join('\n'),

@@ -114,7 +114,7 @@ function expectDistinctScores(output: Float32Array, classes: number): void {
   if (alike <= maxAlike * rows) return;
   throw new OfframpError(
     'TRAINING_FAILED',
-    `expected scores of the backbone that differ from class to class; those of ${alike} of ${rows} pictures lie within ${Math.max(...spreads.filter((spread) => spread < leastSpread)).toPrecision(1)}, which softmax makes equal probabilities of`,
+    `expected scores of the backbone that differ from class to class; those of ${alike} of ${rows} samples lie within ${Math.max(...spreads.filter((spread) => spread < leastSpread)).toPrecision(1)}, which softmax makes equal probabilities of`,
     {
       hint: 'Check the preprocessing: mean, std and --scale must be those the model was trained with. If the scores are this small on purpose, multiply them by a constant in the export.',
     },

@@ -71,7 +71,7 @@ function whatTheBestComesTo(
   if (best.length === 0) return `each of the ${designs.length} tried costs more than it can save`;
   const places = best.map(({ cutPoint, body }) => `${body.kind} at ${cutPoint.tensor}`).join(', ');
   return (
-    `of ${designs.length} tried on ${heldOut.size} held-out pictures, the best choice, ${places}, comes to ` +
+    `of ${designs.length} tried on ${heldOut.size} held-out samples, the best choice, ${places}, comes to ` +
     `${percent(cost)} of the backbone's cost around agreement ${agreement}; expected at most ${percent(1 - leastWorth)}`
   );
 }

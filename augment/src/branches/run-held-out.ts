@@ -29,7 +29,7 @@ export async function runHeldOut(
       }),
     ),
   );
-  task.progress.step('running held-out pictures', rows);
+  task.progress.step('running held-out samples', rows);
   try {
     for await (const batch of backbone.over(task.heldOut, task.input)) {
       const count = batch.labels.length;

@@ -12,9 +12,9 @@ export function expectSeveralClasses({ training, epochs }: TrainingTask, answers
   const [only] = answers;
   throw new OfframpError(
     'TRAINING_FAILED',
-    `the backbone gives the same answer for all training pictures, class ${only}; expected at least two classes`,
+    `the backbone gives the same answer for all training samples, class ${only}; expected at least two classes`,
     {
-      hint: 'Check the preprocessing: size, mean and std must be those the model was trained with. Else give other pictures.',
+      hint: 'Check the preprocessing: size, mean and std must be those the model was trained with. Else give other samples.',
     },
   );
 }

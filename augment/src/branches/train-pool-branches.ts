@@ -28,7 +28,7 @@ export const trainPoolBranches: BranchTrainer = async (task) => {
   await task.checkpoint?.begin({ trainer: 'pool' });
   const training = await pooledFeatures(task, task.training, 'running the backbone');
   expectSeveralClasses(task, new Set(training.labels));
-  const heldOut = await pooledFeatures(task, task.heldOut, 'running the backbone on held-out pictures');
+  const heldOut = await pooledFeatures(task, task.heldOut, 'running the backbone on held-out samples');
   const branches: ClassTrainedBranch[] = [];
   for (const [i, design] of task.designs.entries()) {
     if (task.epochs > 0) {

@@ -61,7 +61,7 @@ export const trainingOptions = {
   confidence: z
     .enum(['held-out', 'joint'])
     .default('held-out')
-    .describe('How confidence heads are trained: on held-out pictures, or together with the class heads'),
+    .describe('How confidence heads are trained: on held-out samples, or together with the class heads'),
   loss: z
     .enum(lossKinds)
     .default('separate')
@@ -80,8 +80,8 @@ export const trainingOptions = {
     .min(0)
     .max(1000)
     .default(6)
-    .describe('Passes over the training pictures; 0 leaves the class heads untrained'),
-  batchSize: z.number().int().min(8).max(4096).default(128).describe('Pictures per step of training'),
+    .describe('Passes over the training samples; 0 leaves the class heads untrained'),
+  batchSize: z.number().int().min(8).max(4096).default(128).describe('Samples per step of training'),
   learningRate: z.number().positive().max(1).default(3e-3).describe('Peak learning rate'),
   weightDecay: z.number().min(0).max(1).default(1e-2).describe('Pulls weights towards 0, as in AdamW'),
   flip: z

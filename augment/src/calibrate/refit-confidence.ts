@@ -54,7 +54,7 @@ export async function refitConfidence(
     if (branch?.criterion !== 'confidence' || !head) {
       throw new OfframpError(
         'CONFIG_INVALID',
-        `${directory}: expected confidence heads that were fitted on held-out pictures, found none at stage ${i}`,
+        `${directory}: expected confidence heads that were fitted on held-out samples, found none at stage ${i}`,
         { hint: '`offramp augment` fits them with --criterion confidence and --confidence held-out.' },
       );
     }
@@ -162,7 +162,7 @@ async function answersOf(
   const labels = Array.from({ length: branches + 1 }, () => new Uint16Array(pictures.size));
   const indices = Array.from({ length: pictures.size }, (_, i) => i);
   const pool = await InferencePool.create(bundle, { threads });
-  progress.step('running held-out pictures', pictures.size);
+  progress.step('running held-out samples', pictures.size);
   let start = 0;
   try {
     for await (const batch of pictureBatches(pictures, indices, manifest.input, batchSize)) {

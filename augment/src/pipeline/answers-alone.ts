@@ -12,7 +12,7 @@ export async function answersAlone({
 }: TrainingTask): Promise<TrainingResult> {
   const runner = await openBackbone(backbone, [], () => []);
   const heldOutLabels = new Uint16Array(heldOut.size);
-  progress.step('running the backbone on held-out pictures', heldOut.size);
+  progress.step('running the backbone on held-out samples', heldOut.size);
   try {
     for await (const { labels, start } of runner.over(heldOut, input)) {
       heldOutLabels.set(labels, start);

@@ -61,7 +61,7 @@ describe('an interrupted augmentBackbone', () => {
     for (const [title, count, resume] of [
       [/training the branches/, 3, false],
       [/training the branches/, 2, true],
-      [/running held-out pictures/, 1, true],
+      [/running held-out samples/, 1, true],
       [/checking the bundle/, 1, true],
     ] as const) {
       const interruption = interruptAt(title, count);

@@ -147,7 +147,7 @@ describe('branches that do not pay', () => {
     await expect(attempt).rejects.toMatchObject({
       code: 'NO_BRANCH_PAYS',
       message: expect.stringMatching(
-        /at agreement 0.97, as 200 held-out pictures prove it, .* costs 10\d\.\d %/,
+        /at agreement 0.97, as 200 held-out samples prove it, .* costs 10\d\.\d %/,
       ),
     });
     await expect(Bundle.open(out)).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
@@ -260,7 +260,7 @@ describe('a backbone whose scores softmax cannot tell apart', () => {
     const attempt = augmentBackbone(await loadBackbone(path), pictures, join(folder, 'tiny'), options);
     await expect(attempt).rejects.toMatchObject({
       code: 'TRAINING_FAILED',
-      message: expect.stringMatching(/those of 128 of 128 pictures lie within \de-\d+/),
+      message: expect.stringMatching(/those of 128 of 128 samples lie within \de-\d+/),
       hint: expect.stringContaining('preprocessing'),
     });
   });
@@ -332,7 +332,7 @@ describe('augmentBackbone on data that teach nothing', () => {
       }),
     ).rejects.toMatchObject({
       code: 'TRAINING_FAILED',
-      message: expect.stringMatching(/same answer for all training pictures, class \d/),
+      message: expect.stringMatching(/same answer for all training samples, class \d/),
       hint: expect.stringContaining('preprocessing'),
     });
   });

@@ -189,7 +189,7 @@ function expectSavings(
   const early = 1 - (exitShares.at(-1) ?? 0);
   throw noBranchPays(
     backbone,
-    `at agreement ${agreement}, as ${samples} held-out pictures prove it, ${percent(early)} of the samples leave early and the cascade costs ${percent(cost)} of the backbone`,
+    `at agreement ${agreement}, as ${samples} held-out samples prove it, ${percent(early)} of the samples leave early and the cascade costs ${percent(cost)} of the backbone`,
   );
 }
 

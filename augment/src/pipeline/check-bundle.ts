@@ -36,7 +36,7 @@ export async function checkBundle(
     if (different > Math.max(1, total * 0.01)) {
       throw new OfframpError(
         'INTERNAL',
-        `branch ${branch} answers ${different} of ${total} pictures unlike in training`,
+        `branch ${branch} answers ${different} of ${total} samples unlike in training`,
       );
     }
   });

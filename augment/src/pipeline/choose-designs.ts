@@ -26,7 +26,7 @@ export async function chooseDesigns(
   const kinds = bodies
     .map(({ kind, grid, reduce }) => `${kind} (${grid}×${grid}, reduce ${reduce})`)
     .join(', ');
-  const placement = `auto: at most ${most} for agreement ${agreement} of ${kinds}, judged on ${task.heldOut.size} pictures`;
+  const placement = `auto: at most ${most} for agreement ${agreement} of ${kinds}, judged on ${task.heldOut.size} samples`;
   const path = checkpointPathOf(out);
   const known = options.checkpoint?.resume ? await readChoice(path, placement) : null;
   const trial = (checkpoint?: TrainingCheckpoint) =>

@@ -27,7 +27,7 @@ export function splitHoldOut(dataset: Dataset, holdOut: number): HoldOutSplit {
   if (split.training.length === 0 || split.heldOut.length === 0) {
     throw new OfframpError(
       'CONFIG_INVALID',
-      `--hold-out: expected a share or number that leaves pictures on both sides of ${dataset.size}; found ${holdOut}`,
+      `--hold-out: expected a share or number that leaves samples on both sides of ${dataset.size}; found ${holdOut}`,
     );
   }
   return split;

@@ -108,5 +108,5 @@ async function firstPictures(
 ): Promise<Float32Array> {
   const indices = Array.from({ length: count }, (_, i) => i % dataset.size);
   for await (const batch of pictureBatches(dataset, indices, input, count)) return batch.input;
-  throw new OfframpError('DATA_INVALID', `expected pictures in ${dataset.description}, found none`);
+  throw new OfframpError('DATA_INVALID', `expected samples in ${dataset.description}, found none`);
 }

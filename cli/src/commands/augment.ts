@@ -60,7 +60,7 @@ const definition = defineConfig('augment', {
     .positive()
     .default(0.1)
     .describe(
-      'Pictures kept from training for confidence heads and thresholds, the last ones (of each class, where sorted by class); below 1: their share',
+      'Samples kept from training for confidence heads and thresholds, the last ones (of each class, where sorted by class); below 1: their share',
     ),
   agreement: share.default(0.98).describe('Agreement with the backbone that the thresholds are chosen for'),
   cost: z.number().gt(0).max(1).optional().meta({
@@ -69,7 +69,7 @@ const definition = defineConfig('augment', {
   }),
   delta: share
     .default(0.05)
-    .describe('Probability with which as many new pictures as were held out may agree less, or cost more'),
+    .describe('Probability with which as many new samples as were held out may agree less, or cost more'),
   deviceCost: z
     .number()
     .positive()
@@ -87,7 +87,7 @@ const definition = defineConfig('augment', {
       'Continue from the checkpoint of an interrupted training; the bundle is the same as without an interruption',
     ),
   calibrateOn: z.string().optional().meta({
-    description: 'Other pictures to fit confidence heads and choose thresholds on, instead of held-out ones',
+    description: 'Other samples to fit confidence heads and choose thresholds on, instead of held-out ones',
     fallback: 'hold some out',
   }),
 });
@@ -159,7 +159,7 @@ async function augment(
       return `  exit ${i}   ${cost} of the cost, ${formatPercent(outcome.exitShares[i] as number)} leave${condition(manifest.policy.thresholds[i])}; ${where}`;
     }),
     `device     runs ${manifest.deviceStages} of them by default${sending(manifest)}`,
-    `held out   ${formatInteger(manifest.calibration.samples)} pictures: agreement ${formatPercent(outcome.agreement)}${
+    `held out   ${formatInteger(manifest.calibration.samples)} samples: agreement ${formatPercent(outcome.agreement)}${
       outcome.accuracy === null || backboneAccuracy === null
         ? ''
         : `, accuracy ${formatPercent(outcome.accuracy)} (backbone ${formatPercent(backboneAccuracy)})`
@@ -168,7 +168,7 @@ async function augment(
   process.stdout.write(`${readableText(lines.join('\n'))}\n`);
   if (result.differentAnswers === 1) {
     process.stderr.write(
-      'warning: the backbone gives the same answer for all held-out pictures, so agreement with it says little; check the preprocessing\n',
+      'warning: the backbone gives the same answer for all held-out samples, so agreement with it says little; check the preprocessing\n',
     );
   }
   if (config.cost !== undefined && outcome.cost > config.cost) {
@@ -178,7 +178,7 @@ async function augment(
   }
   if (bundle.branches > 0 && outcome.exitShares.at(-1) === 1) {
     process.stderr.write(
-      `warning: no thresholds reach agreement ${config.agreement} with certainty ${1 - config.delta} on ${manifest.calibration.samples} held-out pictures, so none exits early; hold out more, or lower --agreement\n`,
+      `warning: no thresholds reach agreement ${config.agreement} with certainty ${1 - config.delta} on ${manifest.calibration.samples} held-out samples, so none exits early; hold out more, or lower --agreement\n`,
     );
   }
 }

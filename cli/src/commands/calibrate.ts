@@ -22,34 +22,34 @@ const definition = defineConfig('calibrate', {
   ...dataOptions('test'),
   holdOut: z.number().positive().optional().meta({
     description:
-      'Use only the pictures that `offramp augment` with the same --hold-out and data keeps from training',
+      'Use only the samples that `offramp augment` with the same --hold-out and data keeps from training',
     fallback: 'use all',
   }),
   refit: z
     .boolean()
     .default(false)
     .describe(
-      "Before that, refit the confidence heads on all of the pictures, and choose thresholds for the bundle's own goal; class heads stay",
+      "Before that, refit the confidence heads on all of the samples, and choose thresholds for the bundle's own goal; class heads stay",
     ),
   limit: z
     .number()
     .int()
     .positive()
     .default(10_000)
-    .describe('Pictures to choose encodings on, from the first, at most'),
+    .describe('Samples to choose encodings on, from the first, at most'),
   allowedLoss: z
     .number()
     .min(0)
     .max(1)
     .default(defaultAllowedLoss)
-    .describe('Share of the pictures whose answer may stop agreeing with the backbone for the encoding'),
+    .describe('Share of the samples whose answer may stop agreeing with the backbone for the encoding'),
   threads: z.number().int().min(1).max(256).default(2).describe('Threads that run stages'),
 });
 
 export function calibrateCommand(): Command {
   return configCommand(
     'calibrate <bundle>',
-    "Choose how a bundle's activations are encoded for the wire, on pictures that trained nothing of it, and record it in the bundle",
+    "Choose how a bundle's activations are encoded for the wire, on samples that trained nothing of it, and record it in the bundle",
     definition,
     async (config, directory) => {
       const progress = new ProgressBar();

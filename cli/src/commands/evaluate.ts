@@ -34,7 +34,7 @@ const definition = defineConfig('evaluate', {
     .int()
     .positive()
     .optional()
-    .meta({ description: 'Pictures to use, from the first', fallback: 'all' }),
+    .meta({ description: 'Samples to use, from the first', fallback: 'all' }),
   threads: z.number().int().min(1).max(256).default(2).describe('Threads that run stages'),
   report: z
     .string()
@@ -133,7 +133,7 @@ function exitSummary({ exits, backboneAccuracy, samples }: Report): string {
   const branches = exits.map(({ exit, alone }) => `${exit}: ${formatPercent(alone.agreement)}`);
   const final = backboneAccuracy === null ? '' : `; backbone's accuracy ${formatPercent(backboneAccuracy)}`;
   const alone = branches.length > 0 ? `agreement of each branch alone ${branches.join(', ')}` : 'no branches';
-  return `${alone}${final} (${formatInteger(samples)} pictures)`;
+  return `${alone}${final} (${formatInteger(samples)} samples)`;
 }
 
 function renderPoints({ exits, shipped, points }: Report): string {

@@ -49,7 +49,7 @@ function healthy({ samples, heldOut }: ReportFacts): Finding {
         'a missed guarantee, thresholds that do not transfer, over-confident or indistinct exits, too few early exits, weak, badly placed or unused branches, exits that cost more than they save, time that does not fall as MACs do',
       ],
       ['samples', `${integer(samples)} here, ${integer(heldOut.samples)} held out`],
-      ['agreement on the held-out pictures', percent(heldOut.shipped.agreement, 2)],
+      ['agreement on the held-out samples', percent(heldOut.shipped.agreement, 2)],
     ],
     advice: [],
   };

@@ -41,11 +41,11 @@ export const checkFewEarlyExits: Check = (facts) => {
       ],
       advice: strict
         ? [
-            'Choose the thresholds again on pictures like these; hold out more, which makes the bound less strict.',
+            'Choose the thresholds again on samples like these; hold out more, which makes the bound less strict.',
             'Lower the wanted agreement (--agreement), if the application allows it.',
           ]
         : [
-            'Give the branches stronger bodies, or train them for longer on more pictures.',
+            'Give the branches stronger bodies, or train them for longer on more samples.',
             'Place branches deeper, where the best one alone agrees more.',
             'Lower the wanted agreement (--agreement), if the application allows it.',
           ],

@@ -36,8 +36,8 @@ export const checkGuarantee: Check = (facts) => {
       'problem',
       `The guarantee is missed: agreement is at most ${percent(high, 2)} with ${certainty} certainty, and ${percent(goal.agreement, 2)} was wanted.`,
       [
-        'Check that these pictures are prepared as the training pictures were: size, channels, mean and deviation.',
-        'Augment again with pictures like these among the held-out ones, so that the thresholds are chosen for them.',
+        'Check that these samples are prepared as the training samples were: size, channels, mean and deviation.',
+        'Augment again with samples like these among the held-out ones, so that the thresholds are chosen for them.',
         'Until then, raise the thresholds: the table of points shows the cost of agreement here.',
       ],
     );
@@ -45,10 +45,10 @@ export const checkGuarantee: Check = (facts) => {
   const side = shipped.agreement >= goal.agreement ? 'above' : 'below';
   return finding(
     side === 'above' ? 'good' : 'hint',
-    `Agreement is ${side} the ${percent(goal.agreement, 2)} that was wanted, but ${integer(samples)} pictures are too few to be certain.`,
+    `Agreement is ${side} the ${percent(goal.agreement, 2)} that was wanted, but ${integer(samples)} samples are too few to be certain.`,
     side === 'above'
       ? []
-      : ['Evaluate on more pictures, and raise the thresholds a little if it stays below.'],
+      : ['Evaluate on more samples, and raise the thresholds a little if it stays below.'],
   );
 };
 

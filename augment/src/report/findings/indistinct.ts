@@ -26,7 +26,7 @@ export const checkIndistinct: Check = ({ exits }) =>
           ['reached by', percent(reached)],
         ],
         advice: [
-          'Train the confidence head on more held-out pictures, or compare with another exit criterion.',
+          'Train the confidence head on more held-out samples, or compare with another exit criterion.',
           'Move the branch deeper, or give it a stronger body.',
         ],
       },

@@ -30,7 +30,7 @@ export const checkOverconfident: Check = ({ exits, shipped, samples }) => {
           ['threshold', formatThreshold(threshold)],
         ],
         advice: [
-          'Hold out more pictures, unseen by the backbone, for confidence heads and thresholds (--hold-out).',
+          'Hold out more samples, unseen by the backbone, for confidence heads and thresholds (--hold-out).',
           `Raise the threshold of exit ${exit}.`,
           'Give the branch a stronger body, so that it makes fewer mistakes.',
         ],

@@ -22,7 +22,7 @@ export const checkSlack: Check = (facts) => {
         ],
       ],
       advice: [
-        'Set lower thresholds for the group (offramp fleet policy set), or choose them again on pictures like these.',
+        'Set lower thresholds for the group (offramp fleet policy set), or choose them again on samples like these.',
       ],
     },
   ];

@@ -30,18 +30,18 @@ export const checkTransfer: Check = ({ shipped, samples, heldOut }) => {
       grade: agreementDiffers && worse ? 'problem' : 'hint',
       exit: null,
       title: agreementDiffers
-        ? `The thresholds do not transfer: these data agree ${worse ? 'less' : 'more'} than the held-out pictures, which chance does not explain.`
-        : 'These data take other exits than the held-out pictures, which chance does not explain; agreement is the same.',
+        ? `The thresholds do not transfer: these data agree ${worse ? 'less' : 'more'} than the held-out samples, which chance does not explain.`
+        : 'These data take other exits than the held-out samples, which chance does not explain; agreement is the same.',
       evidence: [
         ['agreement', compare(shipped.agreement, heldOut.shipped.agreement)],
         ...shares,
         ['samples', `${integer(samples)} here, ${integer(heldOut.samples)} there`],
       ],
       advice: [
-        'Calibrate on other data: augment again, and hold out pictures from where the bundle will run, on which the backbone was not trained.',
+        'Calibrate on other data: augment again, and hold out samples from where the bundle will run, on which the backbone was not trained.',
         ...(worse
           ? ['First look for a difference in preprocessing: crop, scale, colour order, compression.']
-          : ['If these are pictures that the branches were trained on, evaluate on others.']),
+          : ['If these are samples that the branches were trained on, evaluate on others.']),
       ],
     },
   ];

@@ -21,7 +21,7 @@ import { startTestAgent, type TestAgent } from './testing/test-agent.js';
 
 const soon = { timeout: 60_000, interval: 10 };
 const group = 'cameras';
-/** The first is a whole agent; of the others only what a device does with policies is here. */
+/** The first is a complete agent. The others only receive and apply policies. */
 const devices = Array.from({ length: 10 }, (_, i) => `cam-${i}`);
 
 let bundle: Bundle;
@@ -75,7 +75,7 @@ const policy = (version: number, threshold: number): PolicyInit => ({
 });
 const put = (message: PolicyInit) => bucket.put(group, v1.Policy.encode(message).finish());
 
-/** In the order in which they take up a policy. */
+/** In the order in which they become canaries. */
 const inTurn = (version: number) =>
   [...devices].sort((a, b) => canaryPlace(group, version, a) - canaryPlace(group, version, b));
 /** A canary of the first `count` devices. */
@@ -96,7 +96,7 @@ const all = (version: number, threshold: number, who: readonly string[] = device
 const total = (counts: readonly number[] | null | undefined) =>
   (counts ?? []).reduce((sum, count) => sum + count, 0);
 
-test('a share of a group tries a policy out, then all follow it; one that was no good is taken back', async () => {
+test('a share of a group tries a policy, then all follow it; a harmful one is rolled back', async () => {
   await put(policy(1, 2));
   await vi.waitFor(() => expect(followed()).toEqual(all(1, 2)), soon);
 
@@ -116,7 +116,7 @@ test('a share of a group tries a policy out, then all follow it; one that was no
   await vi.waitFor(() => expect(followed()).toEqual(all(4, 0)), soon);
 });
 
-test("a device's status, answers and telemetry say which policy it follows, and what was late under it", async () => {
+test("a device's status, answers and telemetry name its policy, and count late answers under it", async () => {
   const device = devices[0] as string;
   const place = canaryPlace(group, 2, device);
   await put({ ...policy(2, 0), canary: { below: place, stable: policy(1, 2) } });

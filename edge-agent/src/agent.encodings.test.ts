@@ -36,7 +36,7 @@ const run = (bundle: Bundle, cloud: string, sendInput = false) =>
 const hardOnes = (reference: Reference[]) =>
   reference.filter(({ outcome }) => outcome.exit >= deviceStages).length;
 
-test("activations go in the bundle's codec, and the status shows what they took", async () => {
+test("activations are sent with the bundle's codec, and the status counts their bytes", async () => {
   const bundle = await bundleWithCodec({ encoding: 'int8+deflate' });
   const reference = await referenceAnswers(bundle, bundle.manifest.policy.thresholds, count);
   const worker = await workerFor(bundle);
@@ -53,15 +53,15 @@ test("activations go in the bundle's codec, and the status shows what they took"
   const same = agent.answers.filter(
     ({ sample, labelIndex }) => reference[Number(sample.split(':')[1])]?.outcome.label === labelIndex,
   );
-  // 8 bits lose next to nothing, but a sample may stand on an edge.
+  // 8 bits lose almost nothing, but a sample may be close to a threshold.
   expect(same.length).toBeGreaterThanOrEqual(count - 1);
 });
 
 test.each([
-  ['says nothing of encodings', null, Encoding.ENCODING_FLOAT32],
-  ['takes no deflate', '1,2,3,4', Encoding.ENCODING_INT4],
-  ['takes only what is finer', '1,2,99', Encoding.ENCODING_FLOAT16],
-])('a worker that %s gets the best that it takes', async (_, encodings, expected) => {
+  ['announces no encodings', null, Encoding.ENCODING_FLOAT32],
+  ['accepts no deflate', '1,2,3,4', Encoding.ENCODING_INT4],
+  ['accepts only finer encodings', '1,2,99', Encoding.ENCODING_FLOAT16],
+])('a worker that %s gets the best encoding that it accepts', async (_, encodings, expected) => {
   const bundle = await bundleWithCodec({ encoding: 'int4+deflate', step: 0.5 });
   const worker = await workerFor(bundle);
   worker.encodings = encodings;
@@ -72,7 +72,7 @@ test.each([
   expect([...new Set(worker.requests.map(({ tensor }) => tensor?.encoding))]).toEqual([expected]);
 });
 
-test('the input goes instead where that is allowed and smaller, and the sample leaves at no exit that it has passed', async () => {
+test('the input is sent instead if that is allowed and smaller, and the sample does not exit where it has passed', async () => {
   const bundle = await bundleWithCodec({ encoding: 'int8+deflate' });
   const { thresholds } = bundle.manifest.policy;
   const reference = await referenceAnswers(bundle, thresholds, count);
@@ -89,7 +89,7 @@ test('the input goes instead where that is allowed and smaller, and the sample l
     ]);
   }
   for (const answer of agent.answers) {
-    // Nothing is lost on the way, so nothing is different.
+    // The encoding is lossless, so answers are equal.
     const expected = reference[Number(answer.sample.split(':')[1])]?.outcome;
     expect(answer).toMatchObject({ exit: expected?.exit, labelIndex: expected?.label, degraded: false });
     expect(answer.confidence).toBeCloseTo(expected?.confidence ?? 0, 5);
@@ -99,7 +99,7 @@ test('the input goes instead where that is allowed and smaller, and the sample l
   expect(inputs.reduce((sum, [, { samples }]) => sum + samples, 0)).toBe(hardOnes(reference));
 });
 
-test('a worker that takes no 8-bit samples gets activations', async () => {
+test('a worker that accepts no 8-bit samples gets activations', async () => {
   const bundle = await bundleWithCodec({ encoding: 'int8' });
   const worker = await workerFor(bundle);
   worker.encodings = '1,3';

@@ -81,7 +81,7 @@ async function reports() {
   return found;
 }
 
-/** Brings the server back on its port, and waits until the test's own connection has found it. */
+/** Restarts the server on its port, and waits until the test's own connection is back. */
 async function restartServer(files = storeDir) {
   const reconnected = nextReconnect();
   await server.stop();
@@ -93,7 +93,7 @@ async function nextReconnect() {
   for await (const { type } of bus.status()) if (type === Events.Reconnect) return;
 }
 
-test('a policy is applied live, to whole samples, and shows in every answer', async () => {
+test('a policy is applied to running agents, to whole samples, and named in every answer', async () => {
   const bucket = await openPolicyBucket(bus);
   const agent = await start({ rate: 0 });
   await vi.waitFor(() => expect(agent.answers.length).toBeGreaterThan(20), soon);
@@ -134,7 +134,7 @@ test('a worker gets the policy that the sample started under', async () => {
   await cascade.close();
 });
 
-test('a device that starts later, or was away, gets the newest policy', async () => {
+test('a device that starts later, or was disconnected, gets the newest policy', async () => {
   const bucket = await openPolicyBucket(bus);
   await put(bucket, 1, always(0.5));
   await put(bucket, 2, always(0.25));
@@ -149,7 +149,7 @@ test('a device that starts later, or was away, gets the newest policy', async ()
   await vi.waitFor(() => expect(version(second)).toBe(4), soon);
 });
 
-test('no bucket at first, and a server that lost everything later: policies arrive all the same', async () => {
+test('policies arrive after a start without a bucket, and after the server has lost its data', async () => {
   const agent = await start();
   await vi.waitFor(() => expect(agent.answers.length).toBeGreaterThan(0), soon);
   expect(version(agent)).toBe(0);
@@ -165,7 +165,7 @@ test('no bucket at first, and a server that lost everything later: policies arri
   await rm(emptyDir, { recursive: true });
 });
 
-test('no NATS at first: the agent answers, and is found when NATS comes', async () => {
+test('an agent that starts without NATS answers, and joins its fleet when NATS is there', async () => {
   const reconnected = nextReconnect();
   await server.stop();
   const agent = await start();
@@ -177,14 +177,14 @@ test('no NATS at first: the agent answers, and is found when NATS comes', async 
   await vi.waitFor(() => expect(version(agent)).toBe(1), soon);
 });
 
-test('garbage, other bundles and deletions: the last policy stays, and telemetry says why', async () => {
+test('malformed policies, policies for other bundles and deletions leave the last policy in force, and telemetry says why', async () => {
   const bucket = await openPolicyBucket(bus);
   const agent = await start({ telemetryIntervalMs: 3_600_000 });
   await put(bucket, 1, always(0));
   await vi.waitFor(() => expect(version(agent)).toBe(1), soon);
   const error = async () => (await reports()).at(-1)?.state?.policyError;
-  await bucket.put('default', 'these bytes are no policy');
-  await vi.waitFor(async () => expect(await error()).toMatch(/no policy|expected/), soon);
+  await bucket.put('default', 'these bytes are not a policy');
+  await vi.waitFor(async () => expect(await error()).toMatch(/not a policy|expected/), soon);
   await put(bucket, 2, always(2), { bundleDigest: new Uint8Array(32) });
   await vi.waitFor(async () => expect(await error()).toMatch(/is for bundle/), soon);
   await bucket.delete('default');
@@ -196,7 +196,7 @@ test('garbage, other bundles and deletions: the last policy stays, and telemetry
   expect((await reports()).at(-1)?.state).toMatchObject({ policyVersion: 4, thresholds: always(2) });
 });
 
-test('telemetry adds up to the answers, through an outage of NATS', async () => {
+test('telemetry adds up to the answers, despite an outage of NATS', async () => {
   const cascade = await cascadeResponder(bundle);
   const worker = await startScriptedWorker(cascade.respond);
   const agent = await start({
@@ -253,7 +253,7 @@ test('telemetry adds up to the answers, through an outage of NATS', async () => 
   );
 });
 
-test('reports wait for a stream that is made later', async () => {
+test('reports wait for a stream that is created later', async () => {
   await (await bus.jetstreamManager()).streams.delete(telemetryStream);
   const agent = await start();
   await vi.waitFor(() => expect(agent.status().nats?.telemetryBacklog).toBeGreaterThan(2), soon);

@@ -26,7 +26,7 @@ const tensorType = 'application/x-offramp-tensor';
 const soon = { timeout: 60_000, interval: 5 };
 
 let bundle: Bundle;
-/** A picture that does not leave at the first exit: what the cascade says, and the picture in two forms. */
+/** A picture that passes the first exit: the cascade's answer, and the picture in two forms. */
 let reference: Reference;
 let png: Buffer;
 let tensor: Buffer;
@@ -36,7 +36,7 @@ beforeAll(async () => {
   allStages = bundle.branches + 1;
   const references = await referenceAnswers(bundle, bundle.manifest.policy.thresholds, 100);
   const index = references.findIndex(({ outcome }) => outcome.exit > 0);
-  if (index < 0) throw new Error('expected a picture that does not leave at the first exit');
+  if (index < 0) throw new Error('expected a picture that passes the first exit');
   reference = references[index] as Reference;
   const { picture } = await (await openDataset(exampleData, { split: 'test', channels: 1 })).read(index);
   const { pixels, width, height, channels } = picture;
@@ -92,7 +92,7 @@ test.each([
   ['a picture', 'image/png', () => png],
   ['a picture by its bytes', 'application/octet-stream', () => png],
   ['a preprocessed tensor', tensorType, () => tensor],
-])('%s gets the answer of the cascade, on the wire and in the answers', async (_, type, body) => {
+])('%s gets the answer of the cascade, in the response and in the output', async (_, type, body) => {
   await serve();
   const { status, json } = await classify(type, body());
   expect(status).toBe(200);
@@ -100,7 +100,7 @@ test.each([
   await vi.waitFor(() => expect(agent?.answers).toEqual([json]), soon);
 });
 
-test('over a Unix socket, whose file goes with the agent', async () => {
+test('listens on a Unix socket, and removes its file at the end', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'offramp-socket-'));
   const path = join(folder, 'agent.sock');
   await serve({ listen: `unix:${path}` });
@@ -113,7 +113,7 @@ test('over a Unix socket, whose file goes with the agent', async () => {
   await rm(folder, { recursive: true });
 });
 
-test('a socket file that a dead process left is taken over; any other file is not', async () => {
+test('takes over the socket file of a dead process, but no other file', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'offramp-socket-'));
   const stale = join(folder, 'stale.sock');
   await leaveSocketBehind(stale);
@@ -132,7 +132,7 @@ async function leaveSocketBehind(path: string): Promise<void> {
   await once(spawn(process.execPath, ['-e', script]), 'exit');
 }
 
-test('a taken port is an error of its own', async () => {
+test('a port in use has its own error code', async () => {
   await serve();
   const port = new URL(agent?.httpAddress ?? '').port;
   await expect(startTestAgent({ listen: `127.0.0.1:${port}` })).rejects.toMatchObject({
@@ -141,13 +141,13 @@ test('a taken port is an error of its own', async () => {
 });
 
 test.each([
-  ['bytes that are no picture', 'image/png', () => Buffer.from('no picture'), 400, 'IMAGE_INVALID'],
+  ['bytes that are not a picture', 'image/png', () => Buffer.from('no picture'), 400, 'IMAGE_INVALID'],
   ['a truncated picture', 'image/png', () => png.subarray(0, 60), 400, 'IMAGE_INVALID'],
   ['a tensor of the wrong length', tensorType, () => tensor.subarray(4), 400, 'TENSOR_INVALID'],
   ['a tensor that is not finite', tensorType, () => Buffer.alloc(tensor.length, 0xff), 400, 'TENSOR_INVALID'],
   ['an empty body', 'image/png', () => Buffer.alloc(0), 400, 'REQUEST_INVALID'],
   ['a body that is too large', 'image/png', () => Buffer.alloc(20_001), 413, 'REQUEST_INVALID'],
-  ['a type that is not taken', 'text/plain', () => Buffer.from('hello'), 415, 'REQUEST_INVALID'],
+  ['an unsupported type', 'text/plain', () => Buffer.from('hello'), 415, 'REQUEST_INVALID'],
   ['JSON', 'application/json', () => Buffer.from('{}'), 415, 'REQUEST_INVALID'],
 ])('%s is refused, and the next request is served', async (_, type, body, status, code) => {
   await serve({ maxBodyBytes: 20_000, maxInFlight: 1 });
@@ -157,14 +157,14 @@ test.each([
   await vi.waitFor(async () => expect((await classify('image/png', png)).status).toBe(200), soon);
 });
 
-test('an unreadable picture is a sample that failed: one answer, counted', async () => {
+test('an unreadable picture is a failed sample with one answer, and is counted', async () => {
   await serve();
   const { json } = await classify('image/png', Buffer.from('no picture'));
   await vi.waitFor(() => expect(agent?.answers).toEqual([json]), soon);
   expect(agent?.status().totals).toMatchObject({ samples: 0, failed: 1 });
 });
 
-test('what is not there is said so, in JSON', async () => {
+test('unknown paths get an error in JSON', async () => {
   await serve();
   for (const [method, path] of [
     ['GET', '/v2'],
@@ -176,7 +176,7 @@ test('what is not there is said so, in JSON', async () => {
   }
 });
 
-test('a page whose name leads here is refused, and takes no place', async () => {
+test('a request with a foreign Host is refused, and takes no place', async () => {
   const { httpAddress } = await serve({ maxInFlight: 1, allowedHosts: ['camera.local'] });
   const address = httpAddress ?? '';
   const { port } = new URL(address);
@@ -199,7 +199,7 @@ test('a page whose name leads here is refused, and takes no place', async () => 
   for (const host of [`localhost:${port}`, 'camera.local']) expect((await ask(host)).status).toBe(200);
 });
 
-test('an agent that other machines may reach says so', async () => {
+test('an agent that other machines can reach logs a warning', async () => {
   const logger = createLogger('test', 'silent');
   const warn = vi.spyOn(logger, 'warn');
   const exposed = 'the HTTP API asks for no token, and other machines may reach it';
@@ -230,7 +230,7 @@ test('health, readiness and status', async () => {
   });
 });
 
-test('a full agent refuses at once and says when to come back; while it stops, it refuses the same way', async () => {
+test('a full or stopping agent refuses at once and says when to retry', async () => {
   const worker = await startScriptedWorker(neverAnswer);
   const hard = await serve({
     cloud: worker.address,
@@ -264,7 +264,7 @@ test('a full agent refuses at once and says when to come back; while it stops, i
   expect(hard.answers.length).toBe(2);
 });
 
-/** Requests of which the head and one byte of the body have come, until `destroy`. */
+/** Requests that have sent their head and one byte of the body, until `destroy`. */
 async function startBodies(address: string, count: number) {
   const { hostname: host, port } = new URL(address);
   const head = ['POST /v1/classify HTTP/1.1', 'host: localhost', 'content-type: image/png'];
@@ -279,7 +279,7 @@ async function startBodies(address: string, count: number) {
   return { destroy: () => sockets.map((socket) => socket.destroy()) };
 }
 
-test('bodies that arrive slowly hold no places: the source goes on, and other requests are answered', async () => {
+test('slow bodies hold no places: the source continues, and other requests are answered', async () => {
   const running = await serve({ source: exampleData, loop: true, maxInFlight: 4 });
   const slow = await startBodies(running.httpAddress ?? '', 64);
   const before = running.status().totals.samples;
@@ -289,7 +289,7 @@ test('bodies that arrive slowly hold no places: the source goes on, and other re
   slow.destroy();
 });
 
-test('a stop under many large pictures gives every one that was taken its one line, in time', async () => {
+test('a stop during many large pictures writes one line for each accepted one, in time', async () => {
   const large = await sharp({ create: { width: 4_000, height: 3_000, channels: 3, background: '#456' } })
     .jpeg()
     .toBuffer();
@@ -299,7 +299,7 @@ test('a stop under many large pictures gives every one that was taken its one li
   await vi.waitFor(() => expect(running.answers.some(isHttp)).toBe(true), { timeout: 20_000 });
   const startedAt = performance.now();
   await running.stop();
-  // Two seconds beyond the drain are wanted; the machine may be busy.
+  // The limit is 2 s beyond the drain, but the machine may be busy.
   expect(performance.now() - startedAt).toBeLessThan(drainMs + 5_000);
   expect(idsOf(running.answers)).toEqual(numbersTo(running.answers.length));
   const { samples, failed } = running.status().totals;

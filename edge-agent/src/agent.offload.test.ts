@@ -27,7 +27,7 @@ beforeAll(async () => {
 afterAll(() => cascade.close());
 afterEach(() => worker?.stop());
 
-/** The surest of the first `stages` exits. */
+/** The most confident of the first `stages` exits. */
 function bestLocal({ exits }: Reference, stages: number) {
   return exits.slice(0, stages).reduce((a, b) => (a.confidence > b.confidence ? a : b));
 }
@@ -36,7 +36,7 @@ const byId = (agent: TestAgent) => [...agent.answers].sort((a, b) => a.id - b.id
 const sourceIndex = (sample: string) => Number(sample.split(':')[1]);
 const hardSamples = (stages: number) => reference.filter(({ outcome }) => outcome.exit >= stages).length;
 
-test('wherever the device stops, a run answers what the whole cascade does', async () => {
+test('answers equal those of the whole cascade for every number of stages on the device', async () => {
   worker = await startScriptedWorker(cascade.respond);
   for (let deviceStages = 1; deviceStages <= bundle.branches + 1; deviceStages++) {
     const agent = await startTestAgent({
@@ -64,7 +64,7 @@ test('wherever the device stops, a run answers what the whole cascade does', asy
   }
 });
 
-test('a sample carries what the worker needs: bundle, stage, thresholds, deadline', async () => {
+test('a request has bundle, stage, thresholds and deadline', async () => {
   worker = await startScriptedWorker(cascade.respond);
   const agent = await startTestAgent({ cloud: worker.address, deviceStages: 1, limit: count });
   await agent.done;
@@ -80,7 +80,7 @@ test('a sample carries what the worker needs: bundle, stage, thresholds, deadlin
   expect(request?.deadlineMs).toBeLessThanOrEqual(500);
 });
 
-test('a worker that never answers: the surest local exit does, in time, once', async () => {
+test('if the worker never answers, the most confident local exit answers once, in time', async () => {
   worker = await startScriptedWorker(neverAnswer);
   const deviceStages = Math.min(2, bundle.branches);
   const agent = await startTestAgent({
@@ -120,7 +120,7 @@ test('answers that come after the timeout are dropped', async () => {
   expect(idsOf(agent.answers)).toEqual(numbersTo(agent.answers.length));
 });
 
-test('the stream breaks under samples in flight: each is answered once, later ones do not wait, and the stream comes back', async () => {
+test('when the stream breaks, each sample in flight is answered once, later ones do not wait, and the stream reconnects', async () => {
   worker = await startScriptedWorker(neverAnswer);
   const agent = await startTestAgent({
     cloud: worker.address,
@@ -143,7 +143,7 @@ test('the stream breaks under samples in flight: each is answered once, later on
   expect(idsOf(agent.answers)).toEqual(numbersTo(agent.answers.length));
 });
 
-test('a worker that dies and returns on its port is found again; one that is not there at first, too', async () => {
+test('connects to a worker that starts later, or again, on its port', async () => {
   worker = await startScriptedWorker(cascade.respond);
   const { port } = worker;
   worker.stop();
@@ -169,7 +169,7 @@ test('a worker that dies and returns on its port is found again; one that is not
   expect(idsOf(agent.answers)).toEqual(numbersTo(agent.answers.length));
 });
 
-test('a worker that is full: local exits answer, and it is left alone', async () => {
+test('if the worker is full, local exits answer, and it gets no samples for a while', async () => {
   worker = await startScriptedWorker((request, stream) =>
     stream.write({
       sampleId: request.sampleId ?? 0,
@@ -190,7 +190,7 @@ test('a worker that is full: local exits answer, and it is left alone', async ()
   expect(idsOf(agent.answers)).toEqual(numbersTo(agent.answers.length));
 });
 
-test('a worker without the bundle: few samples ask for it, and all are offloaded once it is there', async () => {
+test('a worker without the bundle gets few samples, and all of them once it serves the bundle', async () => {
   let served = false;
   worker = await startScriptedWorker((request, stream) => {
     const refusal = { code: 5, message: 'unknown bundle' };
@@ -214,14 +214,14 @@ test('a worker without the bundle: few samples ask for it, and all are offloaded
   expect(idsOf(agent.answers)).toEqual(numbersTo(agent.answers.length));
 });
 
-test('garbage on the stream is dropped, whatever it is', async () => {
+test('malformed responses on the stream are dropped', async () => {
   worker = await startScriptedWorker((request, stream) => {
     const { sampleId = 0 } = request;
     stream.write({ sampleId: 987_654, answer: { label: 1 } });
     stream.write({ sampleId, answer: { label: 4_000_000_000, bundleDigest: bundle.digestBytes, exit: 1 } });
     stream.write({ sampleId, answer: { label: 1, bundleDigest: new Uint8Array(5), exit: 1 } });
     stream.write({ sampleId });
-    stream.write(Buffer.from('these bytes are no response'));
+    stream.write(Buffer.from('these bytes are not a response'));
     cascade.respond(request, stream);
   });
   const agent = await startTestAgent({
@@ -236,7 +236,7 @@ test('garbage on the stream is dropped, whatever it is', async () => {
   expect(worker.streams).toBe(1);
 });
 
-test('a server that is no worker at all: local exits answer', async () => {
+test('local exits answer if the server is not a worker', async () => {
   const server = createServer((socket) => {
     socket.on('error', () => undefined);
     socket.end('HTTP/1.1 400 Bad Request\r\n\r\n');

@@ -14,7 +14,7 @@ beforeAll(async () => {
 let worker: ScriptedWorker | null = null;
 afterEach(() => worker?.stop());
 
-test('a stop answers what is in flight, and takes nothing new', async () => {
+test('a stop answers samples in flight, and takes no new ones', async () => {
   const agent = await startTestAgent({ deviceStages: allStages, loop: true, maxInFlight: 32 });
   await vi.waitFor(() => expect(agent.answers.length).toBeGreaterThan(0), soon);
   expect(agent.status().inFlight).toBeGreaterThan(0);
@@ -24,7 +24,7 @@ test('a stop answers what is in flight, and takes nothing new', async () => {
   expect(agent.status().totals.samples).toBe(agent.answers.length);
 });
 
-test('a worker that does not answer holds up a stop no longer than drainMs', async () => {
+test('a worker that does not answer delays a stop by at most drainMs', async () => {
   worker = await startScriptedWorker(neverAnswer);
   const agent = await startTestAgent({
     cloud: worker.address,
@@ -55,7 +55,7 @@ test('a finite source ends the agent by itself', async () => {
   expect(new Set(agents.flatMap(({ answers }) => answers.map(({ sample }) => sample))).size).toBe(20);
 });
 
-test('a reader that goes away ends the agent without an error', async () => {
+test('a reader that disconnects ends the agent without an error', async () => {
   const output = new PassThrough();
   const agent = await startTestAgent({ deviceStages: allStages, loop: true }, output);
   await vi.waitFor(() => expect(agent.answers.length).toBeGreaterThan(0), soon);
@@ -70,7 +70,7 @@ test('answers that cannot be written end the agent with the reason', async () =>
   await expect(agent.done).rejects.toMatchObject({ code: 'OUTPUT_FAILED' });
 });
 
-test('a reader that has stopped reading holds back the source', async () => {
+test('a reader that stops reading pauses the source', async () => {
   const output = new PassThrough({ highWaterMark: 1_000 });
   const agent = await startTestAgent(
     { deviceStages: allStages, loop: true, maxInFlight: 8, drainMs: 50 },
@@ -87,14 +87,14 @@ test('a reader that has stopped reading holds back the source', async () => {
 
 test.each([
   ['nothing to do', { source: undefined }, 'CONFIG_INVALID'],
-  ['a shard that is none', { shard: '2/2' }, 'CONFIG_INVALID'],
+  ['a malformed shard', { shard: '2/2' }, 'CONFIG_INVALID'],
   ['a shard beyond the data', { shard: '20000/30000' }, 'DATA_NOT_FOUND'],
   ['no such data', { source: '/nowhere' }, 'DATA_NOT_FOUND'],
-  ['more stages than there are', { deviceStages: 300 }, 'CONFIG_INVALID'],
-  ['a worker that is no address', { cloud: 'nowhere' }, 'CONFIG_INVALID'],
-  ['a name that is none', { device: 'a b' }, 'CONFIG_INVALID'],
-  ['a group that is none', { group: 'a.b' }, 'CONFIG_INVALID'],
+  ['too many stages', { deviceStages: 300 }, 'CONFIG_INVALID'],
+  ['a malformed worker address', { cloud: 'nowhere' }, 'CONFIG_INVALID'],
+  ['an invalid name', { device: 'a b' }, 'CONFIG_INVALID'],
+  ['an invalid group', { group: 'a.b' }, 'CONFIG_INVALID'],
   ['answers to nowhere', { answers: '/nowhere/at/all' }, 'OUTPUT_FAILED'],
-] as const)('%s: the start fails and says so', async (_, config, code) => {
+] as const)('%s: the start fails with a code', async (_, config, code) => {
   await expect(startTestAgent(config)).rejects.toMatchObject({ code });
 });

@@ -7,9 +7,9 @@ import { type Agent, runAgent } from './run-agent.js';
 import { DatasetSource } from './source/dataset-source.js';
 import { parseShard } from './source/selection.js';
 
-/** What the agent uses besides its configuration. */
-export interface AgentSurroundings {
-  /** Where answers go with `answers: '-'`. */
+/** Dependencies of an agent besides its configuration. */
+export interface AgentDependencies {
+  /** Output for answers with `answers: '-'`. */
   output: Writable;
   clock?: Clock;
   /** In [0, 1); for the jitter of waits. */
@@ -25,7 +25,7 @@ export interface AgentSurroundings {
 export async function startAgent(
   config: AgentConfig,
   logger: Logger,
-  surroundings: AgentSurroundings,
+  surroundings: AgentDependencies,
 ): Promise<Agent> {
   const device = checkName('device', config.device ?? hostName());
   checkName('group', config.group);

@@ -7,7 +7,7 @@ import type { ActivePolicy } from './policy/policy-holder.js';
 interface AnswerBase {
   /** Counted up from 1, per start of the agent. */
   id: number;
-  /** Where the sample comes from. */
+  /** The sample's origin, such as a path. */
   sample: string;
   /** The policy that the sample started under; 0: the bundle's own thresholds. */
   policyVersion: number;
@@ -19,7 +19,7 @@ interface AnswerBase {
   trueLabel?: string;
 }
 
-/** What a sample gets: one JSON line, and the body of the HTTP response. */
+/** The answer to a sample: one JSON line, and the body of the HTTP response. */
 export interface Answer extends AnswerBase {
   label: string;
   /** Index of `label` in the bundle's labels. */
@@ -36,12 +36,12 @@ export interface Answer extends AnswerBase {
   correct?: boolean;
 }
 
-/** What a sample gets that could not be answered. */
+/** The answer to a sample that failed. */
 export interface FailedAnswer extends AnswerBase {
   error: { code: ErrorCode; message: string };
 }
 
-/** A sample at its end, with what counts of it. */
+/** An answered sample, with the facts that are counted. */
 export interface AnsweredResult {
   kind: 'answered';
   answer: Answer;
@@ -51,9 +51,9 @@ export interface AnsweredResult {
   stagesRun: number;
   /** Whether a worker answered. */
   byWorker: boolean;
-  /** What was sent of it to a worker; `null` if it never left. */
+  /** The tensor that was sent to a worker; `null`: none. */
   sent: SentTensor | null;
-  /** Whether it took longer than the latency target of the policy it started under; `null`: that has none. */
+  /** Whether it took longer than the latency target of its policy; `null`: the policy has no target. */
   late: boolean | null;
   /** The exits it passed without leaving, here and on the worker. */
   passed: readonly ExitOutcome[];
@@ -66,7 +66,7 @@ export interface FailedResult {
 
 export type SampleResult = AnsweredResult | FailedResult;
 
-/** What every answer of one sample carries. */
+/** The fields of every answer. */
 export interface AnswerHeader {
   id: number;
   name: string;

@@ -11,13 +11,13 @@ export const agentConfig = defineConfig('agent', {
   bundle: z.string().min(1).describe('Bundle folder to run; needs only the stages that the device holds'),
   source: z.string().optional().meta({
     description:
-      'Samples to classify: IDX, CIFAR (.bin), SVHN (.mat) or NumPy files (.npz, .npy), images, or one folder of images per class; of a model that takes tensors, NumPy files',
-    fallback: 'only what comes over HTTP',
+      'Samples to classify: IDX, CIFAR (.bin), SVHN (.mat) or NumPy files (.npz, .npy), images, or one folder of images per class; for a model that takes tensors, NumPy files',
+    fallback: 'only samples over HTTP',
   }),
   split: z
     .enum(['train', 'test'])
     .default('test')
-    .describe('Which part of the samples, where the source holds both'),
+    .describe('Which part of the samples, if the source has both'),
   shard: z
     .string()
     .refine((text) => readShard(text) !== null, shardExpectation)
@@ -25,32 +25,32 @@ export const agentConfig = defineConfig('agent', {
     .describe('Share of the source to take, as i/n: every n-th sample, starting at the i-th, from 0'),
   limit: z.number().int().min(0).default(0).describe('Samples to take from the source; 0: all'),
   loop: z.boolean().default(false).describe('Start over when the source is exhausted'),
-  rate: z.number().min(0).max(1e6).default(0).describe('Samples per second; 0: as fast as it goes'),
+  rate: z.number().min(0).max(1e6).default(0).describe('Samples per second; 0: as fast as possible'),
   listen: addressSchema.optional().meta({
     description: 'Where the HTTP API listens: host:port (port 0 takes a free one) or unix:/path',
     fallback: 'no HTTP API',
   }),
   metricsListen: addressSchema.optional().meta({
     description:
-      'Where Prometheus finds the metrics of an agent: host:port (port 0 takes a free one) or unix:/path; the HTTP API has them, too',
+      'Where to serve metrics for Prometheus: host:port (port 0 takes a free one) or unix:/path; the HTTP API serves them, too',
     fallback: 'only the HTTP API',
   }),
   allowedHosts: z
     .array(z.string().regex(/^[\w.-]+$/, 'expected names like camera.local, without ports'))
     .optional()
     .meta({
-      description: 'Names under which clients of the HTTP API may ask, beside localhost',
-      fallback: 'none; where other machines may reach the API, its own name and IP addresses',
+      description: 'Further names by which clients may address the HTTP API, besides localhost',
+      fallback: 'none; if other machines can reach the API, its own name and IP addresses',
     }),
   maxBodyBytes: count
     .max(2 ** 30)
     .default(16 * 2 ** 20)
-    .describe('Largest request that the HTTP API takes, in bytes'),
+    .describe('Largest request body that the HTTP API accepts, in bytes'),
   answers: z
     .string()
     .default('-')
     .describe(
-      'Where answers go, as JSON lines: a file, which is appended to (a last line that was cut short is removed first); -: standard output; none: nowhere. Over HTTP, an answer is given when its line is written',
+      'Where to write answers as JSON lines: a file, which is appended to (an incomplete last line is removed first); -: standard output; none: nowhere. HTTP requests are answered when the line is written',
     ),
   answersMaxBytes: z
     .number()
@@ -59,12 +59,12 @@ export const agentConfig = defineConfig('agent', {
     .max(2 ** 40)
     .default(0)
     .describe(
-      'Bytes beyond which the file of answers is renamed to FILE.1, and FILE.1 to FILE.2 and so on, and a new one begun; 0: never',
+      'Size in bytes at which the file of answers is renamed to FILE.1 (FILE.1 to FILE.2, and so on) and a new one is created; 0: never',
     ),
   answersKept: count
     .max(1_000)
     .default(4)
-    .describe('Renamed files of answers to keep; older ones are deleted'),
+    .describe('Number of renamed files of answers to keep; older ones are deleted'),
   device: nameSchema
     .optional()
     .meta({ description: 'Name of this device, unique in its group', fallback: "the host's name" }),
@@ -87,15 +87,15 @@ export const agentConfig = defineConfig('agent', {
   maxBatch: count
     .max(1024)
     .default(8)
-    .describe('Samples that run through a stage together, at most; none waits for others'),
-  maxInFlight: count.max(100_000).default(64).describe('Samples between arrival and answer, at most'),
+    .describe('Limit of samples that run through a stage together; none waits for others'),
+  maxInFlight: count.max(100_000).default(64).describe('Limit of samples between arrival and answer'),
   cloud: addressSchema
     .optional()
     .meta({ description: 'The worker to offload to: host:port or unix:/path', fallback: 'no worker' }),
   maxOffloadsInFlight: count
     .max(100_000)
     .default(32)
-    .describe('Samples sent to the worker and not yet answered, at most'),
+    .describe('Limit of samples sent to the worker and not yet answered'),
   offloadTimeoutMs: duration({ min: 1, max: maxMs })
     .default(500)
     .describe('How long a sample waits for the worker before a local exit answers, in milliseconds'),
@@ -103,18 +103,18 @@ export const agentConfig = defineConfig('agent', {
     .enum(['bundle', 'lossless'])
     .default('bundle')
     .describe(
-      'How activations are written for the worker: as the bundle says, which may cost up to 0.1 point of agreement, or without loss',
+      "How activations are encoded for the worker: with the bundle's codec, which may cost up to 0.1 point of agreement, or without loss",
     ),
   sendInput: z
     .boolean()
     .default(false)
     .describe(
-      'Send the preprocessed input instead of the activation where that is fewer bytes; without, no input leaves the device',
+      'Send the preprocessed input instead of the activation if that takes fewer bytes; otherwise no input leaves the device',
     ),
   reconnectMaxMs: duration({ min: 100, max: maxMs })
     .default(2_000)
-    .describe('Longest wait between two attempts to reach the worker, in milliseconds'),
-  nats: commonOptions.nats.describe('NATS servers, separated by commas; none: stand alone'),
+    .describe('Longest wait between two attempts to connect to the worker, in milliseconds'),
+  nats: commonOptions.nats.describe('NATS servers, separated by commas; none: run without a fleet'),
   telemetryIntervalMs: duration({ min: 10, max: maxMs })
     .default(10_000)
     .describe('Time between telemetry reports, in milliseconds'),
@@ -122,14 +122,16 @@ export const agentConfig = defineConfig('agent', {
     .min(2)
     .max(1_000_000)
     .default(360)
-    .describe('Telemetry reports kept while NATS is away, at most; beyond that the oldest are merged'),
+    .describe(
+      'Limit of telemetry reports kept while NATS cannot be reached; beyond it the oldest are merged',
+    ),
   drainMs: duration({ max: maxMs })
     .default(5_000)
-    .describe('How long a stop waits for what is in flight before local exits answer, in milliseconds'),
+    .describe('How long a stop waits for samples in flight before local exits answer, in milliseconds'),
   logLevel: commonOptions.logLevel,
 });
 
 export type AgentConfig = ConfigOf<typeof agentConfig>;
 
-/** Growth of the heap between full collections, in percent of what is live: a few MiB more, and a fifth less processor time. */
+/** Growth of the heap between full collections, in percent of the live heap: costs a few MiB, saves a fifth of processor time. */
 export const agentHeapGrowthPercent = 300;

@@ -10,7 +10,7 @@ import type { Slots } from './slots.js';
 import type { DatasetSource } from './source/dataset-source.js';
 import type { AgentPhase } from './status.js';
 
-/** What a stop brings down. */
+/** The parts that a stop ends. */
 export interface DrainedParts {
   intake: SampleIntake;
   source: DatasetSource | null;
@@ -24,16 +24,16 @@ export interface DrainedParts {
   enter(phase: AgentPhase): void;
 }
 
-/** How long a stop may take beyond its drain … */
+/** Time for a stop beyond its drain … */
 const finishMs = 1_500;
-/** … and how long of that stages and local exits have to answer what is still in flight, … */
+/** … of which stages and local exits have this long to answer samples in flight, … */
 const hurryMs = 500;
-/** … and the reader of the answers to take the last ones. */
+/** … and the reader of the answers has this long to read the last ones. */
 const lastAnswersMs = 500;
 
 /**
- * Takes nothing new, and ends within `drainMs` and {@link finishMs}: every sample in flight gets its one answer, which may
- * say that there is none, whatever a decoder, a stage or a worker does.
+ * Takes no new samples, and ends within `drainMs` plus {@link finishMs}, regardless of decoders, stages and workers. Every
+ * sample in flight gets exactly one answer, which may be a failure.
  */
 export async function drainAgent(
   { intake, source, auditor, pipeline, slots, writer, http, link, fleet, enter }: DrainedParts,
@@ -53,7 +53,7 @@ export async function drainAgent(
     if (!(await within(slots.idle(), hurryMs, clock))) pipeline.giveUp();
     // A place is free when its answer is written.
     if (!(await within(slots.idle(), lastAnswersMs, clock))) {
-      logger.warn({ answers: writer.pending }, 'the reader of the answers does not take the last ones');
+      logger.warn({ answers: writer.pending }, 'the reader of the answers does not read the last ones');
       writer.abandon();
     }
   }

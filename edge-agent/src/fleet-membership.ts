@@ -15,7 +15,7 @@ export interface FleetMembershipOptions {
   maxTelemetryBacklog: number;
 }
 
-/** What a device tells its fleet, and what it is told. */
+/** The device's side of its membership: what it reports, and callbacks for what it receives. */
 export interface FleetMember {
   manifest: Manifest;
   /** The device's state, asked at the end of each window of telemetry. */
@@ -24,13 +24,13 @@ export interface FleetMember {
   running(): boolean;
   /** Another agent has the device's name. */
   onNameTaken(error: OfframpError): void;
-  /** @param bytes a `Policy`; one that the device had before may come again */
+  /** @param bytes a `Policy`; may be the same as before */
   onPolicy(bytes: Uint8Array): void;
 }
 
 const policyRefreshMs = 30_000;
 
-/** A device's place in its fleet: the connection to NATS, policies in, telemetry out. */
+/** A device's connection to its fleet over NATS: receives policies, sends telemetry. */
 export class FleetMembership {
   readonly reporter: TelemetryReporter;
   private readonly bus: BusLink;
@@ -83,14 +83,14 @@ export class FleetMembership {
     if (this.bus.state === 'up') await Promise.all([this.name.firstAnswer(), this.watcher.firstRead()]);
   }
 
-  /** Waits until all reports are acknowledged, but not where there never was a server. */
+  /** Waits until all reports are acknowledged, unless no server has ever answered. */
   async flush(milliseconds: number): Promise<void> {
     const waitMs = this.bus.state === 'never' ? 0 : milliseconds;
     if (await within(this.reporter.flushed(), waitMs, this.clock)) return;
     this.logger.warn({ reports: this.reporter.pending }, 'the last telemetry reports were not acknowledged');
   }
 
-  /** Others may have the device's name from now on. */
+  /** Releases the device's name for other agents. */
   yieldName(): void {
     this.name.onDown();
   }

@@ -1,4 +1,4 @@
-export { type AgentSurroundings, startAgent } from './agent.js';
+export { type AgentDependencies, startAgent } from './agent.js';
 export type { Answer, FailedAnswer } from './answer.js';
 export { type AgentConfig, agentConfig, agentHeapGrowthPercent } from './config.js';
 export type { Agent } from './run-agent.js';

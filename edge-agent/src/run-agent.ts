@@ -31,7 +31,7 @@ import { type AgentPhase, type AgentStatus, describeStatus, deviceState } from '
 import { summarise } from './summary.js';
 import { WindowCounts } from './telemetry/window-counts.js';
 
-/** An agent's configuration, checked, and what was opened for it. */
+/** An agent's validated configuration, and the parts opened for it. */
 export interface AgentParts {
   config: AgentConfig;
   device: string;
@@ -49,17 +49,17 @@ export interface AgentParts {
 export interface Agent extends Program {
   /** `http://host:port` or `unix:/path`, where the HTTP API listens; `null` without one. */
   readonly httpAddress: string | null;
-  /** `http://host:port` or `unix:/path`, where metrics alone are listened for; `null` without. */
+  /** `http://host:port` or `unix:/path`, where only metrics are served; `null` without it. */
   readonly metricsAddress: string | null;
   status(): AgentStatus;
 }
 
-/** How long the start waits for NATS and the worker before it goes on without. */
+/** Time for which the start waits for NATS and the worker. */
 const startupWaitMs = 2_000;
-/** Share of the places that source and HTTP API each leave to the other, where there are both. */
+/** Share of the places that source and HTTP API each leave to the other, if the agent has both. */
 const reservedShare = 0.25;
 
-/** Wires sources, pipeline, worker, bus and output together, and brings them up and down in order. */
+/** Connects source, pipeline, worker, bus and output, and starts and stops them in order. */
 export function runAgent(parts: AgentParts): Promise<Agent> {
   return startProgram(parts.logger, async (control) => {
     const { config, device, bundle, deviceStages, source, clock, random, logger } = parts;
@@ -93,7 +93,7 @@ export function runAgent(parts: AgentParts): Promise<Agent> {
             random,
             logger,
           );
-    /** Every phase but the first is reported at once. */
+    /** Every later phase is reported at once. */
     const enter = (next: AgentPhase) => {
       phase = next;
       fleet?.reporter.endWindow();
@@ -121,7 +121,7 @@ export function runAgent(parts: AgentParts): Promise<Agent> {
     const { http, metricsAddress } = await listen(parts, intake, status, resources);
 
     if (deviceStages < bundle.manifest.stages.length && !link) {
-      logger.warn('no --cloud: samples that no exit on the device is sure of get degraded answers');
+      logger.warn('no --cloud: samples that no exit on the device is confident about get degraded answers');
     }
     name.check();
     logger.info(
@@ -159,7 +159,7 @@ export function runAgent(parts: AgentParts): Promise<Agent> {
   });
 }
 
-/** Places that each of two sides leaves to the other. */
+/** Places that source and HTTP API each leave to the other. */
 function reservedPlaces({ source, listen, maxInFlight }: AgentConfig): number {
   if (source === undefined || listen === undefined) return 0;
   return Math.min(maxInFlight - 1, Math.max(1, Math.floor(maxInFlight * reservedShare)));
@@ -175,10 +175,13 @@ async function openWriter(
     maxBytes: config.answersMaxBytes,
     kept: config.answersKept,
     onTornLine: (line) =>
-      logger.warn(line, 'the file of answers ended within a line: its writer was killed or its disk full'),
+      logger.warn(
+        line,
+        'the last line of the file of answers is incomplete: its writer was killed, or the disk was full',
+      ),
     onBroken: (error) => control.fail(error),
     onReaderGone: () => {
-      logger.info('the reader of the answers has gone; stopping');
+      logger.info('the reader of the answers is gone; stopping');
       control.end();
     },
   });
@@ -186,7 +189,7 @@ async function openWriter(
   return writer;
 }
 
-/** Loads the stages while worker and NATS are being reached, which may take longer than the start waits. */
+/** Loads the stages while connecting to worker and NATS, which may take longer than the start waits. */
 async function connect(
   { config, bundle, deviceStages, clock }: AgentParts,
   link: OffloadLink | null,
@@ -204,7 +207,7 @@ async function connect(
   resources.add(() =>
     pool.then(
       (cascade) => cascade.close(),
-      () => undefined, // It was never there.
+      () => undefined, // It was never created.
     ),
   );
   resources.add(() => fleet?.leave());
@@ -221,7 +224,7 @@ interface Listening {
   metricsAddress: string | null;
 }
 
-/** Loads HTTP and metrics only where they are wanted: a good part of the start. */
+/** Loads HTTP and metrics only if they are used, because loading takes a large part of the start. */
 async function listen(
   { config, bundle, clock, logger }: AgentParts,
   intake: SampleIntake,
@@ -261,7 +264,7 @@ async function listen(
   return { http, metricsAddress };
 }
 
-/** @returns whether what the device follows, or why it does not, is new */
+/** @returns whether the active policy or the reason of a refusal has changed */
 function offerPolicy(policy: PolicyHolder, bytes: Uint8Array, logger: Logger): boolean {
   const errorBefore = policy.error?.message;
   const offer = policy.offer(bytes);
@@ -273,7 +276,7 @@ function offerPolicy(policy: PolicyHolder, bytes: Uint8Array, logger: Logger): b
   if (offer !== 'rejected' || error?.message === errorBefore) return false;
   logger.error(
     { code: error?.code, reason: error?.message, keeping: current.version },
-    'policy rejected; keeping the last one',
+    'policy rejected; keeping the previous one',
   );
   return true;
 }

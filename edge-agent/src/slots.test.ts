@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Slots } from './slots.js';
 
-test('no more places than the bound, and the next one when one is given back', async () => {
+test('grants no more places than the limit, and the next one when a place is released', async () => {
   const slots = new Slots(2);
   const [first, second] = [slots.tryTake(), slots.tryTake()];
   expect(slots.tryTake()).toBeNull();
@@ -19,7 +19,7 @@ test('no more places than the bound, and the next one when one is given back', a
   expect(slots.inFlight).toBe(1);
 });
 
-test('a place given back twice counts once', () => {
+test('counts a place that is released twice once', () => {
   const slots = new Slots(1);
   const slot = slots.tryTake();
   slot?.release();
@@ -29,7 +29,7 @@ test('a place given back twice counts once', () => {
   expect(slots.inFlight).toBe(1);
 });
 
-test('each side leaves the reserved places to the other', async () => {
+test('each user leaves the reserved places to the other', async () => {
   const slots = new Slots(4, 1);
   for (let i = 0; i < 3; i++) await slots.take();
   let got = false;
@@ -48,14 +48,14 @@ test('each side leaves the reserved places to the other', async () => {
 
   const others = new Slots(4, 1);
   for (let i = 0; i < 3; i++) expect(others.tryTake()).not.toBeNull();
-  expect(others.hasRoom('asking')).toBe(false);
+  expect(others.hasRoom('request')).toBe(false);
   expect(others.tryTake()).toBeNull();
   expect(others.describe()).toBe('3 of 4 taken, of which requests have 3 of at most 3');
   expect(await others.take()).not.toBeNull();
   expect(others.inFlight).toBe(4);
 });
 
-test('closing tells who waits, and idle settles with the last place', async () => {
+test('closing ends waits, and idle settles when the last place is released', async () => {
   const slots = new Slots(1);
   const slot = slots.tryTake();
   const waiting = slots.take();

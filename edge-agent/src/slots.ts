@@ -1,61 +1,63 @@
 import { Waiters } from '@offramp/runtime';
 
-/** A place in the agent. Given back once, however often `release` is called. */
+/** A place in the agent. Calling `release` again has no effect. */
 export interface Slot {
   release(): void;
 }
 
-/** Who takes places: sources that can wait for one, and those who ask for one and are refused where there is none. */
-export type Side = 'waiting' | 'asking';
+/** The two users of places: the source waits until one is free; a request is refused if none is. */
+export type SlotUser = 'source' | 'request';
 
 /**
- * The bound on samples between arrival and answer. Each side leaves some places to the other: else a source that is always
- * ahead would have every request refused, and requests could hold up the source. Those who wait get places in order.
+ * Limits the samples between arrival and answer. Each user leaves some places to the other. Otherwise a fast source would
+ * cause every request to be refused, and requests could stall the source. Waiting sources get places in order.
  */
 export class Slots {
-  /** Places that one side may have. */
-  private readonly most: number;
-  private readonly taken: Record<Side, number> = { waiting: 0, asking: 0 };
+  /** Places that one user may have. */
+  private readonly maxPerUser: number;
+  private readonly taken: Record<SlotUser, number> = { source: 0, request: 0 };
   private readonly waiting: ((slot: Slot | null) => void)[] = [];
   private readonly idleWaiters = new Waiters();
   private closed = false;
 
-  /** @param reserved places, fewer than `maxInFlight`, that each side leaves to the other */
+  /** @param reserved places, fewer than `maxInFlight`, that each user leaves to the other */
   constructor(
     private readonly maxInFlight: number,
     reserved = 0,
   ) {
-    this.most = maxInFlight - reserved;
+    this.maxPerUser = maxInFlight - reserved;
   }
 
   get inFlight(): number {
-    return this.taken.waiting + this.taken.asking;
+    return this.taken.source + this.taken.request;
   }
 
-  hasRoom(side: Side): boolean {
-    return !this.closed && this.inFlight < this.maxInFlight && this.taken[side] < this.most;
+  hasRoom(user: SlotUser): boolean {
+    return !this.closed && this.inFlight < this.maxInFlight && this.taken[user] < this.maxPerUser;
   }
 
-  /** A place as soon as one is free, for sources that can wait; `null` once closed. */
+  /** A place for the source, as soon as one is free; `null` once closed. */
   take(): Promise<Slot | null> {
     if (this.closed) return Promise.resolve(null);
-    if (this.hasRoom('waiting')) return Promise.resolve(this.grant('waiting'));
+    if (this.hasRoom('source')) return Promise.resolve(this.grant('source'));
     return new Promise((resolve) => this.waiting.push(resolve));
   }
 
-  /** A place if one is free, for those who cannot wait. */
+  /** A place for a request; `null` if none is free. */
   tryTake(): Slot | null {
-    return this.hasRoom('asking') ? this.grant('asking') : null;
+    return this.hasRoom('request') ? this.grant('request') : null;
   }
 
-  /** What is taken, for messages. */
+  /** The places taken, for messages. */
   describe(): string {
-    const { taken, most, inFlight, maxInFlight } = this;
+    const { taken, maxPerUser, inFlight, maxInFlight } = this;
     const all = `${inFlight} of ${maxInFlight} taken`;
-    return most === maxInFlight ? all : `${all}, of which requests have ${taken.asking} of at most ${most}`;
+    return maxPerUser === maxInFlight
+      ? all
+      : `${all}, of which requests have ${taken.request} of at most ${maxPerUser}`;
   }
 
-  /** Gives out no more places, and tells those who wait. */
+  /** Grants no more places. Waiting sources get `null`. */
   close(): void {
     this.closed = true;
     for (const resolve of this.waiting.splice(0)) resolve(null);
@@ -67,15 +69,15 @@ export class Slots {
     return this.idleWaiters.wait();
   }
 
-  private grant(side: Side): Slot {
-    this.taken[side]++;
+  private grant(user: SlotUser): Slot {
+    this.taken[user]++;
     let held = true;
     return {
       release: () => {
         if (!held) return;
         held = false;
-        this.taken[side]--;
-        if (this.hasRoom('waiting')) this.waiting.shift()?.(this.grant('waiting'));
+        this.taken[user]--;
+        if (this.hasRoom('source')) this.waiting.shift()?.(this.grant('source'));
         if (this.inFlight === 0) this.idleWaiters.wake();
       },
     };

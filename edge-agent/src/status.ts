@@ -14,9 +14,9 @@ import type { ActivePolicy, PolicyHolder, PolicyStanding } from './policy/policy
 import { type Summary, summarise } from './summary.js';
 import type { WindowCounts } from './telemetry/window-counts.js';
 
-/** Where an agent is in its life. */
+/** The phases of an agent's life cycle. */
 export type AgentPhase =
-  /** Loading, and waiting shortly for NATS and the worker; takes no samples. */
+  /** Loads stages, and waits briefly for NATS and the worker; takes no samples. */
   | 'starting'
   | 'running'
   /** Takes no new samples, answers those in flight. */
@@ -32,11 +32,11 @@ export interface AgentStatus {
   bundle: { name: string; digest: string; branches: number; stages: number };
   /** Stages that the device runs. */
   deviceStages: number;
-  /** What it follows, as which part of its group, and the number of the group's newest policy. */
+  /** The active policy, the device's role, and the version of the group's newest policy. */
   policy: ActivePolicy & PolicyStanding & { error: string | null; errorCode: string | null };
-  /** `null` where the device has nowhere to offload to. */
+  /** `null`: the device does not offload. */
   cloud: { address: string; state: LinkState; sent: number; queued: number; counters: LinkCounters } | null;
-  /** `null` where the agent stands alone. */
+  /** `null`: the agent runs without NATS. */
   nats: { state: BusLink['state']; telemetryBacklog: number } | null;
   inFlight: number;
   totals: Summary;
@@ -50,7 +50,7 @@ export interface StatusParts {
   deviceStages: number;
   policy: PolicyHolder;
   link: OffloadLink | null;
-  /** `null` where the agent stands alone. */
+  /** `null`: the agent runs without NATS. */
   fleet: FleetMembership | null;
   totals: WindowCounts;
   inFlight: number;
@@ -95,7 +95,7 @@ const lifecycles: Record<AgentPhase, Lifecycle> = {
   stopped: Lifecycle.LIFECYCLE_STOPPED,
 };
 
-/** The status as telemetry carries it. */
+/** The status in its telemetry form. */
 export function deviceState(status: AgentStatus, bundle: Bundle): DeviceStateInit {
   return {
     lifecycle: lifecycles[status.phase],

@@ -1,7 +1,7 @@
 import { encodingName } from '@offramp/bundle';
 import type { WindowCounts } from './telemetry/window-counts.js';
 
-/** Totals since the start, for people. */
+/** Totals since the start, for logs and the status. */
 export interface Summary {
   samples: number;
   /** Answers per exit; the final exit last. */
@@ -10,16 +10,16 @@ export interface Summary {
   degraded: number;
   failed: number;
   refused: number;
-  /** Share of the labelled samples answered with their label; `null` where there are none. */
+  /** Share of the labelled samples answered with their label; `null`: there are none. */
   accuracy: number | null;
-  /** Milliseconds from arrival to answer; `null` while nothing was answered. */
+  /** Milliseconds from arrival to answer; `null` before the first answer. */
   latencyP50Ms: number | null;
   latencyP99Ms: number | null;
   /** Bytes of tensors sent to workers. */
   offloadBytes: number;
-  /** The same by encoding; `uint8` and `uint8+deflate` are inputs, the others activations. */
+  /** The same by encoding; `uint8` and `uint8+deflate` are inputs, all others activations. */
   encodings: Readonly<Record<string, { samples: number; bytes: number }>>;
-  /** Early answers that were run on to the final exit, those of them that it agreed with, and those that could not be. */
+  /** Audits of early answers: completed ones, those among them that agreed, and dropped ones. */
   audits: { ended: number; agreed: number; dropped: number; bytes: number };
 }
 

@@ -224,7 +224,7 @@ describe('an exit that yields NaN, or fails,', () => {
       expect(new Set(answers().map(({ exit }) => exit))).toEqual(new Set([1]));
       expect(warn).toHaveBeenCalledWith(
         expect.objectContaining({ exit: 0 }),
-        'an exit yielded no numbers and cannot answer; others do',
+        'an exit yielded NaN and cannot answer; other exits do',
       );
     },
   );

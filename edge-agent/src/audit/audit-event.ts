@@ -1,11 +1,11 @@
 import type { AuditDropReason, AuditRecord } from '@offramp/contracts';
 
-/** What happens to a sample that was chosen to be audited. */
+/** Events of a sample that was chosen for an audit. */
 export type AuditNews =
   | { kind: 'chosen' }
-  /** So many bytes of it go to a worker. */
+  /** Bytes of its tensor are sent to a worker. */
   | { kind: 'sent'; bytes: number }
-  /** It has come to the final exit. */
+  /** It has reached the final exit. */
   | { kind: 'ended'; record: AuditRecord }
   | { kind: 'dropped'; reason: AuditDropReason };
 

@@ -28,7 +28,7 @@ beforeEach(() => {
   clock = new ManualClock();
 });
 
-/** Answers as stages and workers would: every exit says 1, but for what the test says. */
+/** Answers like stages and workers: every exit says 1, unless the test says otherwise. */
 function auditorOf(parts: Partial<AuditorParts> & { deviceStages: number }): Auditor {
   const { deviceStages } = parts;
   const final = { left: outcome(bundle.branches) };
@@ -79,7 +79,7 @@ const fromWorker = (first: number, last = bundle.branches): OffloadAuditOutcome 
 const kinds = () => events.map((event) => (event.kind === 'dropped' ? event.reason : event.kind));
 
 describe('Auditor', () => {
-  it('chooses the share that the policy says, by the numbers it is given', async () => {
+  it('chooses the share that the policy says, by the random numbers passed in', async () => {
     const numbers = [0.1, 0.5, 0.49, 0.9];
     const auditor = auditorOf({ deviceStages: bundle.branches + 1, random: () => numbers.shift() as number });
     for (let i = 0; i < 4; i++) auditor.consider(candidate([1]));
@@ -89,7 +89,7 @@ describe('Auditor', () => {
     expect(numbers).toHaveLength(0);
   });
 
-  it('runs a sample on through the stages that the device holds, and keeps what its exits said', async () => {
+  it('runs a sample on through the stages that the device holds, and keeps the outcomes of its exits', async () => {
     auditorOf({ deviceStages: bundle.branches + 1 }).consider(candidate([2, 1]));
     await settle();
     const exits = Array.from({ length: bundle.branches }, (_, exit) => ({
@@ -100,7 +100,7 @@ describe('Auditor', () => {
     expect(asked).toHaveLength(0);
   });
 
-  it('sends on what the device does not hold, with thresholds out of reach', async () => {
+  it('sends the rest to a worker, with thresholds that no confidence reaches', async () => {
     workerSays = fromWorker(1);
     auditorOf({ deviceStages: 1 }).consider(candidate([2]));
     await settle();
@@ -118,14 +118,14 @@ describe('Auditor', () => {
     expect(events.at(-1)).toMatchObject({ record: { leftAt: 1, exits: { 1: { agreed: false } } } });
   });
 
-  it('has nothing to run of a sample that came to the final exit', () => {
+  it('runs nothing for a sample that reached the final exit', () => {
     const labels = new Array<number>(bundle.branches + 1).fill(1);
     auditorOf({ deviceStages: 1, link: null }).consider(candidate(labels));
     expect(kinds()).toEqual(['chosen', 'ended']);
     expect(events.at(-1)).toMatchObject({ record: { leftAt: bundle.branches } });
   });
 
-  it('keeps to its bytes', async () => {
+  it('keeps to its budget of bytes', async () => {
     workerSays = fromWorker(1);
     const auditor = auditorOf({ deviceStages: 1 });
     auditor.consider(candidate([1], { maxAuditBytesPerHour: 100 }));
@@ -136,7 +136,7 @@ describe('Auditor', () => {
     expect(asked).toHaveLength(1);
   });
 
-  it('drops what finds no room, no worker, or a worker that does not do as told', async () => {
+  it('drops audits without a free place or a worker, and on a wrong answer of the worker', async () => {
     auditorOf({ deviceStages: 1, link: null }).consider(candidate([1]));
     expect(kinds()).toEqual(['chosen', 'failed']);
 

@@ -7,14 +7,14 @@ import type { ActivePolicy } from '../policy/policy-holder.js';
 import type { AuditEvent, AuditNews } from './audit-event.js';
 import { ByteBudget } from './byte-budget.js';
 
-/** A sample that left by an exit. */
+/** A sample that was answered by an exit. */
 export interface AuditCandidate {
   policy: ActivePolicy;
-  /** What the exits said that it came to, in order from the first; it left by the last of them. */
+  /** Outcomes of the exits that it reached, from the first. The last one answered it. */
   outcomes: readonly ExitOutcome[];
-  /** Of the model. */
+  /** The model's input. */
   input: Float32Array;
-  /** Of the device's last stage; `null` for a sample that left before its end. */
+  /** The activation of the device's last stage; `null` if the sample exited earlier. */
   activation: Float32Array | null;
 }
 
@@ -23,7 +23,7 @@ export interface AuditorParts {
   /** Stages that the device runs. */
   deviceStages: number;
   cascade: Pick<CascadePool, 'run'>;
-  /** `null` where the device has nowhere to offload to. */
+  /** `null`: the device does not offload. */
   link: Pick<OffloadLink, 'audit'> | null;
   writer: SampleWriter;
   clock: Clock;
@@ -32,26 +32,25 @@ export interface AuditorParts {
   onEvent(event: AuditEvent): void;
 }
 
-/** Each holds a sample's input and, for a while, its activation. */
-const maxAuditsUnderWay = 16;
+/** Each audit holds a sample's input and, for a while, its activation. */
+const maxAuditsInProgress = 16;
 
 /**
- * Runs a random share of the answered samples on to the final exit, to learn what it says of them: through the stages that
- * the device holds, then on a worker, always behind the samples that somebody waits for. Where that does not go
- * through, the audit is dropped and counted.
+ * Runs a random share of the answered samples on to the final exit: through the stages that the device holds, then on a
+ * worker. Samples that are not answered yet go first. An audit that cannot be completed is dropped and counted.
  */
 export class Auditor {
   private readonly underWay = new Set<AuditCandidate>();
   private readonly budget: ByteBudget;
   private stopped = false;
-  /** Of the last audit that was sent: what the next one will need, at a guess. */
+  /** Bytes of the last audit that was sent, as an estimate for the next one. */
   private lastBytes = 1;
 
   constructor(private readonly parts: AuditorParts) {
     this.budget = new ByteBudget(parts.clock);
   }
 
-  /** Takes a sample that has been answered, and chooses whether to audit it. Keeps its tensors as long as that takes. */
+  /** Decides whether to audit an answered sample. Holds its tensors until the audit ends. */
   consider(candidate: AuditCandidate): void {
     const { auditRate } = candidate.policy;
     if (this.stopped || auditRate <= 0 || this.parts.random() >= auditRate) return;
@@ -66,14 +65,14 @@ export class Auditor {
     else this.runOn(candidate).catch(() => this.drop(candidate, 'failed'));
   }
 
-  /** Drops what is under way, and chooses no more. */
+  /** Drops audits in progress, and chooses no more samples. */
   stop(): void {
     this.stopped = true;
     for (const candidate of this.underWay) this.drop(candidate, 'failed');
   }
 
   private reasonAgainst({ policy }: AuditCandidate): AuditDropReason | null {
-    if (this.underWay.size > maxAuditsUnderWay) return 'busy';
+    if (this.underWay.size > maxAuditsInProgress) return 'busy';
     if (this.holdsAllStages) return null;
     if (!this.parts.link) return 'failed';
     return this.budget.allows(this.lastBytes, policy.maxAuditBytesPerHour) ? null : 'budget';
@@ -88,7 +87,7 @@ export class Auditor {
     const outcomes = [...candidate.outcomes];
     let { activation } = candidate;
     if (!activation) {
-      // From the input anew: the activation where it left is not kept, since next to none would be needed.
+      // Starts from the input, because activations are not kept: few would ever be needed.
       const again: CascadeSample = { thresholds: neverExit(bundle.branches), passed: [] };
       const end = await cascade.run(again, candidate.input, { background: true });
       outcomes.push(...again.passed.slice(outcomes.length));
@@ -96,7 +95,7 @@ export class Auditor {
         this.end(candidate, [...outcomes, end.left]);
         return;
       }
-      // In a hurry, the cascade ends before its time.
+      // A cascade that hurries ends early.
       if (again.passed.length < deviceStages) throw new Error('the device is stopping');
       activation = end.activation;
     }
@@ -135,7 +134,7 @@ export class Auditor {
     this.end(candidate, [...outcomes, ...onWorker.filter(({ exit }) => exit >= outcomes.length)]);
   }
 
-  /** @param outcomes of all exits, in order; others come from a worker that does not do as it was told */
+  /** @param outcomes of all exits, in order; a faulty worker may send others */
   private end(candidate: AuditCandidate, outcomes: readonly ExitOutcome[]): void {
     const { branches } = this.parts.bundle;
     const final = outcomes[branches];

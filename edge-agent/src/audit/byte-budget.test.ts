@@ -4,7 +4,7 @@ import { ByteBudget } from './byte-budget.js';
 
 const minuteMs = 60_000;
 
-test('no hour sees more than its bytes, and all of them can be used', () => {
+test('no hour grants more than its bytes, and all of them can be used', () => {
   const clock = new ManualClock();
   const budget = new ByteBudget(clock);
   const sentAt: number[] = [];
@@ -19,7 +19,7 @@ test('no hour sees more than its bytes, and all of them can be used', () => {
   expect(sentAt.length * 10).toBeGreaterThan(10 * 12_000 * 0.9);
 });
 
-test('a tensor that is larger than the burst goes now and then', () => {
+test('a tensor that is larger than the burst passes when the bucket is full', () => {
   const clock = new ManualClock();
   const budget = new ByteBudget(clock);
   let sent = 0;
@@ -31,7 +31,7 @@ test('a tensor that is larger than the burst goes now and then', () => {
   expect(sent * 5_000).toBeLessThanOrEqual(10 * 12_000);
 });
 
-test('a budget of nothing allows nothing, and a new budget counts at once', () => {
+test('a budget of 0 allows nothing, and a new budget applies at once', () => {
   const clock = new ManualClock();
   const budget = new ByteBudget(clock);
   expect(budget.take(1, 0)).toBe(false);

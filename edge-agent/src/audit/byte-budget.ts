@@ -1,12 +1,12 @@
 import type { Clock } from '@offramp/runtime';
 
 const hourMs = 3_600_000;
-/** Share of an hour's bytes that may go at once; the others come evenly over the hour. */
+/** Share of an hour's bytes that may be sent at once. The rest is granted evenly over the hour. */
 const burstShare = 1 / 12;
 
 /**
- * So many bytes an hour, whichever hour one looks at: a token bucket. It starts full. One tensor larger than the burst is let
- * through when the bucket is full, and the next ones wait until it has been paid for.
+ * A token bucket that limits bytes per hour. It starts full. A tensor larger than the burst passes when the bucket is full,
+ * and the next ones wait until its bytes have been granted again.
  */
 export class ByteBudget {
   private spent = 0;
@@ -16,14 +16,14 @@ export class ByteBudget {
     this.at = clock.now();
   }
 
-  /** Whether so many bytes may go now. @param perHour the budget, which may be another one at each call */
+  /** Whether these bytes may be sent now. @param perHour the budget, which may differ between calls */
   allows(bytes: number, perHour: number): boolean {
     this.refill(perHour);
     const burst = perHour * burstShare;
     return perHour > 0 && this.spent <= burst - Math.min(bytes, burst);
   }
 
-  /** Takes so many bytes. @returns whether they may go */
+  /** Takes bytes from the budget. @returns whether they may be sent */
   take(bytes: number, perHour: number): boolean {
     if (!this.allows(bytes, perHour)) return false;
     this.spent += bytes;

@@ -1,19 +1,19 @@
 import { OfframpError } from '@offramp/runtime';
 
-/** Bytes of all bodies in memory, those that are still arriving included; more where one body may have more. */
+/** Bytes of all bodies in memory, including incomplete ones. If one body may be larger, that is the limit. */
 const maxBodiesBytes = 64 * 2 ** 20;
-/** When a client that met a full budget may try again. */
+/** When a client may try again after a refusal. */
 const retryAfterMs = 1_000;
 
-/** What one body has of the budget. */
+/** One body's part of the budget. */
 export interface BodyShare {
   /** @throws OfframpError `OVERLOADED` */
   add(bytes: number): void;
-  /** Gives back all of it. Once is enough. */
+  /** Returns it to the budget. Calling it again has no effect. */
   release(): void;
 }
 
-/** Bounds the memory of request bodies, however many requests there are. Only bytes that have arrived count. */
+/** Limits the memory of all request bodies together. Only bytes that have arrived count. */
 export class BodyBudget {
   private readonly most: number;
   private used = 0;
@@ -24,8 +24,8 @@ export class BodyBudget {
   }
 
   /**
-   * Refuses a body that has no room now.
-   * @param bytes that it will have, as far as is known
+   * Refuses a body that does not fit now.
+   * @param bytes its size, if known
    * @throws OfframpError `OVERLOADED`
    */
   check(bytes: number): void {

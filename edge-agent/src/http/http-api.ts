@@ -18,13 +18,13 @@ import { BodyBudget } from './body-budget.js';
 import { readBody } from './read-body.js';
 import { type BodyFormat, bodyFormats } from './sample-body.js';
 
-/** What the API needs of the agent. */
+/** The parts of the agent that the API uses. */
 export interface HttpApiAgent {
   /** @throws OfframpError `OVERLOADED`, `STOPPING`, with `retryAfterMs`, where {@link takeSlot} would throw now */
   checkRoom(): void;
   /** @throws OfframpError `OVERLOADED`, `STOPPING`, with `retryAfterMs` */
   takeSlot(): Slot;
-  /** @param slot is given back when the answer is out */
+  /** @param slot is released when the answer is written */
   answer(sample: IncomingSample, slot: Slot): Promise<SampleResult>;
   ready(): boolean;
   /** Anything that JSON can hold. */
@@ -34,7 +34,7 @@ export interface HttpApiAgent {
 
 export interface HttpApiOptions {
   listen: string;
-  /** Names under which clients may ask, beside those that every server has. */
+  /** Further names that `Host` may have. */
   allowedHosts?: readonly string[] | undefined;
   maxBodyBytes: number;
 }
@@ -42,7 +42,7 @@ export interface HttpApiOptions {
 export interface HttpApi {
   /** `http://host:port` or `unix:/path` */
   readonly address: string;
-  /** Gives up pictures that are not decoded: their samples fail with `STOPPING`, at once. */
+  /** Abandons pictures that are not decoded yet. Their samples fail with `STOPPING` at once. */
   abandonPictures(): void;
   /** @param graceMs for clients that are slow to send or to read; default 0 */
   close(graceMs?: number): Promise<void>;
@@ -105,8 +105,8 @@ export async function startHttpApi(
 }
 
 /**
- * A request takes its place when its body is whole: a client that is slow to send holds none. Requests for which there is
- * no place are refused before their bodies are read.
+ * A request takes a place when its body is complete, so that a slow client holds none. If no place is free, requests are
+ * refused before their bodies are read.
  */
 function classifyRoute(
   server: FastifyInstance,

@@ -46,7 +46,7 @@ async function send(bytes: number, headers = { 'content-length': String(bytes) }
   return { status: response.statusCode, text: await text(response) };
 }
 
-/** What is free, found by asking. */
+/** The free bytes of the budget, found by trying. */
 function freeBytes(): number {
   let [low, high] = [0, budgetBytes];
   while (low < high) {
@@ -62,7 +62,7 @@ function freeBytes(): number {
 }
 
 describe('readBody', () => {
-  it('gives the whole body, which counts until it is released', async () => {
+  it('returns the whole body, which counts until it is released', async () => {
     expect(await send(500_000)).toEqual({ status: 200, text: '500000' });
     expect(freeBytes()).toBe(budgetBytes - 500_000);
     bodies[0]?.release();
@@ -72,7 +72,7 @@ describe('readBody', () => {
 
   it.each([
     ['says so', { 'content-length': String(maxBodyBytes + 1) }],
-    ['does not say so', { 'transfer-encoding': 'chunked' }],
+    ['does not announce its size', { 'transfer-encoding': 'chunked' }],
   ])('refuses a body that is too large and %s, and keeps nothing of it', async (_, headers) => {
     expect(await send(maxBodyBytes + 1, headers as never)).toMatchObject({ status: 413 });
     expect(freeBytes()).toBe(budgetBytes);
@@ -80,8 +80,8 @@ describe('readBody', () => {
 
   it.each([
     ['says so', { 'content-length': '1000' }],
-    ['does not say so', { 'transfer-encoding': 'chunked' }],
-  ])('refuses a body for which there is no room together with others, and which %s', async (_, headers) => {
+    ['does not announce its size', { 'transfer-encoding': 'chunked' }],
+  ])('refuses a body that does not fit beside others and %s', async (_, headers) => {
     const others = budget.open();
     others.add(budgetBytes - 999);
     expect(await send(1_000, headers as never)).toMatchObject({ status: 503 });
@@ -91,7 +91,7 @@ describe('readBody', () => {
     expect(await send(1_000, headers as never)).toMatchObject({ status: 200 });
   });
 
-  it('counts what has arrived, and forgets it when the client goes away', async () => {
+  it('counts bytes that have arrived, until the client disconnects', async () => {
     const outgoing = start({ 'content-length': '900000' });
     outgoing.on('error', () => undefined).write(Buffer.alloc(100));
     await vi.waitFor(() => expect(freeBytes()).toBe(budgetBytes - 100));

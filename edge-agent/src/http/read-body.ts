@@ -3,15 +3,14 @@ import { OfframpError } from '@offramp/runtime';
 import { errorCodes } from 'fastify';
 import type { BodyBudget } from './body-budget.js';
 
-/** A whole body, and what it has of the budget. */
+/** A complete body, and its part of the budget. */
 export interface Body {
   bytes: Uint8Array;
   release(): void;
 }
 
 /**
- * Reads the body of a request. What comes of a body that is refused is read and thrown away, so that the client gets the
- * refusal.
+ * Reads the body of a request. The rest of a refused body is read and discarded, so that the client gets the refusal.
  * @param maxBytes of this body
  * @throws OfframpError `OVERLOADED`; `REQUEST_INVALID` if the client goes away; Fastify's error of status 413
  */

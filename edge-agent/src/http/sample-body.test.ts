@@ -35,7 +35,7 @@ describe('a tensor as a request', () => {
     expect(await read(mediaType, body)).toEqual(normalised);
   });
 
-  it('is taken as it is where it is the input already', async () => {
+  it('is used unchanged if it is the input already', async () => {
     expect(await read('application/x-offramp-tensor', floats(values))).toEqual(Float32Array.from(values));
   });
 

@@ -11,23 +11,23 @@ import { messageOf, OfframpError } from '@offramp/runtime';
 
 /** A kind of request body. */
 export interface BodyFormat {
-  /** As Fastify has it. */
+  /** As Fastify matches it. */
   mediaType: string | RegExp;
   /** For messages. */
   name: string;
   /**
-   * Makes the model's input of a body.
+   * Converts a body to the model's input.
    * @param name of the sample, for messages
    * @throws OfframpError `IMAGE_INVALID`, `TENSOR_INVALID`
    */
   read(body: Uint8Array, name: string): Float32Array | Promise<Float32Array>;
 }
 
-/** More characters than a number in JSON needs, with what separates it from the next. */
+/** More characters than a number in JSON needs, including its separator. */
 const maxJsonBytesPerNumber = 40;
 
 /**
- * What a sample may be sent as: as the data of the model hold it, or as the model's input itself, already preprocessed.
+ * The formats of a sample: that of the model's data, or the model's input itself, already preprocessed.
  * @param decoder for pictures
  */
 export function bodyFormats(input: InputSpecification, decoder: PictureDecoder): BodyFormat[] {

@@ -6,7 +6,7 @@ import { AgentMetrics } from './agent-metrics.js';
 const soon = { timeout: 60_000, interval: 10 };
 const scrape = async (address: string | null) => (await fetch(`${address}/metrics`)).text();
 
-test('the HTTP API and the listener for metrics say the same of what the agent did', async () => {
+test('the HTTP API and the metrics listener serve the same counts', async () => {
   const agent = await startTestAgent({ listen: '127.0.0.1:0', metricsListen: '127.0.0.1:0' });
   const body = Buffer.from('no picture');
   const headers = { 'content-type': 'image/png' };
@@ -16,14 +16,14 @@ test('the HTTP API and the listener for metrics say the same of what the agent d
     const text = await scrape(address);
     expect(text).toContain('\nofframp_agent_failed_samples_total 1\n');
     expect(text).toContain('\nofframp_agent_samples_total{exit="final"} 0\n');
-    // It stands alone: no links, no reports.
+    // It has neither worker nor NATS: no links, no reports.
     expect(text).not.toMatch(/^offramp_agent_(link_up|telemetry_backlog_reports)[ {]/m);
   }
   await agent.stop();
   await expect(scrape(agent.metricsAddress)).rejects.toThrow();
 });
 
-test('an agent without an HTTP API has metrics all the same', async () => {
+test('an agent without an HTTP API serves metrics', async () => {
   const agent = await startTestAgent({ loop: true, rate: 200, metricsListen: '127.0.0.1:0' });
   await vi.waitFor(
     async () =>

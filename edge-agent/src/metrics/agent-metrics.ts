@@ -7,16 +7,16 @@ import {
 import type { SampleResult } from '../answer.js';
 import type { AgentStatus } from '../status.js';
 
-/** Upper bounds in seconds: an exit on the device takes a millisecond, a worker that is far away a second. */
+/** Upper bounds in seconds, from an exit on the device (1 ms) to a distant worker (1 s). */
 const latencyBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 
-/** What an agent tells Prometheus; `docs/metrics.md` lists it. */
+/** An agent's metrics for Prometheus; `docs/metrics.md` lists them. */
 export class AgentMetrics implements MetricsText {
   private readonly metrics = new MetricsRegistry();
   private readonly latency: { observe(seconds: number): void };
   private late = 0;
 
-  /** @param status asked at every look */
+  /** @param status called for every scrape */
   constructor(status: () => AgentStatus) {
     const { metrics } = this;
     const totals = () => status().totals;

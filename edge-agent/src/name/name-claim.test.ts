@@ -29,7 +29,7 @@ async function start(device: string) {
   return agent;
 }
 
-/** On a connection of its own, as another agent's. */
+/** A claim with its own connection, like that of another agent. */
 async function claim(bootId: string, running = false) {
   const connection = await connectBus({ url: server.url, name: bootId });
   const told: string[] = [];
@@ -45,7 +45,7 @@ async function claim(bootId: string, running = false) {
   return { name, told, up };
 }
 
-test('the second of two agents with one name is refused at its start, and the first goes on', async () => {
+test('refuses the second of two agents with one name at its start; the first continues', async () => {
   const first = await start('cam-1');
   await expect(start('cam-1')).rejects.toMatchObject({
     code: 'NAME_TAKEN',
@@ -57,19 +57,19 @@ test('the second of two agents with one name is refused at its start, and the fi
   await start('cam-1');
 });
 
-test('of agents that start at the same moment, one keeps the name and all others are told', async () => {
+test('of agents that start at the same moment, one keeps the name and all others are refused', async () => {
   const claims = await Promise.all(['b', 'a', 'c'].map((bootId) => claim(bootId)));
   for (const { up } of claims) up();
   await expect.poll(() => claims.map(({ told }) => told.length), soon).toEqual([1, 0, 1]);
 });
 
-test('agents that run already, as after a cut, are told of each other and go on', async () => {
+test('running agents, as after a network partition, are notified of each other and continue', async () => {
   const claims = await Promise.all([claim('a', true), claim('b', true)]);
   for (const { up } of claims) up();
   await expect.poll(() => claims.map(({ told }) => told.length), soon).toEqual([1, 1]);
 });
 
-test('what is no claim is not answered, and its own claim neither', async () => {
+test('does not answer messages that are no claims, nor its own claim', async () => {
   const one = await claim('a', true);
   one.up();
   await one.name.firstAnswer();

@@ -13,13 +13,13 @@ export interface NameClaimOptions {
   onTaken(error: OfframpError): void;
 }
 
-/** How long a start waits for another agent with its name. Without one, NATS says at once that nobody listens. */
+/** Time a start waits for an answer of another agent. If no agent listens on the name's subject, NATS says so at once. */
 const answerMs = 500;
 const maxClaimBytes = 1_024;
 
 /**
- * Keeps two agents from using one name without noticing: their counts would be added up, and each would look restarted for
- * the other's reports. Asks whether an agent has the name, and answers those that ask.
+ * Detects two agents with one name. Controllers would add up their counts, and take each report for one after a restart.
+ * Asks whether another agent has the name, and answers agents that ask.
  */
 export class NameClaim implements BusListener {
   private subscriptions: Subscription[] = [];
@@ -27,7 +27,7 @@ export class NameClaim implements BusListener {
   private readonly inbox = createInbox();
   private readonly problems: LogOnce;
   private asked: Promise<void> | null = null;
-  /** Counted up whenever the name is given up, so that a claim under way ends. */
+  /** Incremented when the name is released, so that a claim in progress ends. */
   private generation = 0;
   private told = false;
 
@@ -60,7 +60,7 @@ export class NameClaim implements BusListener {
     this.onDown();
     const { generation } = this;
     this.told = false;
-    // Before it listens itself, so that NATS knows whether somebody does.
+    // Before it subscribes itself, so that NATS can tell whether another agent has subscribed.
     const holder = await connection
       .request(this.subject, this.encode(), { timeout: answerMs })
       .catch(() => null);
@@ -70,9 +70,9 @@ export class NameClaim implements BusListener {
       connection.subscribe(this.subject, { callback: (error, message) => this.hearClaim(error, message) }),
       connection.subscribe(this.inbox, { callback: (error, message) => this.hearHolder(error, message) }),
     ];
-    // One that has asked at the same time was not listening yet.
+    // An agent that asked at the same time had not subscribed yet.
     if (!holder) connection.publish(this.subject, this.encode(), { reply: this.inbox });
-    await connection.flush(); // From here on, others are heard.
+    await connection.flush(); // From here on, claims of others are received.
   }
 
   private hearClaim(error: NatsError | null, message: Msg): void {
@@ -86,7 +86,7 @@ export class NameClaim implements BusListener {
       'warn',
       'claimed',
       { host: claim.host },
-      'another agent has asked for the name of this one, and has been told',
+      'another agent asked for the name of this one, and was refused',
     );
   }
 
@@ -107,7 +107,7 @@ export class NameClaim implements BusListener {
     );
   }
 
-  /** `null` for this agent's own, and for what is no claim: anybody may have published it. */
+  /** `null` for this agent's own claim, and for messages that are no claims. */
   private otherClaim(error: NatsError | null, message: Msg): Claim | null {
     if (error || message.data.length > maxClaimBytes) return null;
     try {

@@ -1,6 +1,6 @@
 import type { Logger, OfframpError } from '@offramp/runtime';
 
-/** An agent whose name is taken does not start. One that runs goes on: its samples matter more than its counts. */
+/** An agent whose name is taken does not start. A running one continues, because its answers matter more than its counts. */
 export class NameGuard {
   private problem: OfframpError | null = null;
   private started = false;
@@ -12,7 +12,7 @@ export class NameGuard {
     else {
       this.logger.error(
         { code: error.code, reason: error.message },
-        'another agent has the name of this one: the fleet takes both for one device',
+        'another agent has the same name: the fleet treats both as one device',
       );
     }
   }

@@ -5,9 +5,9 @@ import type { OffloadSample, WrittenSample } from './offload-sample.js';
 import type { OffloadStream } from './transport.js';
 import { pauseOf, refusedWith } from './worker-refusal.js';
 
-/** A sample that has been answered, to be run on to the final exit. */
+/** An answered sample that is to run on to the final exit. */
 export interface OffloadAudit extends Pick<OffloadSample, 'bundleDigest' | 'policyVersion'> {
-  /** As {@link OffloadSample.write}; `null`: it must not be sent, after all. */
+  /** As {@link OffloadSample.write}; `null`: it must not be sent any more. */
   write(encodings: ReadonlySet<number>): WrittenSample | null;
 }
 
@@ -17,15 +17,15 @@ interface PendingAudit {
   id: number;
   audit: OffloadAudit;
   expiresAt: number;
-  /** At which the worker resumes it; `null` while it has not been sent. */
+  /** The stage at which the worker resumes it; `null` before it is sent. */
   stage: number | null;
   cancelTimer: () => void;
   settle(outcome: OffloadAuditOutcome): void;
 }
 
 /**
- * Audits on their way to a worker, of which one at a time is on the stream. Each gets exactly one outcome, within its
- * timeout. When the next may go is the caller's to say.
+ * Audits that wait for a worker; one at a time is on the stream. Each gets exactly one outcome, within its timeout. The
+ * caller decides when the next one is sent.
  */
 export class AuditQueue {
   private readonly waiting = new Set<PendingAudit>();
@@ -33,8 +33,8 @@ export class AuditQueue {
   private pausedUntil = Number.NEGATIVE_INFINITY;
 
   /**
-   * @param timeoutMs of an audit, waiting included
-   * @param onExpired told when an audit that timed out has left, so that another may go
+   * @param timeoutMs of an audit, including its wait
+   * @param onExpired called when an audit has timed out, so that another can be sent
    */
   constructor(
     private readonly timeoutMs: number,
@@ -43,7 +43,7 @@ export class AuditQueue {
     private readonly onExpired: () => void,
   ) {}
 
-  /** Whether a worker that refused an audit has asked to be left alone with more for a while. */
+  /** Whether a worker that refused an audit has asked for a pause. */
   get paused(): boolean {
     return this.clock.now() < this.pausedUntil;
   }
@@ -67,8 +67,8 @@ export class AuditQueue {
   }
 
   /**
-   * Sends the first that waits and may be sent, unless another is on the stream.
-   * @returns whether the stream takes more
+   * Sends the first waiting audit that may be sent, unless another is on the stream.
+   * @returns whether the stream accepts more
    */
   sendNext(stream: OffloadStream, encodings: ReadonlySet<number>): boolean {
     for (const pending of this.waiting) {
@@ -94,14 +94,14 @@ export class AuditQueue {
     return true;
   }
 
-  /** Whether a response is to the audit on the stream. */
+  /** Whether a response belongs to the audit on the stream. */
   hasSent(id: number): boolean {
     return this.sent?.id === id;
   }
 
   /**
-   * Takes the response to the audit on the stream.
-   * @returns what is wrong with it, if something is
+   * Handles the response to the audit on the stream.
+   * @returns what is wrong with the response; `null`: nothing
    */
   respond({ answer, refusal }: ResumeResponse): string | null {
     const pending = this.sent;

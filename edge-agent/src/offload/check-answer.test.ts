@@ -17,7 +17,7 @@ const answer = (differing: AnswerInit = {}) =>
     ...differing,
   });
 
-test('a good answer comes with the exits it passed', () => {
+test('returns a valid answer with the exits that the sample passed', () => {
   expect(checkAnswer(answer(), scope)).toEqual({
     outcome: { exit: 4, label: 3, confidence: 0.5 },
     passed: [
@@ -27,7 +27,7 @@ test('a good answer comes with the exits it passed', () => {
   });
 });
 
-test('of a sample that was sent as input, the exits that the device passed itself count once', () => {
+test('of a sample that was sent as input, exits that ran on the device count once', () => {
   const early = { exit: 0, label: 2, confidence: 0.1 };
   const resumed = answer({ passed: [early, { exit: 2, label: 1, confidence: 0.2 }] });
   expect(checkAnswer(resumed, scope, 0)).toMatchObject({ passed: [{ exit: 2 }] });
@@ -39,15 +39,15 @@ const bad: [string, AnswerInit][] = [
   ['another bundle', { bundleDigest: new Uint8Array(32) }],
   ['no bundle', { bundleDigest: null }],
   ['an exit that the device ran itself', { exit: 1, passed: [] }],
-  ['an exit that is not there', { exit: 5 }],
-  ['a label that is not there', { label: 10 }],
+  ['an exit that does not exist', { exit: 5 }],
+  ['a label that does not exist', { label: 10 }],
   ['a confidence above 1', { confidence: 1.5 }],
-  ['a confidence that is no number', { confidence: Number.NaN }],
-  ['a passed exit behind the answer', { exit: 3 }],
+  ['a confidence of NaN', { confidence: Number.NaN }],
+  ['a passed exit after the answering one', { exit: 3 }],
   ['passed exits out of order', { passed: [{ exit: 3 }, { exit: 2 }] }],
-  ['a passed label that is not there', { passed: [{ exit: 2, label: 11 }] }],
+  ['a passed label that does not exist', { passed: [{ exit: 2, label: 11 }] }],
 ];
 
-test.each(bad)('%s: in words', (_, differing) => {
+test.each(bad)('describes %s', (_, differing) => {
   expect(checkAnswer(answer(differing), scope)).toEqual(expect.any(String));
 });

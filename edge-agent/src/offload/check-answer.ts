@@ -1,6 +1,6 @@
 import type { AnswerMessage, ExitOutcome } from '@offramp/contracts';
 
-/** What a worker can answer at all. */
+/** The answers that a worker can give. */
 export interface AnswerScope {
   /** Of the bundle, 32 bytes. */
   bundleDigest: Uint8Array;
@@ -18,7 +18,7 @@ export interface WorkerAnswer {
 
 /**
  * @param firstStage the stage at which the worker resumed
- * @returns the answer, or in words what is wrong with it
+ * @returns the answer, or a description of what is wrong with it
  */
 export function checkAnswer(
   answer: AnswerMessage,
@@ -40,7 +40,7 @@ export function checkAnswer(
     if (step.exit <= before || step.exit >= exit) {
       return `expected passed exits in order below ${exit}, found ${step.exit}`;
     }
-    // An exit that yielded no numbers answers nobody, but samples pass it.
+    // An exit that yields NaN never answers, but samples pass it.
     const wrongStep = Number.isNaN(step.confidence) ? checkLabel(step, scope) : checkOutcome(step, scope);
     if (wrongStep) return wrongStep;
     before = step.exit;

@@ -5,16 +5,16 @@ import { GrpcTransport } from './grpc-transport.js';
 import { OffloadLink } from './offload-link.js';
 
 const connectTimeoutMs = 2_000;
-/** Longer than a round trip; only a worker that does not name its encodings takes this long. */
+/** Longer than a round trip. Only with a worker that does not announce its encodings does it take this long. */
 const greetingTimeoutMs = 1_000;
-/** No caller waits for an audit; the bound is on how long it holds its tensors. */
+/** Nothing waits for an audit. The timeout limits how long it holds its tensors. */
 const auditTimeoutMs = 10_000;
 const reconnectFirstMs = 100;
-/** With the round trip, a device is back two seconds after its worker serves the bundle again. */
+/** Including the round trip, a device offloads again two seconds after its worker serves the bundle again. */
 const unservedPauseMs = 1_500;
 
 /**
- * The link to the worker that a configuration names.
+ * The link to the configured worker.
  * @param deviceStages stages that the device runs
  * @returns `null` without a worker, or where the device runs all stages
  */

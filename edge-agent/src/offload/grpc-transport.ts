@@ -7,17 +7,17 @@ import type { OffloadStream, OffloadTransport, StreamEvents } from './transport.
 export interface GrpcTransportOptions {
   /** `host:port` */
   address: string;
-  /** How long an attempt to connect may take. */
+  /** Time for an attempt to connect. */
   connectTimeoutMs: number;
-  /** How long a worker may take to say which encodings it takes; one that says nothing by then gets float32. */
+  /** Time for a worker to announce its encodings. After that it gets float32. */
   greetingTimeoutMs: number;
 }
 
 const channelOptions = {
-  // One attempt a client: when to try again is decided by whoever opens streams.
+  // One attempt per client: the caller that opens streams decides when to try again.
   'grpc.use_local_subchannel_pool': 1,
   'grpc.enable_retries': 0,
-  // Notices within 15 s that the worker's machine is gone.
+  // Detects within 15 s that the worker's machine is gone.
   'grpc.keepalive_time_ms': 10_000,
   'grpc.keepalive_timeout_ms': 5_000,
 };
@@ -119,7 +119,7 @@ class GrpcStream implements OffloadStream {
 
 const emptyResponse = v1.ResumeResponse.decode(new Uint8Array(0));
 
-/** Bytes that are no response become one to no sample: what is wrong with them ends there, not the stream. */
+/** Decodes malformed bytes to a response without sample, so that they do not end the stream. */
 function deserialize(bytes: Buffer): ResumeResponse {
   try {
     return offloadService.Resume.responseDeserialize(bytes);

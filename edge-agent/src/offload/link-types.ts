@@ -1,36 +1,36 @@
 import type { WorkerAnswer } from './check-answer.js';
 
-/** What becomes of a sample that is to be offloaded depends on this. */
+/** States of the link. They determine whether samples are offloaded. */
 export type LinkState =
   /** Not started, or closed for good: samples fall back at once. */
   | 'closed'
   /** A stream is being opened: samples fall back at once. */
   | 'connecting'
-  /** The stream takes samples. */
+  /** The stream accepts samples. */
   | 'ready'
-  /** The stream stands, but the worker asked to be left alone for a while: samples fall back at once. */
+  /** The stream is open, but the worker asked for a pause: samples fall back at once. */
   | 'paused'
-  /** The stream stands, but the worker does not serve this bundle: samples fall back at once. */
+  /** The stream is open, but the worker does not serve this bundle: samples fall back at once. */
   | 'unserved'
-  /** As `unserved`, but one sample at a time goes to the worker, to learn whether it serves the bundle by now. */
+  /** As `unserved`, but one sample at a time is sent, to find out whether the worker serves the bundle now. */
   | 'asking'
   /** The stream broke or could not be opened, and the next attempt is due later: samples fall back at once. */
   | 'waiting';
 
 export interface OffloadLinkOptions {
-  /** Most samples sent and not yet answered. */
+  /** Limit of samples sent and not yet answered. */
   maxInFlight: number;
-  /** From {@link OffloadLink.offload} on, waiting for a place included. */
+  /** Timeout from {@link OffloadLink.offload} on, including the wait for a place. */
   timeoutMs: number;
-  /** From {@link OffloadLink.audit} on, waiting for its turn included. */
+  /** Timeout from {@link OffloadLink.audit} on, including the wait for its turn. */
   auditTimeoutMs: number;
   reconnectFirstMs: number;
   reconnectMaxMs: number;
-  /** From the refusal of a worker that does not serve the bundle until it is asked again. */
+  /** Time after a worker refused the bundle until it is asked again. */
   unservedPauseMs: number;
 }
 
-/** What was sent of a sample. */
+/** The tensor that was sent of a sample. */
 export interface SentTensor {
   encoding: number;
   bytes: number;
@@ -40,24 +40,24 @@ export interface SentTensor {
   refused: boolean;
 }
 
-/** Why a local exit has to answer. */
+/** Why a local exit answers. */
 export type FallbackReason = 'down' | 'broken' | 'timeout' | 'refused' | 'stopping';
 
 export type OffloadOutcome = {
-  /** `null` if the sample never left. */
+  /** `null`: the sample was not sent. */
   sent: SentTensor | null;
 } & ({ answer: WorkerAnswer } | { fallback: FallbackReason });
 
-/** Of samples; audits are not among them, but for answers that came late. */
+/** Counts of samples. Audits are not included, except in late answers. */
 export interface LinkCounters {
   answered: number;
   timeouts: number;
   refusals: number;
-  /** Samples that fell back because the stream broke under them. */
+  /** Samples that fell back because the stream broke. */
   broken: number;
-  /** Answers to samples that had been answered otherwise by then. */
+  /** Answers to samples that were already answered. */
   late: number;
-  /** Responses that no sample could have got. */
+  /** Invalid responses. */
   invalid: number;
   reconnects: number;
 }

@@ -37,7 +37,7 @@ const sample: OffloadSample = {
 const sent = { encoding: Encoding.ENCODING_FLOAT32, bytes: 16, stage: 2, refused: false };
 const goodAnswer: AnswerInit = { bundleDigest: scope.bundleDigest, exit: 4, label: 3, confidence: 0.5 };
 
-/** The streams that the link opened, newest last, with the test in the worker's place. */
+/** The streams that the link opened, newest last. The test plays the worker. */
 class Streams {
   readonly opened: { events: StreamEvents; sent: ResumeRequestInit[]; closed: boolean }[] = [];
   takesMore = true;
@@ -81,7 +81,7 @@ function connect() {
   streams.newest.events.onOpen(oldestEncodings);
 }
 
-/** Offloads and notes the outcome when there is one. */
+/** Offloads a sample and records its outcome. */
 function offload() {
   const noted: { outcome: OffloadOutcome | null; times: number } = { outcome: null, times: 0 };
   link.offload(sample).then((outcome) => {
@@ -91,7 +91,7 @@ function offload() {
   return noted;
 }
 
-test('a sample is written when it is sent, in what the worker of that stream takes', async () => {
+test('a sample is encoded when it is sent, in an encoding that the worker of that stream accepts', async () => {
   const asked: ReadonlySet<number>[] = [];
   const write = (encodings: ReadonlySet<number>) => {
     asked.push(encodings);
@@ -108,7 +108,7 @@ test('a sample is written when it is sent, in what the worker of that stream tak
   expect(asked.at(-1)).toBe(more);
 });
 
-/** The worker refuses what was sent last. */
+/** The worker refuses the last request. */
 const refuseNewest = (code: number, retryAfterMs = 0) =>
   streams.respond({
     sampleId: idOf(streams.newest.sent.at(-1)),
@@ -118,7 +118,7 @@ const refuseNewest = (code: number, retryAfterMs = 0) =>
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 const idOf = (request: ResumeRequestInit | undefined) => request?.sampleId as number;
 
-test('an answer finds its sample, in any order', async () => {
+test('answers are matched to samples in any order', async () => {
   connect();
   const [a, b] = [offload(), offload()];
   const [first, second] = streams.newest.sent;
@@ -132,7 +132,7 @@ test('an answer finds its sample, in any order', async () => {
   expect(clock.pending).toBe(0);
 });
 
-test('no more are on the stream than the bound; the next goes when one is answered, with what time it has left', async () => {
+test('at most maxInFlight samples are on the stream; the next is sent when one is answered, with its remaining time', async () => {
   connect();
   offload();
   offload();
@@ -147,7 +147,7 @@ test('no more are on the stream than the bound; the next goes when one is answer
   expect(third.outcome).toEqual({ fallback: 'timeout', sent });
 });
 
-test('a sample that never got on the stream times out as well, unsent', async () => {
+test('a sample that waits for the stream times out as well, unsent', async () => {
   connect();
   streams.takesMore = false;
   offload();
@@ -158,7 +158,7 @@ test('a sample that never got on the stream times out as well, unsent', async ()
   expect(second.outcome).toEqual({ fallback: 'timeout', sent: null });
 });
 
-test('a full stream is written to again when it has drained', () => {
+test('a full stream gets samples again when it has drained', () => {
   connect();
   streams.takesMore = false;
   offload();
@@ -182,7 +182,7 @@ test('an answer after the timeout, or a second one, is counted and dropped', asy
   expect(link.counters).toMatchObject({ timeouts: 1, late: 2, answered: 0 });
 });
 
-test('garbage is counted and disturbs nothing', async () => {
+test('malformed responses are counted and have no other effect', async () => {
   connect();
   const noted = offload();
   const id = idOf(streams.newest.sent[0]);
@@ -197,7 +197,7 @@ test('garbage is counted and disturbs nothing', async () => {
   expect(noted.outcome).toMatchObject({ answer: { outcome: { label: 3 } } });
 });
 
-test('a break ends everything at once, and new samples do not wait for the next stream', async () => {
+test('when the stream breaks, all samples fall back at once, and new ones do not wait for the next stream', async () => {
   connect();
   const before = [offload(), offload(), offload()];
   streams.newest.events.onClose('gone');
@@ -223,7 +223,7 @@ test('a break ends everything at once, and new samples do not wait for the next 
   expect(again.outcome).toHaveProperty('answer');
 });
 
-test('waits grow while attempts fail, and start over only once a worker has answered', () => {
+test('waits grow while attempts fail, and are reset only when a worker has answered', () => {
   link.start();
   const waits = [100, 200, 400, 800, 1_000, 1_000];
   for (const [failures, waitMs] of waits.entries()) {
@@ -245,7 +245,7 @@ test('waits grow while attempts fail, and start over only once a worker has answ
 test.each([
   ['full', 8],
   ['draining', 14],
-])('a worker that is %s is left alone for as long as it says', async (_, code) => {
+])('a worker that is %s gets no samples for the time that it names', async (_, code) => {
   connect();
   const [refused, other] = [offload(), offload()];
   const queued = offload();
@@ -264,7 +264,7 @@ test.each([
   expect(other.outcome).toHaveProperty('answer');
 });
 
-test('a pause that a worker asks for is bounded', () => {
+test('the pause that a worker asks for is limited', () => {
   connect();
   offload();
   const id = idOf(streams.newest.sent[0]);
@@ -273,7 +273,7 @@ test('a pause that a worker asks for is bounded', () => {
   expect(link.state).toBe('ready');
 });
 
-test('one sample at a time asks a worker without the bundle again, until it has it', async () => {
+test('a worker without the bundle gets one sample at a time, until it serves the bundle', async () => {
   connect();
   const refused = offload();
   refuseNewest(5);
@@ -304,26 +304,29 @@ test('one sample at a time asks a worker without the bundle again, until it has 
 
 test.each([
   ['times out', () => clock.advance(options.timeoutMs), 'asking'],
-  ['is refused for itself', () => refuseNewest(3), 'ready'],
+  ['is refused as invalid', () => refuseNewest(3), 'ready'],
   ['finds the worker full', () => refuseNewest(8, 100), 'paused'],
   ['breaks the stream', () => streams.newest.events.onClose('gone'), 'waiting'],
-] as const)('a sample that asks for the bundle and %s lets the next one go on', async (_, end, state) => {
-  connect();
-  offload();
-  refuseNewest(5);
-  clock.advance(options.unservedPauseMs);
-  offload();
-  expect(streams.newest.sent.length).toBe(2);
-  end();
-  expect(link.state).toBe(state);
-  clock.advance(100);
-  if (state === 'waiting') streams.newest.events.onOpen(oldestEncodings);
-  const next = offload();
-  streams.respond({ sampleId: idOf(streams.newest.sent.at(-1)), answer: goodAnswer });
-  await settle();
-  expect(next.outcome).toHaveProperty('answer');
-  expect(link.state).toBe('ready');
-});
+] as const)(
+  'after a sample that asks for the bundle and %s, the next one can be sent',
+  async (_, end, state) => {
+    connect();
+    offload();
+    refuseNewest(5);
+    clock.advance(options.unservedPauseMs);
+    offload();
+    expect(streams.newest.sent.length).toBe(2);
+    end();
+    expect(link.state).toBe(state);
+    clock.advance(100);
+    if (state === 'waiting') streams.newest.events.onOpen(oldestEncodings);
+    const next = offload();
+    streams.respond({ sampleId: idOf(streams.newest.sent.at(-1)), answer: goodAnswer });
+    await settle();
+    expect(next.outcome).toHaveProperty('answer');
+    expect(link.state).toBe('ready');
+  },
+);
 
 test('other refusals end only their sample', async () => {
   connect();
@@ -336,7 +339,7 @@ test('other refusals end only their sample', async () => {
   expect(link.state).toBe('ready');
 });
 
-test('a break while paused starts over; the old pause does not end the new wait', () => {
+test('a break during a pause starts a new wait, which the end of the pause does not cut short', () => {
   connect();
   offload();
   streams.respond({ sampleId: idOf(streams.newest.sent[0]), refusal: { code: 8, retryAfterMs: 50 } });
@@ -345,7 +348,7 @@ test('a break while paused starts over; the old pause does not end the new wait'
   expect(link.state).toBe('waiting');
 });
 
-test('what an old stream still says is not heard', async () => {
+test('events of an old stream are ignored', async () => {
   connect();
   const old = streams.newest;
   old.events.onClose('gone');
@@ -360,7 +363,7 @@ test('what an old stream still says is not heard', async () => {
   expect(link.state).toBe('ready');
 });
 
-test('closing ends everything at once and for good', async () => {
+test('closing ends all samples at once, and permanently', async () => {
   connect();
   const before = offload();
   link.close();
@@ -374,7 +377,7 @@ test('closing ends everything at once and for good', async () => {
   expect(clock.pending).toBe(0);
 });
 
-test('the first attempt settles with success, with failure and with closing', async () => {
+test('firstAttempt settles on success, on failure and on closing', async () => {
   link.start();
   let settled = false;
   const first = link.firstAttempt().then(() => {
@@ -387,7 +390,7 @@ test('the first attempt settles with success, with failure and with closing', as
   await link.firstAttempt();
 });
 
-/** Audits and notes the outcome when there is one. */
+/** Starts an audit and records its outcome. */
 function audit(differing: Partial<OffloadAudit> = {}) {
   const noted: { outcome: OffloadAuditOutcome | null } = { outcome: null };
   link.audit({ ...sample, ...differing }).then((outcome) => {
@@ -396,7 +399,7 @@ function audit(differing: Partial<OffloadAudit> = {}) {
   return noted;
 }
 
-test('audits are marked, go one at a time, and behind every sample', async () => {
+test('audits are marked, and sent one at a time after all samples', async () => {
   connect();
   const noted = [audit(), audit()];
   expect(streams.newest.sent.map(({ audit }) => audit)).toEqual([true]);
@@ -418,7 +421,7 @@ test('audits are marked, go one at a time, and behind every sample', async () =>
   expect(link.counters).toMatchObject({ answered: 2, invalid: 0 });
 });
 
-test('an audit that the worker refuses leaves the stream open to samples, and to no audits for a while', async () => {
+test('after the worker refuses an audit, samples are still sent, and audits pause', async () => {
   connect();
   const noted = [audit(), audit()];
   const refusal = { code: 8, retryAfterMs: 300 };
@@ -435,7 +438,7 @@ test('an audit that the worker refuses leaves the stream open to samples, and to
   expect(streams.newest.sent).toHaveLength(2);
 });
 
-test('every audit ends: unsent, in time, when the stream breaks, and on an answer of no use', async () => {
+test('every audit ends: by timeout, when the stream breaks, and on an invalid answer', async () => {
   const early = audit();
   connect();
   const unsent = audit({ write: () => null });

@@ -25,12 +25,12 @@ interface Pending {
 }
 
 /**
- * The device's side of the `Resume` stream: keeps one open, and gives every sample exactly one outcome,
- * in time.
+ * The device's side of the `Resume` stream. Keeps one stream open, and gives every sample exactly one outcome within its
+ * timeout.
  *
- * No more than `maxInFlight` samples are on the stream. Those beyond wait here, within their timeout, as long
- * as the stream takes no more; how many that can be is bounded by the agent's own bound on samples
- * in flight. Audits go one at a time, while no sample waits to be sent. Time, chance and the network are passed in.
+ * At most `maxInFlight` samples are on the stream. Others wait here, within their timeout. The agent's limit of samples in
+ * flight bounds their number. Audits are sent one at a time, when no sample waits. Clock, randomness and transport are
+ * passed in.
  */
 export class OffloadLink {
   readonly counters: LinkCounters = {
@@ -48,7 +48,7 @@ export class OffloadLink {
   private encodings: ReadonlySet<number> = oldestEncodings;
   private readonly queued = new Map<number, Pending>();
   private readonly sent = new Map<number, Pending>();
-  /** In state `asking`: the sample that asks. */
+  /** In state `asking`: the sample that was sent. */
   private asking: Pending | null = null;
   private readonly audits: AuditQueue;
   private lastId = 0;
@@ -75,7 +75,7 @@ export class OffloadLink {
     return this.current;
   }
 
-  /** Samples sent, and samples that wait to be sent. */
+  /** Numbers of samples sent, and of samples that wait to be sent. */
   get inFlight(): { sent: number; queued: number } {
     return { sent: this.sent.size, queued: this.queued.size };
   }
@@ -117,8 +117,8 @@ export class OffloadLink {
   }
 
   /**
-   * Sends a sample when nothing else is to be sent, for an answer that nobody waits for. How many can wait is bounded by
-   * the caller. Never rejects, and settles within the audits' timeout.
+   * Sends an audit when no sample waits to be sent. The caller bounds the number of waiting audits. Never rejects, and
+   * settles within the audits' timeout.
    */
   audit(audit: OffloadAudit): Promise<OffloadAuditOutcome> {
     const busy = this.current === 'paused' || this.audits.paused;
@@ -130,7 +130,7 @@ export class OffloadLink {
     return outcome;
   }
 
-  /** Closes the stream for good. Whatever is on it falls back at once. */
+  /** Closes the stream permanently. Samples on it fall back at once. */
   close(): void {
     this.enter('closed');
     this.stream?.close();
@@ -234,7 +234,7 @@ export class OffloadLink {
     this.audits.dropWaiting('busy');
   }
 
-  /** Sends what the stream and the bound on samples in flight allow. */
+  /** Sends waiting samples, as far as the stream and `maxInFlight` allow. */
   private pump(): void {
     if (this.current !== 'ready' && this.current !== 'asking') return;
     for (const pending of this.queued.values()) {
@@ -285,12 +285,7 @@ export class OffloadLink {
 
   private drop(problem: string): void {
     this.counters.invalid++;
-    this.problems.log(
-      'warn',
-      'invalid',
-      { problem },
-      'the worker sent a response that no sample could have got',
-    );
+    this.problems.log('warn', 'invalid', { problem }, 'the worker sent an invalid response');
   }
 
   private noteAttempt(): void {

@@ -1,7 +1,7 @@
 import type { EncodedTensor } from '@offramp/bundle';
 import type { TensorMessage } from '@offramp/contracts';
 
-/** What of a request depends on how the sample is written. */
+/** The fields of a request that depend on how the sample is encoded. */
 export interface WrittenSample {
   stage: number;
   tensor: TensorMessage & EncodedTensor;
@@ -13,8 +13,8 @@ export interface OffloadSample {
   bundleDigest: Uint8Array;
   policyVersion: number;
   /**
-   * Called when it is sent, so that what never leaves is not encoded.
-   * @param encodings that the worker takes
+   * Encodes the sample. Called when it is sent, so that samples that are not sent are not encoded.
+   * @param encodings that the worker accepts
    */
   write(encodings: ReadonlySet<number>): WrittenSample;
 }

@@ -13,23 +13,23 @@ import {
 import { neverExits } from '@offramp/contracts';
 import type { WrittenSample } from './offload-sample.js';
 
-/** What of a sample there is to send. */
+/** The tensors of a sample that can be sent. */
 export interface SampleTensors {
-  /** Of the device's last stage. */
+  /** The activation of the device's last stage. */
   activation: Float32Array;
-  /** The model's input; `null` where the operator has not allowed to send it. */
+  /** The model's input; `null` if the operator has not allowed to send it. */
   input: Float32Array | null;
 }
 
-/** Writes samples for a worker: the activation as the bundle says, or the input, where that is allowed and smaller. */
+/** Encodes samples for a worker: the activation with the bundle's codec, or the input if that is allowed and smaller. */
 export class SampleWriter {
   private readonly preferred: readonly CodecChoice[];
   private readonly layout: TensorLayout;
 
   /**
-   * @param deviceStages stages that the device runs, fewer than there are
+   * @param deviceStages stages that the device runs, fewer than all
    * @param sendsInput whether the input may be sent
-   * @param lossless whether activations may lose nothing, whatever the bundle says
+   * @param lossless whether activations are sent without loss, regardless of the bundle's codec
    */
   constructor(
     private readonly manifest: Manifest,
@@ -43,7 +43,7 @@ export class SampleWriter {
 
   /**
    * @param thresholds of the sample
-   * @param encodings that the worker takes
+   * @param encodings that the worker accepts
    */
   write(
     { activation, input }: SampleTensors,
@@ -67,7 +67,7 @@ export class SampleWriter {
     return { stage: this.deviceStages, tensor, thresholds: [...thresholds] };
   }
 
-  /** @returns `null` where the worker or the input's values do not allow it */
+  /** @returns `null` if the worker does not accept 8-bit inputs, or the input's values do not fit them */
   private writeInput(
     values: Float32Array,
     thresholds: readonly number[],
@@ -82,7 +82,7 @@ export class SampleWriter {
     return {
       stage: 0,
       tensor: { shape: [...input.shape], ...encoded },
-      // The device has passed its exits; rounding must not have the sample leave at one of them after all.
+      // The sample has passed the device's exits. Rounding must not let it exit at one of them on the worker.
       thresholds: thresholds.map((threshold, exit) => (exit < this.deviceStages ? neverExits : threshold)),
     };
   }

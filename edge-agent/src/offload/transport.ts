@@ -1,27 +1,27 @@
 import type { ResumeRequestInit, ResumeResponse } from '@offramp/contracts';
 
-/** What happens on a stream. Nothing comes before `open` has returned, and nothing after `onClose`. */
+/** Events of a stream. None occurs before `open` has returned, or after `onClose`. */
 export interface StreamEvents {
   /**
-   * A worker is there; the stream takes samples.
-   * @param encodings that the worker takes
+   * A worker has answered; the stream accepts samples.
+   * @param encodings that the worker accepts
    */
   onOpen(encodings: ReadonlySet<number>): void;
   onResponse(response: ResumeResponse): void;
-  /** The stream takes samples again after {@link OffloadStream.send} gave `false`. */
+  /** The stream accepts samples again after {@link OffloadStream.send} returned `false`. */
   onDrain(): void;
-  /** The stream could not be opened, or is broken, or the worker ended it. */
+  /** The stream could not be opened, broke, or was ended by the worker. */
   onClose(reason: string): void;
 }
 
 export interface OffloadStream {
-  /** @returns whether the stream takes more right now */
+  /** @returns whether the stream accepts more now */
   send(request: ResumeRequestInit): boolean;
   /** Ends the stream. `onClose` does not follow. */
   close(): void;
 }
 
-/** How samples get to a worker. */
+/** Transports samples to a worker. */
 export interface OffloadTransport {
   open(events: StreamEvents): OffloadStream;
 }

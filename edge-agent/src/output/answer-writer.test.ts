@@ -12,7 +12,7 @@ import { AnswerWriter } from './answer-writer.js';
 
 const { answer } = answeredResult(0);
 
-/** A reader that takes a chunk only when told to. */
+/** A reader that reads a chunk only when the test says so. */
 class SlowReader extends Writable {
   readonly lines: string[] = [];
   private taken: (() => void) | null = null;
@@ -51,7 +51,7 @@ async function open(output: Writable, where = '-') {
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
-test('a slow reader holds back the next answer, and gets them all', async () => {
+test('a slow reader delays the next answer, and gets all of them', async () => {
   const reader = new SlowReader();
   const { writer } = await open(reader);
   let accepted = 0;
@@ -73,7 +73,7 @@ test('a slow reader holds back the next answer, and gets them all', async () => 
   expect(reader.lines.map((line) => JSON.parse(line))).toEqual([answer, answer, answer]);
 });
 
-test('a reader that went away is no error, and holds nothing back', async () => {
+test('a reader that is gone is no error, and delays nothing', async () => {
   const reader = new SlowReader();
   const { writer, seen } = await open(reader);
   const held = writer.write(answer);
@@ -110,7 +110,7 @@ test('a file is appended to and closed; standard output is left alone', async ()
   await rm(folder, { recursive: true });
 });
 
-test('answers can go nowhere', async () => {
+test('answers can be discarded', async () => {
   const reader = new SlowReader();
   const { writer } = await open(reader, 'none');
   await writer.write(answer);
@@ -118,7 +118,7 @@ test('answers can go nowhere', async () => {
   expect(reader.lines).toEqual([]);
 });
 
-/** A reader of a FIFO that reads nothing yet. */
+/** A reader of a FIFO that does not read yet. */
 const openReader = (path: string) => openFile(path, constants.O_RDONLY | constants.O_NONBLOCK);
 
 test('a FIFO without a reader is refused', async () => {
@@ -138,7 +138,7 @@ test('the reader of a FIFO gets all answers, and the end', async () => {
   expect(await text(reader.createReadStream())).toBe(`${JSON.stringify(answer)}\n`.repeat(3));
 });
 
-test('the reader of a FIFO that stalls does not keep it from closing, nor one that goes', async () => {
+test('a FIFO can be closed although its reader stalls or is gone', async () => {
   const path = await makeFifo(join(await temporaryFolder(), 'answers'));
   const reader = await openReader(path);
   const stalled = await open(new SlowReader(), path);

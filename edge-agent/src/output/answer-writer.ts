@@ -6,21 +6,21 @@ import { AnswersFile, type AnswersFileOptions } from './answers-file.js';
 import { isFifo, openFifo } from './open-fifo.js';
 
 export interface AnswerWriterOptions extends Omit<AnswersFileOptions, 'path'> {
-  /** `-` for `output`, `none` for nowhere, else a file, which is appended to. */
+  /** `-`: `output`; `none`: discard; else a file, which is appended to. */
   where: string;
   /** Standard output; stays open. */
   output: Writable;
-  /** Called once if answers have nowhere to go any more. */
+  /** Called once if answers can no longer be written. */
   onBroken: (error: OfframpError) => void;
-  /** Called once if the reader went away, as `head` does when it has read enough. */
+  /** Called once if the reader has closed its end, as `head` does. */
   onReaderGone: () => void;
 }
 
-/** Where answers go, a JSON line each. */
+/** Writes answers as JSON lines. */
 export class AnswerWriter {
   private broken = false;
   private gathering = false;
-  /** Tells those who wait for an answer to be written. */
+  /** Callbacks of callers that wait until their answer is written. */
   private readonly unwritten = new Set<() => void>();
   private readonly flushWaiters = new Waiters();
 
@@ -46,12 +46,12 @@ export class AnswerWriter {
     }
   }
 
-  /** Answers that were handed over and are not written yet. */
+  /** Answers passed to {@link write} that are not written yet. */
   get pending(): number {
     return this.unwritten.size;
   }
 
-  /** Settles when the answer is written, which a slow reader delays, or never will be. */
+  /** Settles when the answer is written, or can no longer be. A slow reader delays it. */
   write(answer: Answer | FailedAnswer): Promise<void> {
     const { target } = this;
     if (this.broken || !target) return Promise.resolve();
@@ -66,13 +66,13 @@ export class AnswerWriter {
     });
   }
 
-  /** Settles when everything is written, or nobody reads any more. */
+  /** Settles when everything is written, or the reader is gone. */
   flushed(): Promise<void> {
     if (this.pending === 0 || this.broken) return Promise.resolve();
     return this.flushWaiters.wait();
   }
 
-  /** Lets go of a reader that does not read: what is not written by now never will be. */
+  /** Stops waiting for the reader. Answers that are not written yet are lost. */
   abandon(): void {
     this.broken = true;
     for (const tell of this.unwritten) tell();
@@ -88,7 +88,7 @@ export class AnswerWriter {
     await closed;
   }
 
-  /** Answers that come in one turn of the event loop are written together. */
+  /** Answers of one turn of the event loop are written together. */
   private gather(target: Writable): void {
     if (this.gathering) return;
     this.gathering = true;

@@ -5,7 +5,7 @@ import { temporaryFolder } from '@offramp/runtime/testing';
 import { expect, test } from 'vitest';
 import { AnswersFile, type TornLine } from './answers-file.js';
 
-/** Appends lines to a file in one go. */
+/** Appends lines to a file and closes it. */
 async function append(path: string, lines: readonly string[], { maxBytes = 0, kept = 2 } = {}) {
   const torn: TornLine[] = [];
   const file = await AnswersFile.open({ path, maxBytes, kept, onTornLine: (line) => torn.push(line) });
@@ -21,10 +21,10 @@ const answer = (id: number) => `{"id":${id},"label":"ä"}`;
 
 test.each<[string, string, string, TornLine[]]>([
   ['whole', `${answer(1)}\n`, `${answer(1)}\n`, []],
-  ['whole but for its end', answer(1), `${answer(1)}\n`, []],
+  ['complete except for its line break', answer(1), `${answer(1)}\n`, []],
   ['torn', `${answer(1)}\n{"id":2,"la`, `${answer(1)}\n`, [{ text: '{"id":2,"la', removed: true }]],
-  ['torn at its start', `${answer(1)}\n{"i`, `${answer(1)}\n`, [{ text: '{"i', removed: true }]],
-  ['torn and alone', '{"id":2', '', [{ text: '{"id":2', removed: true }]],
+  ['incomplete', `${answer(1)}\n{"i`, `${answer(1)}\n`, [{ text: '{"i', removed: true }]],
+  ['incomplete and the only one', '{"id":2', '', [{ text: '{"id":2', removed: true }]],
   ['no answer', 'a note', 'a note\n', [{ text: 'a note', removed: false }]],
   ['missing', '', '', []],
 ])('appends to a file whose last line is %s', async (_, before, kept, torn) => {
@@ -50,7 +50,7 @@ test('a line above the largest size has a file of its own', async () => {
   expect(await readFile(path, 'utf8')).toBe(`${answer(2)}\n`);
 });
 
-test('a renaming that was interrupted loses nothing', async () => {
+test('an interrupted rotation loses nothing', async () => {
   const path = await newPath();
   const limits = { maxBytes: 1, kept: 3 };
   await append(path, [answer(1), answer(2), answer(3)], limits);
@@ -60,7 +60,7 @@ test('a renaming that was interrupted loses nothing', async () => {
   expect(contents).toEqual([3, 1, 2].map((id) => `${answer(id)}\n`));
 });
 
-test('a device is written to as it is', async () => {
+test('writes to a device file without renaming it', async () => {
   expect(await append('/dev/null', [answer(1), answer(2)], { maxBytes: 1 })).toEqual([]);
   expect(existsSync('/dev/null.1')).toBe(false);
 });

@@ -4,26 +4,26 @@ import { Writable } from 'node:stream';
 
 export interface AnswersFileOptions {
   path: string;
-  /** Beyond it, the file is renamed and a new one begun; 0: never. A longer line has a file of its own. */
+  /** Size at which the file is renamed and a new one created; 0: never. A longer line gets a file of its own. */
   maxBytes: number;
-  /** Renamed files that are kept: `path.1`, the newest, to `path.n`. */
+  /** Number of renamed files to keep: `path.1`, the newest, to `path.n`. */
   kept: number;
-  /** Told of a last line that was torn, when an earlier process was killed. */
+  /** Called for an incomplete last line, which an earlier process left when it was killed. */
   onTornLine: (line: TornLine) => void;
 }
 
 export interface TornLine {
   text: string;
-  /** Whether it was the beginning of an answer, and is cut off; anything else stays, as a line of its own. */
+  /** Whether it was the start of an answer and was removed. Any other text stays as a line. */
   removed: boolean;
 }
 
-/** How every answer begins. */
+/** The start of every answer. */
 const answerStart = '{"id":';
-/** Longest last line that is looked at, in bytes. */
+/** Longest last line that is examined, in bytes. */
 const maxLineBytes = 2 ** 20;
 
-/** A file of lines that is appended to. Each chunk that is written has whole lines, and stays in one file. */
+/** Appends to a file of lines. Each chunk contains whole lines, and is not split between files. */
 export class AnswersFile extends Writable {
   private constructor(
     private file: FileHandle,
@@ -34,7 +34,7 @@ export class AnswersFile extends Writable {
     super();
   }
 
-  /** @throws Error the system's */
+  /** @throws Error of the system */
   static async open(options: AnswersFileOptions): Promise<AnswersFile> {
     const file = await open(options.path, 'a');
     try {
@@ -86,7 +86,7 @@ export class AnswersFile extends Writable {
     for (let at = 0; at < bytes.length; ) at += (await this.file.write(bytes, at)).bytesWritten;
   }
 
-  /** A kill half-way leaves a gap in the numbers. The next rotation moves files only up to that gap. */
+  /** If the process is killed half-way, a number is missing. The next rotation moves files only up to it. */
   private async rotate(): Promise<void> {
     const { path, kept } = this.options;
     let last = 1;
@@ -100,7 +100,7 @@ export class AnswersFile extends Writable {
   }
 }
 
-/** @returns the size of the file, whose last line is whole now */
+/** Completes or removes an incomplete last line. @returns the size of the file */
 async function closeLastLine({ path, onTornLine }: AnswersFileOptions, size: number): Promise<number> {
   if (size === 0) return 0;
   const file = await open(path, 'r+');

@@ -14,9 +14,8 @@ export async function isFifo(path: string): Promise<boolean> {
 }
 
 /**
- * Opens a FIFO to write to. Nothing ever waits for its reader: a write that does would hold a thread of libuv, without which the
- * process cannot end.
- * @throws Error the system's, or one that says that there is no reader
+ * Opens a FIFO to write to, without blocking: a blocked write would hold a thread of libuv, and the process could not end.
+ * @throws Error of the system, or if no process reads from the FIFO
  */
 export async function openFifo(path: string): Promise<Writable> {
   const fd = await promisify(open)(path, constants.O_WRONLY | constants.O_NONBLOCK).catch(

@@ -32,7 +32,7 @@ const sample = (load: () => Promise<Float32Array>) => ({ name: 'cat', trueLabelI
 const stopping = { kind: 'failed', answer: { sample: 'cat', error: { code: 'STOPPING' } } };
 
 describe('a pipeline that gives up', () => {
-  it('ends samples whose picture never comes, or whose stage never ends', async () => {
+  it('ends samples whose picture never loads, or whose stage never ends', async () => {
     const pipeline = pipelineWith(never);
     const results = [pipeline.run(sample(never)), pipeline.run(sample(async () => new Float32Array()))];
     await new Promise(setImmediate);
@@ -41,7 +41,7 @@ describe('a pipeline that gives up', () => {
     for (const result of await Promise.all(results)) expect(result).toMatchObject(stopping);
   });
 
-  it('answers by an exit that the sample has passed, if there is one', async () => {
+  it('answers by an exit that the sample has passed, if any', async () => {
     const pipeline = pipelineWith((passing: CascadeSample) => {
       passing.passed.push({ exit: 0, label: 3, confidence: 0.5 });
       return never();
@@ -56,7 +56,7 @@ describe('a pipeline that gives up', () => {
     });
   });
 
-  it('does nothing to samples that have ended', async () => {
+  it('has no effect on samples that have ended', async () => {
     const pipeline = pipelineWith(async () => ({ left: { exit: 0, label: 3, confidence: 0.9 } }));
     const result = await pipeline.run(sample(async () => new Float32Array()));
     pipeline.giveUp();

@@ -16,7 +16,7 @@ import type { ActivePolicy, PolicyHolder } from '../policy/policy-holder.js';
 
 /** A sample as a source hands it over. */
 export interface IncomingSample {
-  /** Where it comes from. */
+  /** Its origin, such as a path. */
   name: string;
   /** Index into the bundle's labels, where known. */
   trueLabelIndex: number | null;
@@ -24,7 +24,7 @@ export interface IncomingSample {
   load(): Promise<Float32Array>;
 }
 
-interface Travelling extends CascadeSample {
+interface RunningSample extends CascadeSample {
   readonly policy: ActivePolicy;
   readonly passed: ExitOutcome[];
 }
@@ -36,31 +36,31 @@ export interface PipelineParts {
   /** Runs those stages. */
   cascade: Pick<CascadePool, 'run' | 'hurry'>;
   policy: PolicyHolder;
-  /** `null` where the device has nowhere to offload to. */
+  /** `null`: the device does not offload. */
   link: OffloadLink | null;
   writer: SampleWriter;
   auditor: Pick<Auditor, 'consider'>;
   clock: Clock;
 }
 
-/** Takes one sample at a time from arrival to answer; any number of them at once. */
+/** Takes samples from arrival to answer. Any number of them run concurrently. */
 export class Pipeline {
   private lastId = 0;
   private hurrying = false;
-  /** Ends each sample that is under way, with an error. */
+  /** For each sample in progress: ends it with an error. */
   private readonly underWay = new Set<(error: OfframpError) => void>();
 
   constructor(private readonly parts: PipelineParts) {}
 
   /**
    * Answers a sample: by the first exit on the device whose confidence reaches its threshold, else by
-   * the worker, else by the surest exit that it passed. Never rejects.
+   * the worker, else by the most confident exit that it passed. Never rejects.
    * @param arrivedAt by the clock, in milliseconds
    */
   async run(incoming: IncomingSample, arrivedAt = this.parts.clock.now()): Promise<SampleResult> {
     const id = ++this.lastId;
     const policy = this.parts.policy.current;
-    const sample: Travelling = { policy, thresholds: policy.thresholds, passed: [] };
+    const sample: RunningSample = { policy, thresholds: policy.thresholds, passed: [] };
     const header = (): AnswerHeader => ({
       id,
       name: incoming.name,
@@ -85,14 +85,14 @@ export class Pipeline {
     }
   }
 
-  /** From now on every sample that has passed an exit is answered by one, at once. */
+  /** From now on, samples that have passed an exit are answered by it at once. */
   hurry(): void {
     this.hurrying = true;
     this.parts.cascade.hurry();
     this.parts.link?.close();
   }
 
-  /** Ends every sample that is still under way now, whatever it waits for: by an exit that it has passed, else as failed. */
+  /** Ends every sample in progress: with the answer of an exit that it has passed, else as failed. */
   giveUp(): void {
     const error = new OfframpError('STOPPING', 'the agent stopped before there was an answer');
     for (const giveUp of this.underWay) giveUp(error);
@@ -100,7 +100,7 @@ export class Pipeline {
 
   private async answer(
     incoming: IncomingSample,
-    sample: Travelling,
+    sample: RunningSample,
     header: () => AnswerHeader,
   ): Promise<AnsweredResult> {
     const input = await incoming.load();
@@ -122,7 +122,7 @@ export class Pipeline {
   }
 
   private consider(
-    { policy }: Travelling,
+    { policy }: RunningSample,
     outcomes: readonly ExitOutcome[],
     input: Float32Array,
     activation: Float32Array | null,
@@ -132,7 +132,7 @@ export class Pipeline {
 
   private async offload(
     header: () => AnswerHeader,
-    sample: Travelling,
+    sample: RunningSample,
     tensors: SampleTensors,
   ): Promise<AnsweredResult> {
     const { link, bundle, writer } = this.parts;
@@ -148,10 +148,10 @@ export class Pipeline {
   }
 
   /**
-   * The surest of the exits that the sample passed answers; the deepest of several that are equally sure.
+   * Answers by the most confident exit that the sample passed; of equally confident ones, by the deepest.
    * @throws OfframpError `INFERENCE_FAILED` if none of them yielded numbers
    */
-  private fallBack(header: AnswerHeader, sample: Travelling, sent: SentTensor | null): AnsweredResult {
+  private fallBack(header: AnswerHeader, sample: RunningSample, sent: SentTensor | null): AnsweredResult {
     const usable = sample.passed.filter(({ confidence }) => !Number.isNaN(confidence));
     if (usable.length === 0) throw brokenExitError(sample.passed.length - 1);
     const best = usable.reduce((a, b) => (a.confidence > b.confidence ? a : b));
@@ -166,7 +166,7 @@ export class Pipeline {
 
   private answered(
     header: AnswerHeader,
-    sample: Travelling,
+    sample: RunningSample,
     outcome: ExitOutcome,
     how: { sent?: SentTensor | null; degraded?: boolean; passedOnWorker?: ExitOutcome[] },
   ): AnsweredResult {

@@ -4,7 +4,7 @@ import type { AnswerWriter } from '../output/answer-writer.js';
 import type { Slot, Slots } from '../slots.js';
 import type { IncomingSample, Pipeline } from './pipeline.js';
 
-/** What counts samples: totals, telemetry, metrics. */
+/** Counts samples: totals, telemetry, metrics. */
 export interface SampleCounter {
   countResult(result: SampleResult): void;
   countRefused?(): void;
@@ -17,16 +17,16 @@ export interface SampleIntakeParts {
   logger: Logger;
 }
 
-/** What a client is told when the agent is full, or stopping. */
+/** Time after which a refused client may try again. */
 const retryAfterMs = { full: 1_000, stopping: 5_000 };
 
-/** Admits samples, and takes each from its source to its written answer. */
+/** Admits samples, and processes each until its answer is written. */
 export class SampleIntake {
   private open = false;
-  /** Answered samples that passed an exit which yielded no numbers. */
+  /** Number of answered samples that passed an exit which yielded NaN. */
   private broken = 0;
 
-  /** @param counters told of every result and refusal; more may be added later */
+  /** @param counters called for every result and refusal; more may be added later */
   constructor(
     private readonly parts: SampleIntakeParts,
     readonly counters: SampleCounter[],
@@ -36,7 +36,7 @@ export class SampleIntake {
     this.open = true;
   }
 
-  /** Takes no more samples. */
+  /** Admits no more samples. */
   stop(): void {
     this.open = false;
     this.parts.slots.close();
@@ -44,7 +44,7 @@ export class SampleIntake {
 
   /** @throws OfframpError `OVERLOADED`, `STOPPING`, with `retryAfterMs`, where {@link takeSlot} would throw now */
   checkRoom(): void {
-    if (!this.open || !this.parts.slots.hasRoom('asking')) throw this.refusal();
+    if (!this.open || !this.parts.slots.hasRoom('request')) throw this.refusal();
   }
 
   /** @throws OfframpError `OVERLOADED`, `STOPPING`, with `retryAfterMs` */
@@ -54,7 +54,7 @@ export class SampleIntake {
     return slot;
   }
 
-  /** Answers a sample, and writes its answer before anybody gets it. Its place is free again by then. Never rejects. */
+  /** Answers a sample. Settles when its answer is written and its place is free. Never rejects. */
   async answer(sample: IncomingSample, slot: Slot): Promise<SampleResult> {
     const { pipeline, writer, logger } = this.parts;
     const result = await pipeline.run(sample);
@@ -85,7 +85,7 @@ export class SampleIntake {
     const { sample } = answer;
     this.parts.logger.warn(
       { sample, exit: broken.exit, samples: this.broken },
-      'an exit yielded no numbers and cannot answer; others do',
+      'an exit yielded NaN and cannot answer; other exits do',
     );
   }
 }

@@ -1,65 +1,65 @@
 import { expect, test } from 'vitest';
 import { EntryOrder } from './entry-order.js';
 
-function knowing(sequence: number): EntryOrder {
+function orderAt(sequence: number): EntryOrder {
   const order = new EntryOrder();
   order.beginRead();
   order.endRead(sequence);
   return order;
 }
 
-test('what is heard counts once, and only if it is newer', () => {
-  const order = knowing(5);
-  expect(order.heard(5)).toBe('known');
-  expect(order.heard(7)).toBe('newer');
-  expect(order.heard(7)).toBe('known');
-  expect(order.heard(6)).toBe('older');
-  expect(order.heard(8)).toBe('newer');
+test('a published entry counts once, and only if it is newer', () => {
+  const order = orderAt(5);
+  expect(order.notePublished(5)).toBe('known');
+  expect(order.notePublished(7)).toBe('newer');
+  expect(order.notePublished(7)).toBe('known');
+  expect(order.notePublished(6)).toBe('older');
+  expect(order.notePublished(8)).toBe('newer');
 });
 
-test('what has no number is no news', () => {
-  expect(knowing(5).heard(Number.NaN)).toBe('older');
-  expect(new EntryOrder().heard(Number.NaN)).toBe('older');
+test('an entry without a sequence is not new', () => {
+  expect(orderAt(5).notePublished(Number.NaN)).toBe('older');
+  expect(new EntryOrder().notePublished(Number.NaN)).toBe('older');
 });
 
-test('what is read counts, be it lower than what was known, or nothing', () => {
+test('an entry that is read counts, even if its sequence is lower, and so does none', () => {
   for (const sequence of [9, 5, 2, 0]) {
-    const order = knowing(5);
+    const order = orderAt(5);
     order.beginRead();
     expect(order.endRead(sequence)).toEqual({ applies: true, again: false });
-    expect(order.heard(sequence + 1)).toBe('newer');
+    expect(order.notePublished(sequence + 1)).toBe('newer');
   }
 });
 
-test('what was heard while it was read is not undone by an answer from before', () => {
-  const order = knowing(5);
+test('an entry published during a read is not undone by an older result', () => {
+  const order = orderAt(5);
   order.beginRead();
-  expect(order.heard(6)).toBe('newer');
+  expect(order.notePublished(6)).toBe('newer');
   expect(order.endRead(5)).toEqual({ applies: false, again: false });
-  expect(order.heard(6)).toBe('known');
+  expect(order.notePublished(6)).toBe('known');
 });
 
-test('an answer may know more than what was heard while it was read', () => {
-  const order = knowing(5);
+test('the result of a read may be newer than an entry published in the meantime', () => {
+  const order = orderAt(5);
   order.beginRead();
-  order.heard(6);
+  order.notePublished(6);
   expect(order.endRead(7)).toEqual({ applies: true, again: false });
-  expect(order.heard(7)).toBe('known');
+  expect(order.notePublished(7)).toBe('known');
 });
 
-test('a bucket made anew while it was read is read again: something of it may have been taken for old', () => {
-  const order = knowing(5);
+test('a bucket created anew during a read is read again, because its entries may have seemed old', () => {
+  const order = orderAt(5);
   order.beginRead();
-  expect(order.heard(2)).toBe('older');
+  expect(order.notePublished(2)).toBe('older');
   expect(order.endRead(1)).toEqual({ applies: true, again: true });
   order.beginRead();
   expect(order.endRead(2)).toEqual({ applies: true, again: false });
 });
 
-test('what was heard before the bucket was asked does not make its answer late', () => {
-  const order = knowing(5);
-  order.heard(6);
-  order.heard(3);
+test('entries published before a read do not affect its result', () => {
+  const order = orderAt(5);
+  order.notePublished(6);
+  order.notePublished(3);
   order.beginRead();
   expect(order.endRead(2)).toEqual({ applies: true, again: false });
 });

@@ -1,19 +1,19 @@
-/** An entry that was heard of, beside the newest one known: by its number it is newer, the same, or from before. */
+/** How an entry compares with the newest known one, by its sequence. */
 export type EntryStanding = 'newer' | 'known' | 'older';
 
 /**
- * Which entries of a key are news, of those that are heard as they are stored and those that are read now and then.
- * Entries are told apart by their sequence in the bucket's stream; 0 stands for no entry at all.
+ * Decides which entries of a key are new. Entries arrive by subscription as they are stored, and by reads of the bucket.
+ * They are identified by their sequence in the bucket's stream; 0 stands for no entry.
  *
- * What is read is what the bucket holds, so it counts even if its sequence is lower than those seen: the bucket was made
- * anew, or restored. What is heard counts only if it is newer, since it may have been on its way for long.
+ * A read returns the bucket's content, so it counts even if its sequence is lower than known ones: the bucket was created
+ * anew, or restored. A published entry counts only if it is newer, because it may have been delayed.
  */
 export class EntryOrder {
   private newest = 0;
   private read = { overtaken: false, doubtful: false };
 
-  /** @returns `newer`: to be applied; `older`: of a bucket made anew, perhaps, so that it should be read again */
-  heard(sequence: number): EntryStanding {
+  /** @returns `newer`: apply it; `older`: it may be of a bucket that was created anew, so the bucket should be read */
+  notePublished(sequence: number): EntryStanding {
     if (sequence > this.newest) {
       this.newest = sequence;
       this.read.overtaken = true;
@@ -24,14 +24,14 @@ export class EntryOrder {
     return 'older';
   }
 
-  /** The bucket is being asked from now on. */
+  /** Must be called before the bucket is read. */
   beginRead(): void {
     this.read = { overtaken: false, doubtful: false };
   }
 
   /**
-   * @param sequence what the bucket has answered
-   * @returns whether that is to be applied, and whether to read again, since what was heard meanwhile does not go with it
+   * @param sequence of the entry that was read
+   * @returns `applies`: apply it. `again`: read again, because an entry published in the meantime contradicts it
    */
   endRead(sequence: number): { applies: boolean; again: boolean } {
     const { overtaken, doubtful } = this.read;

@@ -4,17 +4,17 @@ import { type Msg, type MsgHdrs, type NatsConnection, NatsError } from 'nats';
 
 /** An entry of a group's key in the bucket of policies. */
 export interface PolicyEntry {
-  /** In the bucket's stream; 0: the key has no entry; not a number: the message does not say. */
+  /** In the bucket's stream; 0: the key has no entry; NaN: the message does not contain it. */
   sequence: number;
-  /** A `Policy` as bytes; `null`: none, or a mark that the key was deleted. */
+  /** A `Policy` as bytes; `null`: none, or the key was deleted. */
   policy: Uint8Array | null;
 }
 
 const noMessageFound = 10037;
 
 /**
- * Reads a group's newest entry from the bucket, of the server that leads its stream, so that nothing that was stored before
- * is missing from the answer. It is one request: `KV` would make three of it.
+ * Reads a group's newest entry from the bucket. The leader of its stream answers, so the entry is not outdated. It takes
+ * one request; `KV` would take three.
  * @throws OfframpError `JETSTREAM_UNAVAILABLE`, `NATS_UNAVAILABLE`
  */
 export async function readPolicyEntry(connection: NatsConnection, group: string): Promise<PolicyEntry> {
@@ -35,8 +35,8 @@ export async function readPolicyEntry(connection: NatsConnection, group: string)
   }
 }
 
-/** The entry that the bucket's stream has published again. */
-export function heardPolicyEntry({ data, headers }: Msg): PolicyEntry {
+/** The entry in a message that the bucket's stream has republished. */
+export function publishedPolicyEntry({ data, headers }: Msg): PolicyEntry {
   return {
     sequence: Number.parseInt(headers?.get('Nats-Sequence') ?? '', 10),
     policy: policyOf(data, headers),

@@ -27,7 +27,7 @@ const exception = (differing = {}) => ({
   ...differing,
 });
 
-test("the bundle's thresholds hold at first, as float32 like those of every policy", () => {
+test("starts with the bundle's thresholds, as float32 like those of every policy", () => {
   expect(holder.current).toEqual({
     ...plain,
     version: 0,
@@ -36,14 +36,14 @@ test("the bundle's thresholds hold at first, as float32 like those of every poli
   expect(holder.error).toBeNull();
 });
 
-test('a good policy replaces what was there; what a sample holds does not change', () => {
+test('a valid policy replaces the active one; a sample in progress keeps its own', () => {
   const before = holder.current;
   expect(holder.offer(policy({ bundleDigest: scope.bundleDigest }))).toBe('applied');
   expect(holder.current).toEqual({ ...plain, version: 3, thresholds: [0.5, 0.25] });
   expect(before.thresholds).toEqual([Math.fround(0.9), Math.fround(0.8)]);
 });
 
-test('audits are part of a policy, none where it says nothing', () => {
+test('audits are part of a policy; without them there are none', () => {
   expect(holder.offer(policy({ auditRate: 0.25, maxAuditBytesPerHour: 1_000 }))).toBe('applied');
   expect(holder.current).toMatchObject({ auditRate: 0.25, maxAuditBytesPerHour: 1_000 });
   expect(holder.offer(policy({ auditRate: 0, maxAuditBytesPerHour: 0 }))).toBe('applied');
@@ -57,7 +57,7 @@ test('a latency target is part of a policy', () => {
   expect(holder.current.latencyTargetMs).toBe(12.5);
 });
 
-test('a device whose place is below the canary follows the policy, the others what was there before', () => {
+test('a device whose place is below the canary follows the policy, the others the stable one', () => {
   expect(holder.offer(policy({ auditRate: 0.25, ...canary(place + 1) }))).toBe('applied');
   expect(holder.current).toEqual({ ...plain, version: 3, thresholds: [0.5, 0.25], auditRate: 0.25 });
   expect(holder.standing).toEqual({ role: 'canary', newestVersion: 3 });
@@ -69,7 +69,7 @@ test('a device whose place is below the canary follows the policy, the others wh
   expect(holder.standing).toEqual({ role: 'stable', newestVersion: 3 });
 });
 
-test('a canary that is promoted changes nothing for those in it, and reaches the others', () => {
+test('a promoted canary changes nothing for its devices, and reaches the others', () => {
   holder.offer(policy(canary(place + 1)));
   expect(holder.offer(policy())).toBe('unchanged');
   expect(holder.standing).toEqual({ role: 'group', newestVersion: 3 });
@@ -78,7 +78,7 @@ test('a canary that is promoted changes nothing for those in it, and reaches the
   expect(holder.current.version).toBe(3);
 });
 
-test("a stable policy of no number is the bundle's thresholds, audited as it says", () => {
+test("a stable policy of version 0 means the bundle's thresholds, with its audit rate", () => {
   holder.offer(policy());
   const { thresholds } = new PolicyHolder(scope, [0.9, 0.8]).current;
   expect(holder.offer(policy({ auditRate: 0.25, ...canary(0, { auditRate: 0.125 }) }))).toBe('applied');
@@ -87,7 +87,7 @@ test("a stable policy of no number is the bundle's thresholds, audited as it say
   expect(holder.current).toEqual({ ...plain, version: 0, thresholds });
 });
 
-test('a device that is excepted has thresholds and audits of its own, in a canary or not', () => {
+test('a device among the exceptions has its own thresholds and audits, in a canary or not', () => {
   const exceptions = [exception({ device: 'cam-2', thresholds: [0, 0] }), exception()];
   const settings = { maxAuditBytesPerHour: 7, latencyTargetMs: 9 };
   for (const form of [{}, canary(0), canary(place + 1)]) {
@@ -97,7 +97,7 @@ test('a device that is excepted has thresholds and audits of its own, in a canar
   }
 });
 
-test('what others follow may be for another bundle', () => {
+test('the part that other devices follow may be for another bundle', () => {
   const foreign = { bundleDigest: new Uint8Array(32), thresholds: [0.5] };
   expect(holder.offer(policy({ ...foreign, ...canary(place) }))).toBe('applied');
   expect(holder.current.version).toBe(2);
@@ -108,7 +108,7 @@ test('what others follow may be for another bundle', () => {
 test.each([
   ['another bundle', new Uint8Array(32), /policy 4 is for bundle 000000000000, found 070707070707 here/],
   ['a digest of the wrong length', new Uint8Array(3), /is for bundle 000000, found/],
-])('a policy for %s is refused by name, the last one kept', (_, bundleDigest, message) => {
+])('a policy for %s is refused with its own code, and the previous one kept', (_, bundleDigest, message) => {
   const own = holder.current;
   const refused = { code: 'POLICY_OTHER_BUNDLE', message: expect.stringMatching(message) };
   const foreign = policy({ version: 4, bundleDigest, thresholds: [0, 0] });
@@ -122,17 +122,17 @@ test.each([
   expect(holder.current.version).toBe(3);
 });
 
-test('the same again is no change', () => {
+test('the same policy again changes nothing', () => {
   holder.offer(policy());
   expect(holder.offer(policy())).toBe('unchanged');
 });
 
-test('an older number is applied when it is the newest entry: somebody restored the bucket', () => {
+test('a lower version is applied if it is the newest entry, as after a restore of the bucket', () => {
   holder.offer(policy({ version: 9 }));
   expect(holder.offer(policy({ version: 1 }))).toBe('applied');
 });
 
-/** Each canary's stable policy is a canary, and so on; written from the innermost out. */
+/** A policy whose stable policies are nested canaries, encoded from the innermost outwards. */
 function nested(depth: number): Uint8Array {
   const parts: Buffer[] = [];
   let length = 0;
@@ -155,7 +155,7 @@ function nested(depth: number): Uint8Array {
 }
 
 const bad: [string, Uint8Array, RegExp][] = [
-  ['bytes that are no policy', Uint8Array.of(0xff, 0xff, 0xff), /no policy/],
+  ['bytes that are not a policy', Uint8Array.of(0xff, 0xff, 0xff), /not a policy/],
   ['nothing', new Uint8Array(0), /group/],
   ['another group', policy({ group: 'south' }), /group north/],
   ['no version', policy({ version: 0 }), /version/],
@@ -163,13 +163,13 @@ const bad: [string, Uint8Array, RegExp][] = [
   ['too many thresholds', policy({ thresholds: [0.5, 0.5, 0.5] }), /expected 2 thresholds/],
   ['a negative threshold', policy({ thresholds: [0.5, -1] }), /found -1/],
   ['an audit rate above 1', policy({ auditRate: 1.5 }), /audit rate from 0 to 1; found 1.5/],
-  ['an audit rate that is no number', policy({ auditRate: Number.NaN }), /found NaN/],
+  ['an audit rate of NaN', policy({ auditRate: Number.NaN }), /found NaN/],
   [
-    'a latency target of nothing',
+    'a latency target of 0',
     policy({ latencyTargetMs: 0 }),
     /latency target: expected milliseconds above 0, up to an hour; found 0/,
   ],
-  ['a latency target without end', policy({ latencyTargetMs: Number.POSITIVE_INFINITY }), /found Infinity/],
+  ['an infinite latency target', policy({ latencyTargetMs: Number.POSITIVE_INFINITY }), /found Infinity/],
   ['a canary without a stable policy', policy(canary(place, null)), /expected what the others follow/],
   ['a canary in a canary', policy(canary(place, { ...older, ...canary(1) })), /beside another one/],
   [
@@ -196,16 +196,16 @@ const bad: [string, Uint8Array, RegExp][] = [
   ],
   ['a device excepted twice', policy({ exceptions: [exception(), exception()] }), /found it twice/],
   [
-    'more exceptions than there may be',
+    'too many exceptions',
     policy({ exceptions: Array.from({ length: 101 }, (_, i) => exception({ device: `d${i}` })) }),
     /at most 100 exceptions, found 101/,
   ],
-  ['more bytes than a policy has', policy({ reason: 'x'.repeat(2 ** 17) }), /at most 131072 bytes/],
-  ['a canary in a canary in a canary …', nested(10_000), /no policy/],
-  ['a threshold that is no number', policy({ thresholds: [0.5, Number.NaN] }), /found NaN/],
+  ['too many bytes', policy({ reason: 'x'.repeat(2 ** 17) }), /at most 131072 bytes/],
+  ['a canary in a canary in a canary …', nested(10_000), /not a policy/],
+  ['a threshold of NaN', policy({ thresholds: [0.5, Number.NaN] }), /found NaN/],
 ];
 
-test.each(bad)('%s is rejected, the last one kept', (_, bytes, message) => {
+test.each(bad)('rejects %s, and keeps the previous policy', (_, bytes, message) => {
   holder.offer(policy());
   expect(holder.offer(bytes)).toBe('rejected');
   expect(holder.current.version).toBe(3);

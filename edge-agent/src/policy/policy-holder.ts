@@ -4,19 +4,19 @@ import { type ActivePolicy, type PolicyRole, type PolicyScope, readPolicy } from
 
 export type { ActivePolicy, PolicyRole, PolicyScope } from './read-policy.js';
 
-/** What became of a policy that was offered. */
+/** The outcome of an offered policy. */
 export type PolicyOffer =
-  /** It is the active one from now on. */
+  /** It is now the active one. */
   | 'applied'
   /** It is the active one already. */
   | 'unchanged'
-  /** It is not for this device, or no policy at all; the last one stays. */
+  /** It is not for this device, or malformed; the previous one stays. */
   | 'rejected';
 
 /** Which part of its group's newest policy a device follows. */
 export interface PolicyStanding {
   role: PolicyRole;
-  /** Of the newest policy that this device understood, whether it follows that or the stable one beside it; 0: none came. */
+  /** Of the newest valid policy, whether the device follows it or its stable policy; 0: none was received. */
   newestVersion: number;
 }
 
@@ -55,7 +55,7 @@ export class PolicyHolder {
     return this.problem;
   }
 
-  /** @param bytes a `Policy`, as it stands in the bucket */
+  /** @param bytes a `Policy`, as stored in the bucket */
   offer(bytes: Uint8Array): PolicyOffer {
     try {
       const { policy, ...standing } = readPolicy(bytes, this.scope, this.own.thresholds);

@@ -42,10 +42,10 @@ function watch(refreshMs: number, options: Watching = {}) {
   return { watcher, seen };
 }
 
-/** What was made of the bucket in older versions: its stream keeps to itself what it has stored. */
+/** A bucket of an older version, whose stream republishes nothing. */
 const quietBucket = () => bus.jetstream().views.kv(policyBucket, { history: 5 });
 
-test("a group's newest entry comes first, then each new one; other groups' never", async () => {
+test("delivers a group's newest entry first, then each new one, and none of other groups", async () => {
   const bucket = await openPolicyBucket(bus);
   for (const text of ['one', 'two']) await bucket.put('north', text);
   await bucket.put('south', 'other');
@@ -59,7 +59,7 @@ test("a group's newest entry comes first, then each new one; other groups' never
   await vi.waitFor(() => expect(seen).toEqual(['two', 'three', 'four']), soon);
 });
 
-test('an empty bucket, and one that is not there, have been read, too', async () => {
+test('the first read settles for an empty bucket and for a missing one', async () => {
   const { watcher, seen } = watch(never);
   await watcher.firstRead();
   const bucket = await openPolicyBucket(bus);
@@ -67,7 +67,7 @@ test('an empty bucket, and one that is not there, have been read, too', async ()
   await vi.waitFor(() => expect(seen).toEqual(['late']), soon);
 });
 
-test('a deleted key has no policy to read, and the next one is heard', async () => {
+test('a deleted key has no policy, and the next one is delivered', async () => {
   const bucket = await openPolicyBucket(bus);
   await bucket.put('north', 'old');
   await bucket.delete('north');
@@ -77,7 +77,7 @@ test('a deleted key has no policy to read, and the next one is heard', async () 
   await vi.waitFor(() => expect(seen).toEqual(['new']), soon);
 });
 
-test('whoever starts while a policy is being put does not miss it, and never goes back', async () => {
+test('a watcher that starts while a policy is stored does not miss it, and never returns to an older one', async () => {
   const bucket = await openPolicyBucket(bus);
   const own = await connectBus({ url: server.url, name: 'devices' });
   const devices: string[][] = [];
@@ -85,7 +85,7 @@ test('whoever starts while a policy is being put does not miss it, and never goe
   for (let number = 1; number <= last; number++) {
     const { seen } = watch(never, { connection: own });
     devices.push(seen);
-    // Later from one device to the next, so that it comes before, while and after they subscribe and read.
+    // The delay varies between devices, so that the entry is stored before, while and after they subscribe and read.
     for (let turn = 0; turn < number % 6; turn++) await new Promise(setImmediate);
     await bucket.put('north', String(number));
     await vi.waitFor(() => expect(seen.at(-1)).toBe(String(number)), soon);
@@ -97,7 +97,7 @@ test('whoever starts while a policy is being put does not miss it, and never goe
   await own.close();
 });
 
-test('what is lost on the way to the device is found when the bucket is read again', async () => {
+test('an entry whose message was lost is found by the next read of the bucket', async () => {
   const bucket = await quietBucket();
   await bucket.put('north', 'first');
   const { watcher, seen } = watch(200);
@@ -106,7 +106,7 @@ test('what is lost on the way to the device is found when the bucket is read aga
   await vi.waitFor(() => expect(seen.at(-1)).toBe('unheard'), soon);
 });
 
-test('a message without a number is no policy, but has the bucket read', async () => {
+test('a message without a sequence is not applied, but causes a read of the bucket', async () => {
   const bucket = await quietBucket();
   const { watcher, seen } = watch(never);
   await watcher.firstRead();
@@ -115,7 +115,7 @@ test('a message without a number is no policy, but has the bucket read', async (
   await vi.waitFor(() => expect(seen).toEqual(['stored']), soon);
 });
 
-test('a bucket made again while connected is found when it is read, though its numbers are lower', async () => {
+test('a bucket that was created anew is found by a read, although its sequences are lower', async () => {
   const bucket = await openPolicyBucket(bus);
   for (const text of ['one', 'two', 'three']) await bucket.put('north', text);
   const { seen } = watch(300);
@@ -125,7 +125,7 @@ test('a bucket made again while connected is found when it is read, though its n
   await vi.waitFor(() => expect(seen.at(-1)).toBe('anew'), soon);
 });
 
-test('the first policy of a bucket made again has it read at once', async () => {
+test('the first policy of a bucket that was created anew causes a read at once', async () => {
   const bucket = await openPolicyBucket(bus);
   for (const text of ['one', 'two', 'three']) await bucket.put('north', text);
   const { watcher, seen } = watch(never);
@@ -138,7 +138,7 @@ test('the first policy of a bucket made again has it read at once', async () => 
   await vi.waitFor(() => expect(seen).toEqual(['three', 'anew', 'next']), soon);
 });
 
-test('after a break the bucket is read a while later, not by all devices at once; what is put then is heard', async () => {
+test('after a disconnection the bucket is read with a delay that spreads devices; new policies arrive meanwhile', async () => {
   const bucket = await openPolicyBucket(bus);
   await bucket.put('north', 'before');
   const clock = new ManualClock();
@@ -162,7 +162,7 @@ test('after a break the bucket is read a while later, not by all devices at once
   await vi.waitFor(() => expect(seen).toEqual(['before', 'missed', 'heard']), soon);
 });
 
-test('NATS without JetStream is asked again until it has it', async () => {
+test('retries until NATS has JetStream', async () => {
   const { port } = server;
   await server.stop();
   server = await startNatsServer({ port, jetStream: false });
@@ -175,7 +175,7 @@ test('NATS without JetStream is asked again until it has it', async () => {
   await vi.waitFor(() => expect(seen).toEqual(['late']), soon);
 });
 
-test('a device needs two permissions, and goes on trying without either', async () => {
+test('a device needs two permissions, and retries without either', async () => {
   const read = `$JS.API.STREAM.MSG.GET.KV_${policyBucket}`;
   const users = {
     device: { publish: read, subscribe: [policySubject('north'), '_INBOX.>'] },
@@ -226,7 +226,7 @@ test('a device needs two permissions, and goes on trying without either', async 
   await restricted.stop();
 });
 
-test('nothing comes after stopping', async () => {
+test('delivers nothing after it was stopped', async () => {
   const bucket = await openPolicyBucket(bus);
   const { watcher, seen } = watch(never);
   await watcher.firstRead();

@@ -2,41 +2,41 @@ import { type BusListener, policySubject } from '@offramp/contracts';
 import { Backoff, type Clock, type Logger, messageOf, Waiters } from '@offramp/runtime';
 import type { Msg, NatsConnection, NatsError, Subscription } from 'nats';
 import { EntryOrder } from './entry-order.js';
-import { heardPolicyEntry, type PolicyEntry, readPolicyEntry } from './policy-entry.js';
+import { type PolicyEntry, publishedPolicyEntry, readPolicyEntry } from './policy-entry.js';
 
 export interface PolicyWatcherOptions {
   group: string;
-  /** How long at most after which the bucket is read again: what is lost between server and device is found then. */
+  /** Longest time until the bucket is read again, in case a message was lost. */
   refreshMs: number;
 }
 
 const firstRetryMs = 200;
 const maxRetryMs = 5_000;
-/** Reads that all devices would make at once, as when NATS is back, are spread over so long. */
+/** Time over which devices spread reads that they would otherwise make at once, as when NATS is back. */
 const spreadMs = 2_000;
-/** By how much of itself a refresh comes early at most, so that devices which were in step do not stay so. */
+/** Share by which a refresh may come early, so that devices do not stay in step. */
 const refreshJitter = 0.25;
 
 /**
- * Follows a group's key in the bucket of policies: hears what the bucket's stream publishes again once it is stored, and reads
- * the newest entry at first, after every break, and now and then. A subscription costs the server next to nothing, a watch of
- * the bucket is a consumer. Goes on trying while there is no bucket, no JetStream or no NATS.
+ * Follows a group's key in the bucket of policies. It subscribes to what the bucket's stream republishes, and reads the
+ * newest entry at first, after every disconnection, and periodically. A subscription costs the server almost nothing; a watch
+ * of the bucket would be a consumer. It retries while there is no bucket, no JetStream or no NATS.
  */
 export class PolicyWatcher implements BusListener {
   private connection: NatsConnection | null = null;
-  /** Counted up with each subscription, so that what remains of an old one can be told. */
+  /** Incremented with each subscription, so that callbacks of earlier ones are ignored. */
   private generation = 0;
   private subscription: Subscription | null = null;
   private cancelTimer: () => void = () => undefined;
   private readonly order = new EntryOrder();
   private readonly backoff: Backoff;
-  /** Neither reading nor about to. */
-  private resting = false;
+  /** Whether no read is in progress or due soon. */
+  private idle = false;
   private missed = false;
   private read = false;
   private readonly readWaiters = new Waiters();
 
-  /** @param onPolicy gets a `Policy` as bytes; one that it had before may come again */
+  /** @param onPolicy gets a `Policy` as bytes, possibly the same one again */
   constructor(
     private readonly options: PolicyWatcherOptions,
     private readonly clock: Clock,
@@ -58,7 +58,7 @@ export class PolicyWatcher implements BusListener {
     this.stop();
   }
 
-  /** Settles when the newest policy has been read for the first time, or could not be. */
+  /** Settles when the first read has succeeded or failed. */
   firstRead(): Promise<void> {
     if (this.read) return Promise.resolve();
     return this.readWaiters.wait();
@@ -66,13 +66,13 @@ export class PolicyWatcher implements BusListener {
 
   stop(): void {
     this.generation++;
-    this.resting = false;
+    this.idle = false;
     this.cancelTimer();
     this.subscription?.unsubscribe();
     this.subscription = null;
   }
 
-  /** Subscribes first and reads then, so that nothing is stored unseen in between. */
+  /** Subscribes before it reads, so that no entry is missed in between. */
   private async follow(readInMs: number): Promise<void> {
     this.stop();
     const { connection, generation } = this;
@@ -80,10 +80,10 @@ export class PolicyWatcher implements BusListener {
     try {
       this.subscription = connection.subscribe(policySubject(this.options.group), {
         callback: (error, message) => {
-          if (generation === this.generation) this.hear(error, message);
+          if (generation === this.generation) this.takePublished(error, message);
         },
       });
-      // A server that refuses the subscription says so before it answers this.
+      // If the server refuses the subscription, the error arrives before this resolves.
       await connection.flush();
       if (generation !== this.generation) return;
       if (readInMs === 0) await this.readNewest(connection);
@@ -93,15 +93,15 @@ export class PolicyWatcher implements BusListener {
     }
   }
 
-  private hear(error: NatsError | null, message: Msg): void {
+  private takePublished(error: NatsError | null, message: Msg): void {
     if (error) {
       this.fail(error);
       return;
     }
-    const entry = heardPolicyEntry(message);
-    const standing = this.order.heard(entry.sequence);
+    const entry = publishedPolicyEntry(message);
+    const standing = this.order.notePublished(entry.sequence);
     if (standing === 'newer') this.offer(entry);
-    else if (standing === 'older' && this.resting) void this.follow(this.random() * spreadMs);
+    else if (standing === 'older' && this.idle) void this.follow(this.random() * spreadMs);
   }
 
   private async readNewest(connection: NatsConnection): Promise<void> {
@@ -119,7 +119,7 @@ export class PolicyWatcher implements BusListener {
         void this.follow(this.random() * spreadMs);
         return;
       }
-      this.resting = true;
+      this.idle = true;
       const refreshInMs = this.options.refreshMs * (1 - refreshJitter * this.random());
       this.cancelTimer = this.clock.after(refreshInMs, () => void this.follow(0));
     } catch (error) {
@@ -131,7 +131,7 @@ export class PolicyWatcher implements BusListener {
     this.stop();
     this.logger[this.missed ? 'debug' : 'warn'](
       { reason: messageOf(error) },
-      'cannot read policies; keeping the last one, and trying again',
+      'cannot read policies; keeping the last one and retrying',
     );
     this.missed = true;
     this.noteRead();

@@ -12,7 +12,7 @@ import {
 } from '@offramp/contracts';
 import { messageOf, OfframpError, quoted, shortDigest } from '@offramp/runtime';
 
-/** The thresholds that new samples start under. Never changed, only replaced. */
+/** The policy under which new samples start. Immutable. */
 export interface ActivePolicy {
   /** 0: the bundle's own thresholds. */
   readonly version: number;
@@ -34,15 +34,15 @@ export interface PolicyScope {
   bundleDigest: Uint8Array;
 }
 
-/** What a device is in its group's policy. */
+/** A device's role in its group's policy. */
 export type PolicyRole =
-  /** No policy has come: the bundle's own thresholds hold. */
+  /** No policy was received: the bundle's own thresholds apply. */
   | 'bundle'
   /** It follows the group's policy, as the whole group does. */
   | 'group'
   /** It is among the first to follow a new policy. */
   | 'canary'
-  /** Others are the first: it follows the policy that was there before. */
+  /** It is not a canary, and follows the previous policy. */
   | 'stable'
   /** It has thresholds of its own, under the policy's number. */
   | 'exception';
@@ -54,9 +54,9 @@ export interface FollowedPolicy {
 }
 
 /**
- * What a device is to follow of its group's newest policy. Of what others follow only the form is checked: that may be for
- * another bundle.
- * @param bytes a `Policy`, as it stands in the bucket; may be anything
+ * The part of its group's newest policy that a device follows. Parts for other devices are checked for their form only,
+ * because they may be for another bundle.
+ * @param bytes a `Policy`, as stored in the bucket; may be anything
  * @param bundleThresholds one per branch
  * @throws OfframpError `POLICY_INVALID`, `POLICY_OTHER_BUNDLE`
  */
@@ -118,7 +118,7 @@ function checkStable(
   return stable;
 }
 
-/** @param own the thresholds and the audit rate to follow, which are not the policy's own for every device */
+/** @param own thresholds and audit rate to follow; default: those of the policy */
 function readFollowed(
   message: PolicyMessage,
   { branches, bundleDigest }: PolicyScope,
@@ -155,7 +155,7 @@ function decode(bytes: Uint8Array): PolicyMessage {
   } catch (cause) {
     throw new OfframpError(
       'POLICY_INVALID',
-      `${bytes.length} bytes that are no policy: ${messageOf(cause)}`,
+      `${bytes.length} bytes that are not a policy: ${messageOf(cause)}`,
       { cause },
     );
   }

@@ -53,7 +53,7 @@ test("folders named like the bundle's labels give true labels, by name", async (
   expect(samples.map(({ trueLabelIndex }) => trueLabelIndex).sort()).toEqual(named.sort());
 });
 
-test('folders named otherwise are classified without labels', async () => {
+test('folders with other names are classified without labels', async () => {
   await add('monday/a.png');
   await add('tuesday/a.png');
   const samples = await collect(await open());
@@ -67,7 +67,7 @@ test('pictures of any size become inputs of the model, with their path as name',
   expect(await sample?.load()).toHaveLength(bundle.manifest.input.shape.reduce((a, b) => a * b));
 });
 
-test('a picture that cannot be read spoils only itself', async () => {
+test('a picture that cannot be read fails alone', async () => {
   await add('a.png', Buffer.from('no picture'));
   await add('b.png');
   const [bad, good] = await collect(await open());

@@ -18,11 +18,11 @@ export interface DatasetSourceOptions {
   path: string;
   split: Split;
   selection: Selection;
-  /** 0: as fast as there are places. */
+  /** Samples per second; 0: as fast as places become free. */
   ratePerSecond: number;
 }
 
-/** Samples of a data set, pulled as places become free. */
+/** Reads samples of a data set as places become free. */
 export class DatasetSource {
   private readonly pacer: Pacer;
   private stopped = false;
@@ -65,8 +65,8 @@ export class DatasetSource {
   }
 
   /**
-   * Hands over samples, each with the place it holds, until the selection is exhausted or stopped.
-   * @param accept gives the place back
+   * Passes on samples, each with its place, until the selection is exhausted or stopped.
+   * @param accept releases the place
    */
   async run(slots: Slots, accept: (sample: IncomingSample, slot: Slot) => void): Promise<void> {
     for (const index of selectIndices(this.dataset.size, this.options.selection)) {
@@ -83,7 +83,7 @@ export class DatasetSource {
     this.pacer.cancel();
   }
 
-  /** Gives up pictures that are not decoded: their samples fail with `STOPPING`, at once. */
+  /** Abandons pictures that are not decoded yet. Their samples fail with `STOPPING` at once. */
   close(): void {
     this.stop();
     this.decoder.close();
@@ -102,7 +102,7 @@ export class DatasetSource {
   }
 }
 
-/** Pictures whose classes are not the bundle's are classified all the same, as if they had no labels. */
+/** Pictures of classes that the bundle does not have are classified like unlabelled ones. */
 function trueLabels(
   dataset: Dataset,
   labels: readonly string[],

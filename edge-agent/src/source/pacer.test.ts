@@ -4,7 +4,7 @@ import { Pacer } from './pacer.js';
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
-/** Takes samples for ever and notes when each one passed. */
+/** Takes samples endlessly and records when each one passed. */
 function run(pacer: Pacer, clock: ManualClock, slowMs = 0): number[] {
   const passedAt: number[] = [];
   const step = async () => {
@@ -27,14 +27,14 @@ async function advance(clock: ManualClock, milliseconds: number, stepMs: number)
   }
 }
 
-test('the rate holds although each wait ends late', async () => {
+test('keeps the rate although each wait ends late', async () => {
   const clock = new ManualClock();
   const passedAt = run(new Pacer(8, clock), clock);
   await advance(clock, 10_000, 50);
   expect(passedAt.length).toBe(81);
 });
 
-test('a sample that held up the source is caught up on', async () => {
+test('catches up after a sample that delayed the source', async () => {
   const clock = new ManualClock();
   const passedAt = run(new Pacer(10, clock), clock, 10);
   await settle();
@@ -43,7 +43,7 @@ test('a sample that held up the source is caught up on', async () => {
   expect(passedAt.filter((at) => at <= 1_200).length).toBeGreaterThan(11);
 });
 
-test('no rate, no wait', async () => {
+test('does not wait without a rate', async () => {
   const clock = new ManualClock();
   const pacer = new Pacer(0, clock);
   await pacer.next();

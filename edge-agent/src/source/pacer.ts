@@ -1,8 +1,8 @@
 import type { Clock } from '@offramp/runtime';
 
 /**
- * Lets the n-th sample pass at n / rate seconds after the first, by the clock and not by the sum of
- * waits, so that the rate holds however late single waits end.
+ * Lets the n-th sample pass n / rate seconds after the first. Times are absolute, so that waits that end late do not reduce
+ * the rate.
  */
 export class Pacer {
   private startedAt: number | null = null;
@@ -10,7 +10,7 @@ export class Pacer {
   private cancelled = false;
   private cancelWait: (() => void) | null = null;
 
-  /** @param ratePerSecond 0: no pause at all */
+  /** @param ratePerSecond 0: no waits */
   constructor(
     private readonly ratePerSecond: number,
     private readonly clock: Clock,

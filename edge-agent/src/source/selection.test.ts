@@ -14,7 +14,7 @@ test('the limit holds across rounds', () => {
   expect([...selectIndices(3, { ...all, limit: 2 })]).toEqual([0, 1]);
 });
 
-test('an empty selection ends even when it loops', () => {
+test('an empty selection ends even if it loops', () => {
   expect([...selectIndices(2, { ...all, offset: 5, step: 6, loop: true })]).toEqual([]);
 });
 

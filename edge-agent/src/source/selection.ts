@@ -12,7 +12,7 @@ export interface Selection {
 
 export const shardExpectation = 'expected i/n with i below n, like 0/3';
 
-/** Reads a shard, `i/n`; `null`: it is none. */
+/** Reads a shard, `i/n`; `null`: it is malformed. */
 export function readShard(text: string): { offset: number; step: number } | null {
   const [, offset, step] = (/^(\d+)\/(\d+)$/.exec(text) ?? []).map(Number);
   return offset !== undefined && step !== undefined && offset < step ? { offset, step } : null;

@@ -55,13 +55,13 @@ test('samples that a worker refused count for their policy', () => {
   ]);
 });
 
-test('latencies are told once: where there is one policy, the window has them', () => {
+test('latencies are reported once: with one policy, only the window has them', () => {
   const evidence = new EvidenceByPolicy(branches);
   evidence.countAnswer(under(2));
   expect(evidence.toMessages()[0]?.latencySketch).toHaveLength(0);
 });
 
-test('the newest policies are kept, and what others did is counted', () => {
+test('keeps the newest policies, and counts the samples of others', () => {
   const evidence = new EvidenceByPolicy(branches);
   for (let version = 0; version < 10; version++) evidence.countAnswer(under(version));
   evidence.countAnswer(under(0));
@@ -75,7 +75,7 @@ test('the newest policies are kept, and what others did is counted', () => {
   expect(evidence.dropped).toBe(5);
 });
 
-test('a report stays below what JetStream takes of one, whatever the bundle', () => {
+test('a report fits into a JetStream message for every bundle', () => {
   const most = 255;
   const evidence = new EvidenceByPolicy(most);
   for (let version = 0; version < 10; version++) {

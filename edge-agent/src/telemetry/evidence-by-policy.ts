@@ -8,12 +8,12 @@ import {
 import type { AnsweredResult } from '../answer.js';
 import type { AuditEvent } from '../audit/audit-event.js';
 
-/** Counts in all of one window's histograms together, at most, or those of one policy: a report stays below what JetStream takes. */
+/** Limit of counts in all histograms of a window, so that a report fits into a JetStream message. One policy always fits. */
 const maxCounts = 65_536;
 
-/** What thresholds are judged by, in one window of time, kept apart by the policy that the samples started under. */
+/** A window's evidence, by which thresholds are judged, separate per policy under which samples started. */
 export class EvidenceByPolicy {
-  /** Samples and audits of policies that there was no room for: the newest policies are kept. */
+  /** Samples and audits of policies that did not fit. The newest policies are kept. */
   dropped = 0;
   private readonly policies = new Map<number, EvidenceCounts>();
   private readonly maxPolicies: number;
@@ -62,7 +62,7 @@ export class EvidenceByPolicy {
     );
   }
 
-  /** @returns `null` where there is no room for a policy as old */
+  /** @returns `null` if the policy does not fit, because it is older than all others */
   private of(version: number): EvidenceCounts | null {
     const found = this.policies.get(version);
     if (found) return found;

@@ -34,7 +34,7 @@ function drain(backlog: ReportBacklog) {
   return reports;
 }
 
-test('reports come in order, each the same until acknowledged', () => {
+test('returns reports in order, each until it is acknowledged', () => {
   const backlog = new ReportBacklog(identity, 10);
   backlog.add(window(1));
   backlog.add(window(2));
@@ -46,7 +46,7 @@ test('reports come in order, each the same until acknowledged', () => {
   expect(backlog.size).toBe(1);
 });
 
-test('too many windows become fewer, without a count or a number lost', () => {
+test('merges windows if there are too many, without losing a count or a number', () => {
   const backlog = new ReportBacklog(identity, 3);
   for (let i = 1; i <= 8; i++) backlog.add(window(i, i));
   expect(backlog.size).toBe(3);
@@ -57,7 +57,7 @@ test('too many windows become fewer, without a count or a number lost', () => {
   expect(reports.map((report) => report.state?.policyVersion)).toEqual([6, 7, 8]);
 });
 
-test('a report that may have arrived is not merged into', () => {
+test('does not merge into a report that may have arrived', () => {
   const backlog = new ReportBacklog(identity, 2);
   backlog.add(window(1));
   const sent = backlog.next();
@@ -66,7 +66,7 @@ test('a report that may have arrived is not merged into', () => {
   expect(drain(backlog).map((report) => report.window?.samples)).toEqual([1, 9, 5]);
 });
 
-test('windows that became one keep what each policy did apart', () => {
+test('keeps evidence per policy in merged windows', () => {
   const backlog = new ReportBacklog(identity, 2);
   for (const [samples, version] of [
     [1, 1],

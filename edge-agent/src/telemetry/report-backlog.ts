@@ -2,7 +2,7 @@ import type { DeviceStateInit, TelemetryReportInit } from '@offramp/contracts';
 import type { EvidenceByPolicy } from './evidence-by-policy.js';
 import type { WindowCounts } from './window-counts.js';
 
-/** A window that has ended, and what the device was at its end. */
+/** A window that has ended, and the device's state at its end. */
 export interface EndedWindow {
   counts: WindowCounts;
   evidence: EvidenceByPolicy;
@@ -18,19 +18,18 @@ export interface ReportIdentity {
 }
 
 /**
- * The reports that no one has acknowledged yet, oldest first, without losing a count.
+ * Reports that are not acknowledged yet, oldest first. No count is lost.
  *
- * A window becomes a report, with the next sequence number, only when it is first sent, and is not
- * changed from then on: it may have arrived although no acknowledgement did. Windows that wait behind
- * it have no number yet. When there are too many of them, the two oldest become one, so that the
- * sequence has no gaps however long NATS was away.
+ * A window becomes a report with the next sequence number when it is first sent. From then on it does not change, because it
+ * may have arrived without an acknowledgement. Later windows have no number yet. If there are too many of them, the two oldest
+ * are merged, so that the sequence has no gaps after a long NATS outage.
  */
 export class ReportBacklog {
   private sending: TelemetryReportInit | null = null;
   private readonly waiting: EndedWindow[] = [];
   private sequence = 0;
 
-  /** @param maxReports how many windows wait at most, 2 or more */
+  /** @param maxReports limit of waiting windows, 2 or more */
   constructor(
     private readonly identity: ReportIdentity,
     private readonly maxReports: number,
@@ -55,7 +54,7 @@ export class ReportBacklog {
     });
   }
 
-  /** The report to send, the same one until it is acknowledged; `null` if there is none. */
+  /** The report to send: the same one until it is acknowledged; `null`: none. */
   next(): TelemetryReportInit | null {
     if (this.sending) return this.sending;
     const window = this.waiting.shift();
@@ -74,7 +73,7 @@ export class ReportBacklog {
     return this.sending;
   }
 
-  /** The report that {@link next} gave has arrived. */
+  /** The report of {@link next} has arrived. */
   acknowledge(): void {
     this.sending = null;
   }

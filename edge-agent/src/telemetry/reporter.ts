@@ -25,7 +25,7 @@ const firstRetryMs = 250;
 const maxRetryMs = 5_000;
 const publishTimeoutMs = 3_000;
 
-/** Counts what is answered, window by window, and gets each window to JetStream, however long that takes. */
+/** Counts answers per window, and publishes each window to JetStream until it is acknowledged. */
 export class TelemetryReporter implements BusListener {
   private window: WindowCounts;
   private evidence: EvidenceByPolicy;
@@ -39,7 +39,7 @@ export class TelemetryReporter implements BusListener {
   private cancelRetry: () => void = () => undefined;
   private readonly emptyWaiters = new Waiters();
 
-  /** @param stateNow what the device is, asked at the end of each window */
+  /** @param stateNow the device's state, called at the end of each window */
   constructor(
     private readonly options: ReporterOptions,
     private readonly manifest: Manifest,
@@ -57,7 +57,7 @@ export class TelemetryReporter implements BusListener {
     this.windowStart = clock.now();
   }
 
-  /** Reports that nobody has acknowledged yet. */
+  /** Number of reports that are not acknowledged yet. */
   get pending(): number {
     return this.backlog.size;
   }
@@ -76,7 +76,7 @@ export class TelemetryReporter implements BusListener {
     this.window.countRefused();
   }
 
-  /** Ends the window now, whether or not anything was counted, and begins the next. */
+  /** Ends the window, even an empty one, and starts the next. */
   endWindow(): void {
     const now = this.clock.now();
     this.backlog.add({
@@ -110,13 +110,13 @@ export class TelemetryReporter implements BusListener {
     return this.emptyWaiters.wait();
   }
 
-  /** Ends no more windows and publishes no more. */
+  /** Ends no further windows, and publishes no further reports. */
   stop(): void {
     this.cancelInterval();
     this.onDown();
   }
 
-  /** One at a time, so that reports arrive in the order of their numbers. */
+  /** Publishes one report at a time, so that they arrive in the order of their numbers. */
   private async publish(): Promise<void> {
     if (this.publishing) return;
     this.publishing = true;
@@ -139,7 +139,7 @@ export class TelemetryReporter implements BusListener {
         'warn',
         'unacknowledged',
         { reason: reasonOf(error), backlog: this.backlog.size },
-        'telemetry is not acknowledged; keeping it, and trying again',
+        'telemetry is not acknowledged; keeping and repeating it',
       );
       if (this.connection)
         this.cancelRetry = this.clock.after(this.backoff.next(), () => void this.publish());
@@ -151,5 +151,5 @@ export class TelemetryReporter implements BusListener {
 }
 
 function reasonOf(error: unknown): string {
-  return systemCodeOf(error) === '503' ? 'no stream takes it; is a controller running?' : messageOf(error);
+  return systemCodeOf(error) === '503' ? 'no stream stores it; is a controller running?' : messageOf(error);
 }

@@ -17,14 +17,14 @@ beforeAll(async () => {
 
 const at = (exit: number) => macs[exit] as number;
 
-test('an exit on the device costs the device what leads there', () => {
+test('an exit on the device costs the device all stages up to it', () => {
   const counts = new WindowCounts(bundle.manifest);
   counts.countResult(answeredResult(0));
   expect(counts).toMatchObject({ samples: 1, deviceMacs: at(0), cloudMacs: 0, offloaded: 0 });
   expect(counts.exits).toEqual(macs.map((_, exit) => (exit === 0 ? 1 : 0)));
 });
 
-test('an offloaded sample is split between device and worker, and shows how the branches agree', () => {
+test('the cost of an offloaded sample is split between device and worker, and its branches count for agreement', () => {
   const counts = new WindowCounts(bundle.manifest);
   const passed = Array.from({ length: final }, (_, exit) => ({
     exit,
@@ -47,7 +47,7 @@ test('an offloaded sample is split between device and worker, and shows how the 
   expect(counts.agreement).toEqual(passed.map((_, exit) => ({ compared: 1, agreed: exit === 0 ? 0 : 1 })));
 });
 
-test('a sample sent as input costs the worker everything, and its bytes are told apart', () => {
+test('a sample sent as input costs the worker all stages, and its bytes are counted separately', () => {
   const counts = new WindowCounts(bundle.manifest);
   const sent = (encoding: number, bytes: number, stage: number) =>
     counts.countResult(
@@ -70,7 +70,7 @@ test('a sample sent as input costs the worker everything, and its bytes are told
   });
 });
 
-test('a sample that left before the final exit tells nothing of agreement', () => {
+test('a sample that exits early does not count for agreement', () => {
   const counts = new WindowCounts(bundle.manifest);
   counts.countResult(answeredResult(Math.max(0, final - 1)));
   expect(counts.agreement.every(({ compared }) => compared === 0)).toBe(true);
@@ -88,7 +88,7 @@ test('a degraded sample that was sent counts as both, and costs only the device'
   expect(counts).toMatchObject({ samples: 1, offloaded: 1, degraded: 1, deviceMacs: at(0), cloudMacs: 0 });
 });
 
-test('failed and refused samples are no samples', () => {
+test('failed and refused samples do not count as samples', () => {
   const counts = new WindowCounts(bundle.manifest);
   const { answer } = answeredResult(0);
   const error = { code: 'IMAGE_INVALID' as const, message: 'x' };
@@ -97,7 +97,7 @@ test('failed and refused samples are no samples', () => {
   expect(counts).toMatchObject({ samples: 0, failed: 1, refused: 1 });
 });
 
-test('two windows merged are the window that covers both', () => {
+test('two merged windows equal the window that covers both', () => {
   const results = [0, final].map((exit) =>
     answeredResult(exit, {
       trueLabelIndex: 0,

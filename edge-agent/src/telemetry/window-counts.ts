@@ -9,11 +9,11 @@ import {
 import type { AnsweredResult, SampleResult } from '../answer.js';
 import type { AuditEvent } from '../audit/audit-event.js';
 
-/** Counts of a stretch of time, as `Window` in `proto/offramp/v1/fleet.proto` defines each of them. */
+/** Counts of a window, as defined by `Window` in `proto/offramp/v1/fleet.proto`. */
 export class WindowCounts extends WindowCounters {
   /** Answers per exit; the final exit last. */
   readonly exits: number[];
-  /** What was sent to workers, by encoding. */
+  /** Samples and bytes sent to workers, by encoding. */
   readonly encodings = new Map<number, { samples: number; bytes: number }>();
   /** Per branch. */
   readonly agreement: { compared: number; agreed: number }[];
@@ -89,7 +89,7 @@ export class WindowCounts extends WindowCounters {
     }
     const onDevice = this.exitMacs[stagesRun - 1] ?? 0;
     this.deviceMacs += onDevice;
-    // A worker that got the input has run everything again.
+    // A worker that got the input has run all stages.
     if (byWorker) this.cloudMacs += (this.exitMacs[exit] ?? 0) - (sent?.stage === 0 ? 0 : onDevice);
     if (exit === this.manifest.stages.length - 1) {
       for (const outcome of passed) {

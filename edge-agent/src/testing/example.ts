@@ -17,7 +17,7 @@ const example = new URL('../../../examples/fashion-mnist/', import.meta.url);
 export const exampleBundleDirectory = fileURLToPath(new URL('bundle', example));
 export const exampleData = fileURLToPath(new URL('data', example));
 
-/** The example's bundle as if calibration had chosen this codec for every activation, until the running test has ended. */
+/** The example's bundle with this codec for every activation. Its folder is removed after the running test. */
 export async function bundleWithCodec(
   codec: Pick<ActivationCodecManifest, 'encoding' | 'step'>,
 ): Promise<Bundle> {
@@ -41,9 +41,9 @@ export async function exampleInputs(bundle: Bundle, count: number): Promise<Floa
 }
 
 export interface Reference {
-  /** What the cascade answers. */
+  /** The cascade's answer. */
   outcome: ExitOutcome;
-  /** What every exit says; the final one last. */
+  /** The outcome of every exit; the final one last. */
   exits: ExitOutcome[];
 }
 

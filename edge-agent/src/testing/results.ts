@@ -1,7 +1,7 @@
 import type { ExitOutcome } from '@offramp/contracts';
 import type { AnsweredResult } from '../answer.js';
 
-/** An answered sample, as the pipeline would give it, with what a test wants to be different. */
+/** An answered sample, as the pipeline would give it, with fields that a test replaces. */
 export function answeredResult(
   exit: number,
   differing: Partial<Omit<AnsweredResult, 'answer' | 'kind'>> & {

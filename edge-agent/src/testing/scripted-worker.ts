@@ -16,26 +16,26 @@ import {
   type ResumeResponseInit,
 } from '@offramp/contracts';
 
-/** A `Buffer` goes out as it is, decodable or not. */
+/** A `Buffer` is sent unchanged, even if it cannot be decoded. */
 export type ResumeStream = ServerDuplexStream<ResumeRequest, ResumeResponseInit | Buffer>;
 
-/** What a worker does with a sample. */
+/** A worker's reaction to a sample. */
 export type Respond = (request: ResumeRequest, stream: ResumeStream) => void;
 
-/** A real gRPC server in the worker's place, that behaves, or misbehaves, as a test tells it. */
+/** A real gRPC server in place of a worker. A test determines its behaviour. */
 export interface ScriptedWorker {
   /** `host:port` */
   readonly address: string;
   readonly port: number;
-  /** The samples that came, in order. */
+  /** The samples received, in order. */
   readonly requests: ResumeRequest[];
-  /** How many streams were opened so far. */
+  /** Number of streams opened so far. */
   readonly streams: number;
   /** May be changed at any time. */
   respond: Respond;
-  /** What it says of the encodings it takes; `null`: nothing, as workers of old. */
+  /** The encodings that it announces; `null`: none, like older workers. */
   encodings: string | null;
-  /** Ends every stream that is open, with an error. */
+  /** Ends every open stream with an error. */
   breakStreams(): void;
   stop(): void;
 }
@@ -99,7 +99,7 @@ export interface CascadeResponder {
   close(): Promise<void>;
 }
 
-/** Answers as a worker should: by running the rest of the cascade. */
+/** Answers like a worker, by running the rest of the cascade. */
 export async function cascadeResponder(bundle: Bundle): Promise<CascadeResponder> {
   const pool = await InferencePool.create(bundle);
   const resume = async (request: ResumeRequest): Promise<ResumeResponseInit> => {

@@ -8,11 +8,11 @@ import type { Agent } from '../run-agent.js';
 import { exampleBundleDirectory, exampleData } from './example.js';
 
 export interface TestAgent extends Agent {
-  /** What was written so far. */
+  /** Answers written so far. */
   readonly answers: (Answer & Partial<FailedAnswer>)[];
 }
 
-/** An agent on the example, alone unless told otherwise, with its answers in an array. */
+/** An agent with the example's bundle, by default without NATS and worker, that collects its answers. */
 export async function startTestAgent(
   config: Partial<AgentConfig>,
   output = new PassThrough(),

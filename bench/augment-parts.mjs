@@ -56,7 +56,7 @@ const parts = [
   ['confidence heads trained jointly, on training pictures', { confidence: 'joint' }],
   ...['sum', 'fused'].flatMap((loss) => [
     [`PTEENet's loss, ${loss} form`, { confidence: 'joint', loss }],
-    ...[0.1, 2].map((lambda) => [
+    ...[0.1, 0.5, 8].map((lambda) => [
       `PTEENet's loss, ${loss} form, λ = ${lambda}`,
       { confidence: 'joint', loss, lambda },
     ]),

@@ -58,7 +58,7 @@ async function attacked(rate, name, start) {
     const agent = await BenchedAgent.start([
       ...['--bundle', example('bundle'), '--source', example('data'), '--loop', '--rate', String(rate)],
       ...['--listen', '127.0.0.1:0', '--device-stages', String(stages.length)],
-      ...['--drain-ms', String(drainMs), '--nats', 'none', '--log-level', 'error'],
+      ...['--drain-ms', String(drainMs), '--nats', 'none'],
     ]);
     const alone = await agent.sourceRate(seconds);
     const hostile = start(agent.address);

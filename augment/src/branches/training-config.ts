@@ -66,7 +66,7 @@ export const trainingOptions = {
     .enum(lossKinds)
     .default('separate')
     .describe('A separate loss per head, or the joint losses of PTEENet; for bodies of convolution'),
-  lambda: z.number().min(0).default(0.5).describe('Weight of the cost in the joint losses'),
+  lambda: z.number().min(0).default(2).describe('Weight of the cost in the joint losses'),
   distillation: unit.default(0.5).describe('Share of distillation in the loss of class heads'),
   temperature: z.number().min(0.1).max(100).default(2).describe('Softens both sides of the distillation'),
   reachFloor: unit

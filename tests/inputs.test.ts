@@ -88,7 +88,7 @@ const kinds: Record<string, Kind> = {
       classify(g, 'a2', 8 * 56);
     },
     options: ['--mean', '20,-4', '--std', '120'],
-    said: 'augment takes tensors of 2×64, from NumPy files; --mean and --std are not needed',
+    said: 'augment takes tensors of 2×64 from NumPy files; --mean and --std are not needed',
     prepare: (value, place) => (value - (place < 64 ? 20 : -4)) / 120,
     bodies: async (data) => [
       ['application/octet-stream', new Uint8Array(data.buffer, data.byteOffset, data.byteLength)],

@@ -63,7 +63,7 @@ function varierOf(
     if (!isAugmented) return (_, values) => values;
     throw new OfframpError(
       'CONFIG_INVALID',
-      `augmentation: expected neither flip nor crop for ${describeInput(input)}; they are for pictures`,
+      `--flip, --crop: expected neither for ${describeInput(input)}; they are for pictures`,
     );
   }
   const augment = pixelAugmenter(augmentation, input.shape);

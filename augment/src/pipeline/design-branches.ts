@@ -6,6 +6,9 @@ import { exitCostsOf, lastPays, noBranchPays } from '../branches/paying-branches
 import { type Placement, placeBranches } from '../branches/placement.js';
 import type { BackboneProfile, CutPoint } from '../onnx/profile.js';
 
+/** Of activations that branches are made for. */
+const maxRank = 3;
+
 export interface DesignOptions {
   /** How many, at most; 0: none. */
   branches: number;
@@ -37,7 +40,7 @@ export function designBranches(backbone: BackboneProfile, options: DesignOptions
   const { cutPoints, placement, bodies, branches } = options;
   if (cutPoints) return fixedDesigns(backbone, namedCutPoints(backbone, cutPoints), options, []);
   if (branches === 0) return { choose: false, designs: [], remarks: [] };
-  const places = distinctCutPoints(backbone.cutPoints.filter(({ shape }) => shape.length <= 3));
+  const places = distinctCutPoints(backbone.cutPoints.filter(({ shape }) => shape.length <= maxRank));
   if (placement === 'auto') {
     // Throws for a model without cut points.
     placeBranches('fine', 1, shares(places, backbone));
@@ -75,7 +78,7 @@ function fixedDesigns(
     if (paying) designs = paying;
     else {
       const cost = Math.min(...longer.map((candidate) => exitCostsOf(backbone, candidate).at(-1) ?? 0));
-      left.push(`at ${cutPoint.tensor} it would cost ${percent(cost)} of the backbone`);
+      left.push(`at ${cutPoint.tensor} would cost ${percent(cost)} of the backbone`);
     }
   }
   if (designs.length === 0) {
@@ -110,13 +113,13 @@ function shares(cutPoints: readonly CutPoint[], { macs }: BackboneProfile): numb
 /** @throws OfframpError `CONFIG_INVALID` for a name that is no cut point's, or is named twice */
 function namedCutPoints(backbone: BackboneProfile, names: readonly string[]): CutPoint[] {
   const unknown = names.find((name, i) => {
-    const known = backbone.cutPoints.some(({ tensor }) => tensor === name);
+    const known = backbone.cutPoints.some(({ tensor, shape }) => tensor === name && shape.length <= maxRank);
     return !known || names.indexOf(name) !== i;
   });
   if (unknown !== undefined) {
     throw new OfframpError(
       'CONFIG_INVALID',
-      `--cut-points: expected different cut points of the model, found ${unknown}`,
+      `--cut-points: expected different cut points of the model, of 1 to ${maxRank} dimensions; found ${unknown}`,
       {
         hint: '`offramp inspect MODEL --all` lists them.',
       },

@@ -56,7 +56,7 @@ describe('offramp inspect', () => {
     expect(out.replaceAll(path, 'model.onnx')).toBe(`\
 model.onnx: 4.6 k MACs, 93 parameters, opset 17
 input picture 2×8×8, output logits 3 logits
-augment takes tensors of 2×8×8, from NumPy files; --mean and --std are not needed
+augment takes tensors of 2×8×8 from NumPy files; --mean and --std are not needed
 
 cut point  shape   MACs  of all  activation
 flat           4  4.6 k  99.5 %        16 B
@@ -113,6 +113,37 @@ hidden         3  4.6 k  99.8 %        12 B
     expect(out).toMatch(/^rounded +2×8×8 +0 +0\.0 % +128 B, int8$/m);
     expect(out).toMatch(/^flat +2 +0 +0\.0 % +8 B$/m);
     expect(out).not.toContain('\nintegers ');
+  });
+
+  it('says what the input is, and what augment does about it', async () => {
+    const g = GraphEditor.create('picture', [8, 8, 3], 17);
+    g.addNode('Cast', ['picture'], ['numbers'], { to: { i: 1 } });
+    g.addNode('Flatten', ['numbers'], ['flat']);
+    g.addNode('MatMul', ['flat', g.addInitializer('w', [192, 3], new Float32Array(576))], ['sums']);
+    g.addNode('Tanh', ['sums'], ['logits']);
+    g.addOutput('logits', [3]);
+    const tensor = g.graph.input[0]?.type?.tensorType;
+    if (tensor) tensor.elemType = 2;
+    await writeFile(path, writeModel(g.proto));
+    await main(['inspect', path]);
+    expect(out).toContain('\ninput picture 8×8×3 uint8, output logits 3 logits\n');
+    expect(out).toContain(
+      'augment takes pictures of 3×8×8, transposes them to channels last and rounds them to uint8; --mean and --std are not needed\n',
+    );
+    await main(['inspect', path, '--input-kind', 'tensor']);
+    expect(out).toContain('augment takes tensors of 8×8×3 from NumPy files and rounds them to uint8');
+    await main(['inspect', path, '--layout', 'channels-first', '--input-kind', 'picture']);
+    expect(err).toContain('error [CONFIG_INVALID]: --input-kind: expected tensor, because a picture has');
+  });
+
+  it('says where no branch can pay', async () => {
+    const g = GraphEditor.create('features', [4], 17);
+    g.addNode('MatMul', ['features', g.addInitializer('w', [4, 3], new Float32Array(12))], ['sums']);
+    g.addNode('Tanh', ['sums'], ['logits']);
+    g.addOutput('logits', [3]);
+    await writeFile(path, writeModel(g.proto));
+    await main(['inspect', path]);
+    expect(out).toContain('\naugment attaches no branches: the model has no cut points');
   });
 
   it('shows all with --all', async () => {

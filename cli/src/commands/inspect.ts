@@ -1,4 +1,10 @@
-import { type BackboneProfile, inspectConfig, loadBackbone, usualPreprocessing } from '@offramp/augment';
+import {
+  type BackboneProfile,
+  branchProblem,
+  inspectConfig,
+  loadBackbone,
+  usualPreprocessing,
+} from '@offramp/augment';
 import { formatShape } from '@offramp/bundle';
 import { readableText, shortText } from '@offramp/runtime';
 import type { Command } from 'commander';
@@ -36,6 +42,7 @@ export function inspectionText(profile: BackboneProfile, all: boolean): string {
   const { model, input, output, macs, parameters, uncounted, cutPoints, gaps } = profile;
   const shown = all ? cutPoints : smallestOfEachCost(cutPoints);
   const left = cutPoints.length - shown.length;
+  const problem = branchProblem(profile);
   const table = formatTable(
     [
       { head: 'cut point' },
@@ -65,6 +72,12 @@ export function inspectionText(profile: BackboneProfile, all: boolean): string {
       ? ['', `${left} of ${cutPoints.length} cut points cost the same as one shown; --all shows them, too`]
       : []),
     ...(gaps.length > 0 ? ['', ...gaps.map((gap) => gapText(gap, macs))] : []),
+    ...(problem === null
+      ? []
+      : [
+          '',
+          `augment attaches no branches: ${readableText(problem)}; --branches 0 writes the whole model as one stage`,
+        ]),
   ].join('\n');
 }
 
@@ -92,7 +105,7 @@ function samplesText(input: BackboneProfile['input']): string {
   ];
   const taken = isPicture
     ? `pictures of ${formatShape(shape)}`
-    : `tensors of ${formatShape(shape)}, from NumPy files`;
+    : `tensors of ${formatShape(shape)} from NumPy files`;
   const steps = [`takes ${taken}`, ...done];
   const last = steps.pop() as string;
   const first = steps.length > 0 ? `${steps.join(', ')} and ${last}` : last;

@@ -16,7 +16,7 @@ describe('the example of vibration', () => {
       },
     });
     expect(output).toContain('input signal 2×512, output logits 4 logits');
-    expect(output).toContain('augment takes tensors of 2×512, from NumPy files');
+    expect(output).toContain('augment takes tensors of 2×512 from NumPy files');
     expect(output).toContain('100 windows of 2×512 float32 over HTTP');
     expect(outcomes.map(({ name, windows }) => [name, windows])).toEqual([
       ...kinds.map((kind) => [kind, 25]),

@@ -10,23 +10,34 @@ export interface Service {
 const lingerMs = 1_000;
 
 /**
- * Runs a service to its end. SIGINT and SIGTERM stop it gracefully; a second one ends the process at once.
+ * Starts a service and runs it to its end. SIGINT and SIGTERM stop it gracefully, those during the start as soon as it has
+ * started; a second one ends the process at once. Signals are handled before anything is started or announced, because a
+ * supervisor may send one as soon as it reads that the service is ready.
+ * @param announce called once the service has started
  */
-export async function runService(service: Service): Promise<void> {
+export async function runService<S extends Service>(
+  start: () => S | Promise<S>,
+  announce: (service: S) => void = () => undefined,
+): Promise<void> {
   let signals = 0;
+  let service: S | null = null;
+  const stop = () => service?.stop().catch(() => undefined); // `done` rejects with the error.
   const onSignal = (signal: NodeJS.Signals) => {
     signals++;
     if (signals > 1) process.exit(signal === 'SIGINT' ? 130 : 143);
-    service.stop().catch(() => undefined); // What went wrong reaches us through `done`.
+    stop();
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
   try {
+    service = await start();
+    announce(service);
+    if (signals > 0) stop();
     await service.done;
   } finally {
     process.off('SIGINT', onSignal);
     process.off('SIGTERM', onSignal);
-    // An attempt to connect to where nobody answers cannot be called off, and would hold the process for many seconds.
+    // A connection attempt without answer cannot be cancelled, and would keep the process alive for many seconds.
     setTimeout(() => process.exit(), lingerMs).unref();
   }
 }

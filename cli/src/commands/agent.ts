@@ -12,7 +12,7 @@ export function agentCommand(): Command {
     async (config) => {
       setHeapGrowth(agentHeapGrowthPercent);
       const logger = createLogger('agent', config.logLevel);
-      await runService(await startAgent(config, logger, { output: process.stdout }));
+      await runService(() => startAgent(config, logger, { output: process.stdout }));
     },
   );
 }

@@ -11,10 +11,13 @@ export function controllerCommand(): Command {
     controllerConfig,
     async (config) => {
       setHeapGrowth(controllerHeapGrowthPercent);
-      const controller = await startController(config, createLogger('controller', config.logLevel));
-      const http = controller.httpAddress ? `, HTTP API at ${controller.httpAddress}` : '';
-      console.log(`controller ready on ${redactUrls(config.nats)}${http}`);
-      await runService(controller);
+      await runService(
+        () => startController(config, createLogger('controller', config.logLevel)),
+        ({ httpAddress }) => {
+          const http = httpAddress ? `, HTTP API at ${httpAddress}` : '';
+          console.log(`controller ready on ${redactUrls(config.nats)}${http}`);
+        },
+      );
     },
   );
 }

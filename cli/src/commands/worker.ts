@@ -11,10 +11,13 @@ export function workerCommand(): Command {
     workerConfig,
     async (config) => {
       setHeapGrowth(workerHeapGrowthPercent);
-      const worker = await startWorker(config, createLogger('worker', config.logLevel));
-      console.log(`listening on ${worker.address}`);
-      if (worker.metricsAddress) console.log(`metrics at ${worker.metricsAddress}/metrics`);
-      await runService(worker);
+      await runService(
+        () => startWorker(config, createLogger('worker', config.logLevel)),
+        (worker) => {
+          console.log(`listening on ${worker.address}`);
+          if (worker.metricsAddress) console.log(`metrics at ${worker.metricsAddress}/metrics`);
+        },
+      );
     },
   );
 }

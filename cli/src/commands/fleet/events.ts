@@ -36,7 +36,8 @@ export function eventsCommand(): Command {
         const print = (event: FleetEvent) =>
           console.log(config.json ? jsonText(event) : describeEvent(event));
         for (const event of events) print(event);
-        await runService(follow(client, group, events.at(-1)?.sequence ?? 0, config.refreshMs, print));
+        const after = events.at(-1)?.sequence ?? 0;
+        await runService(() => follow(client, group, after, config.refreshMs, print));
       }),
   );
 }

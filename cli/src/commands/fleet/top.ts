@@ -35,7 +35,7 @@ export function topCommand(): Command {
         console.log(view(await client.listDevices(config.group), config.group).join('\n'));
       } else {
         await client.listDevices(config.group); // What is wrong from the start is an error, not a view.
-        await runService(watch(client, config.group, config.refreshMs));
+        await runService(() => watch(client, config.group, config.refreshMs));
       }
     }),
   );

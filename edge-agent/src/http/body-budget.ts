@@ -1,7 +1,7 @@
 import { OfframpError } from '@offramp/runtime';
 
 /** Bytes of all bodies in memory, including incomplete ones. If one body may be larger, that is the limit. */
-const maxBodiesBytes = 64 * 2 ** 20;
+const maxBodiesBytes = 32 * 2 ** 20;
 /** When a client may try again after a refusal. */
 const retryAfterMs = 1_000;
 

@@ -8,7 +8,7 @@ import { BodyBudget } from './body-budget.js';
 import { type Body, readBody } from './read-body.js';
 
 const maxBodyBytes = 1_000_000;
-const budgetBytes = 64 * 2 ** 20;
+const budgetBytes = 32 * 2 ** 20;
 
 let budget: BodyBudget;
 let server: Server;

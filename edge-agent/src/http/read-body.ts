@@ -19,13 +19,15 @@ export function readBody(incoming: IncomingMessage, maxBytes: number, budget: Bo
   if (announced > maxBytes) return Promise.reject(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
   return new Promise((resolve, reject) => {
     const share = budget.open();
-    const chunks: Buffer[] = [];
+    // Dropped as soon as they are joined or refused: the handlers and `release` keep this scope alive.
+    let chunks: Buffer[] = [];
     let bytes = 0;
     const stop = () => {
       incoming.off('data', onData).off('end', onEnd).off('close', onGone).off('error', onGone);
     };
     const refuse = (error: Error) => {
       stop();
+      chunks = [];
       share.release();
       incoming.on('error', () => undefined).resume();
       reject(error);
@@ -45,7 +47,9 @@ export function readBody(incoming: IncomingMessage, maxBytes: number, budget: Bo
     };
     const onEnd = () => {
       stop();
-      resolve({ bytes: Buffer.concat(chunks, bytes), release: () => share.release() });
+      const whole = Buffer.concat(chunks, bytes);
+      chunks = [];
+      resolve({ bytes: whole, release: () => share.release() });
     };
     const onGone = () => refuse(new OfframpError('REQUEST_INVALID', 'the client went away'));
     incoming.on('data', onData).once('end', onEnd).once('close', onGone).once('error', onGone);

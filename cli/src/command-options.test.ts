@@ -10,7 +10,7 @@ interface CommandOption {
   option: Option;
 }
 
-/** Every option of every command that takes a value; `command` includes a text for each positional argument. */
+/** Every option with a value, of every command; `command` includes a text for each positional argument. */
 function optionsOf(command: Command, path: readonly string[]): CommandOption[] {
   const positional = command.registeredArguments.map(() => 'nowhere');
   return [
@@ -35,7 +35,7 @@ afterEach(() => {
 const times = named(options.filter(({ option }) => /-(ms|minutes)$/.test(option.long ?? '')));
 
 it.each(times)(
-  '%s refuses 2^31 ms from flag, environment and file, and says the range',
+  '%s refuses 2^31 ms from flag, environment and file, and names the range',
   async (_, command, option) => {
     const flag = option.long as string;
     const tooLong = String(2 ** 31);

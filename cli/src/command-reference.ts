@@ -3,7 +3,7 @@ import { createProgram } from './main.js';
 
 const introduction = `# Commands
 
-Made from the programs' own \`--help\` by \`npm run docs\`; a test compares.
+Generated from the programs' \`--help\` by \`npm run docs\`; a test compares.
 
 Every option can be given as a flag, as an environment variable (\`env\`), or in the file that \`--config\` names,
 there as \`max-queue\` or \`maxQueue\`. Flags win over the environment, the environment over the file, the file

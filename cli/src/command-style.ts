@@ -1,13 +1,13 @@
 import { readableText, redactUrls, shortText } from '@offramp/runtime';
 import type { Command } from 'commander';
 
-/** Columns to which help is wrapped; the same everywhere, so that the reference does not depend on a terminal. */
+/** Width of help texts, in columns. It is fixed, so that the reference does not depend on a terminal. */
 const helpWidth = 110;
 
-/** Of an error about a command line, which it quotes. */
+/** Limit of an error about a command line, which it quotes, in characters. */
 const maxErrorLength = 1_000;
 
-/** Gives a command and everything below it one way to show help, and to report wrong usage: by throwing. */
+/** Configures help and errors of a command and its sub-commands. Wrong usage throws. */
 export function styleCommands(command: Command): Command {
   command
     .helpOption('-h, --help', 'Print help')

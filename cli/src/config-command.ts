@@ -6,12 +6,12 @@ const argumentDescriptions: ReadonlyMap<string, string> = new Map([
   ['<model>', 'ONNX file of a classifier'],
   ['<bundle>', 'Bundle folder'],
   ['<group>', 'Group of devices'],
-  ['[group]', 'Group of devices, or `fleet` for what concerns no single group; default: everything'],
+  ['[group]', 'Group of devices, or `fleet` for events that concern no single group; default: all events'],
 ]);
 
 /**
- * A command whose options are a configuration: flags, environment and file land in one checked object.
- * @param usage name and positional arguments, as commander takes them: `evaluate <bundle>`
+ * A command whose options are a configuration: flags, environment and file are merged into one validated object.
+ * @param usage name and positional arguments, as in commander: `evaluate <bundle>`
  * @param run gets the positional arguments in order
  */
 export function configCommand<Shape extends z.ZodRawShape>(

@@ -2,7 +2,7 @@ import type { InputSpecification } from '@offramp/bundle';
 import { type Dataset, openInputs, type Split, withoutLabels } from '@offramp/data';
 import { z } from 'zod';
 
-/** Which samples a command works on. */
+/** Options for the samples that a command uses. */
 export function dataOptions(split: Split) {
   return {
     data: z

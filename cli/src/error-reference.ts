@@ -2,7 +2,7 @@ import { describeError, type ErrorCode, errorCodes } from '@offramp/runtime';
 
 const introduction = `# Errors
 
-Made from the error catalogue in \`shared/runtime/src/errors/catalogue.ts\` by \`npm run docs\`; a test compares.
+Generated from the error catalogue in \`shared/runtime/src/errors/catalogue.ts\` by \`npm run docs\`; a test compares.
 
 A code never changes its meaning. The command line prints \`error [CODE]: message\` to standard error and ends
 with the exit status; the HTTP APIs answer with the HTTP status and \`{"error": {"code", "message"}}\`; a worker

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { fitColumns } from './fit-columns.js';
 
-const concessions = [
+const reductions = [
   { column: 1, to: 4 },
   { column: 2, to: 0 },
   { column: 0, to: 3 },
@@ -15,10 +15,10 @@ it.each([
   [16, [10, 4, 0]],
   [12, [6, 4, 0]],
   [2, [3, 4, 0]],
-])('concedes in order, as much as %d columns ask for', (width, widths) => {
-  expect(fitColumns([10, 10, 10], concessions, width)).toEqual(widths);
+])('reduces columns in order, as far as a width of %d needs', (width, widths) => {
+  expect(fitColumns([10, 10, 10], reductions, width)).toEqual(widths);
 });
 
-it('does not widen what is narrower than it may be cut to', () => {
+it('does not widen columns that are narrower than their reduction', () => {
   expect(fitColumns([2, 10], [{ column: 0, to: 4 }], 5)).toEqual([2, 10]);
 });

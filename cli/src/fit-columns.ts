@@ -1,25 +1,25 @@
-/** What a column gives up where there is little room: all that is beyond `to` columns, or with 0 itself. */
-export interface Concession {
-  /** Its place in the table, from 0. */
+/** How a column is reduced if the table is too wide: to a width of `to`, or removed with 0. */
+export interface ColumnReduction {
+  /** The column's index. */
   column: number;
   to: number;
 }
 
-/** What {@link formatTable} puts between two columns. */
+/** Width of the gap that {@link formatTable} puts between two columns. */
 const gapWidth = 2;
 
 /**
- * Fits a table into a width: concessions are made in their order, each only as far as it is needed.
- * @param wanted how wide each column would be
- * @returns how wide each is; 0: it is left out. Together wider than `width` only where concessions do not suffice
+ * Fits a table into a width. Reductions are applied in order, each only as far as needed.
+ * @param wanted width of each column without reductions
+ * @returns width of each column; 0: it is removed. The sum exceeds `width` only if all reductions together do not suffice
  */
 export function fitColumns(
   wanted: readonly number[],
-  concessions: readonly Concession[],
+  reductions: readonly ColumnReduction[],
   width: number,
 ): number[] {
   const widths = [...wanted];
-  for (const { column, to } of concessions) {
+  for (const { column, to } of reductions) {
     const kept = widths.filter((each) => each > 0);
     const over = kept.reduce((sum, each) => sum + each + gapWidth, -gapWidth) - width;
     if (over <= 0) break;

@@ -3,9 +3,9 @@ import type { ProgressBar } from './progress-bar.js';
 import { formatInteger } from './units.js';
 
 /**
- * Says, before any work, that held-out pictures are too few for the wanted agreement, how many would do, and what these
- * can prove.
- * @param heldOut to hold out for as many as are needed
+ * Warns, before any work, that there are too few held-out pictures to prove the agreement, with the number that suffices
+ * and the agreement that these can prove.
+ * @param heldOut number to hold out so that enough are left
  */
 export function warnOfFewHeldOut(proof: HeldOutProof, heldOut: number, progress: ProgressBar): void {
   const { pictures, agreement, delta, isPossible, provable, needed } = proof;

@@ -1,4 +1,4 @@
-/** Exit statuses by signal, as shells have them: 128 + its number. */
+/** Exit statuses by signal, as in shells: 128 + its number. */
 export const signalStatus = { SIGINT: 130, SIGTERM: 143 } as const;
 export type EndingSignal = keyof typeof signalStatus;
 
@@ -7,9 +7,9 @@ export function isEndingSignal(reason: unknown): reason is EndingSignal {
 }
 
 /**
- * Runs a job that SIGINT and SIGTERM end: the first one aborts the job's signal, with its name as the reason, and
- * the job comes to an end in good order; a second one ends the process at once.
- * @param onInterrupt told of the first one
+ * Runs a job that SIGINT and SIGTERM end. The first one aborts the job's signal, with the signal's name as reason, so that
+ * the job can end properly. A second one ends the process at once.
+ * @param onInterrupt called for the first one
  */
 export async function interruptible<T>(
   job: (signal: AbortSignal) => Promise<T>,

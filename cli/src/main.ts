@@ -3,7 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { styleCommands } from './command-style.js';
 import { reportError } from './report-error.js';
 
-/** Each command lives in a file of its own, which is loaded only when it is wanted: together they take a while. */
+/** Each command is a separate file that is loaded only if it is used, because loading all takes a while. */
 const commands: ReadonlyMap<string, () => Promise<Command>> = new Map(
   Object.entries({
     inspect: async () => (await import('./commands/inspect.js')).inspectCommand(),
@@ -21,7 +21,7 @@ const commands: ReadonlyMap<string, () => Promise<Command>> = new Map(
 
 /**
  * The command line.
- * @param only the one command to load; default, and where there is none of that name: all
+ * @param only name of the command to load; default, and for unknown names: all
  */
 export async function createProgram(only = ''): Promise<Command> {
   const program = new Command('offramp')

@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
 
 export type Style = Parameters<typeof styleText>[0];
-/** Gives a text a style, or leaves it as it is. */
+/** Applies a style to a text, or returns it unchanged. */
 export type Painter = (style: Style, text: string) => string;
 
 /** @param styled whether the text is for a terminal with colour */
@@ -14,12 +14,12 @@ export function outputIsStyled(): boolean {
   return process.stdout.isTTY === true && !process.env.NO_COLOR;
 }
 
-/** Columns of the terminal; 100 where there is none. */
+/** Columns of the terminal; 100 without one. */
 export function outputWidth(): number {
   return process.stdout.columns || 100;
 }
 
-/** Columns of the terminal; `null` where standard output is none. */
+/** Columns of the terminal; `null` if standard output is not one. */
 export function terminalWidth(): number | null {
   return process.stdout.isTTY ? outputWidth() : null;
 }

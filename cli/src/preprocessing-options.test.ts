@@ -11,7 +11,7 @@ const pictures: Input = { name: 'x', kind: 'picture', shape: [3, 8, 8], type: 'f
 const bytes: Input = { ...pictures, type: 'uint8' };
 const tensors: Input = { name: 'x', kind: 'tensor', shape: [3, 256], type: 'float32' };
 
-/** As `offramp augment` resolves its options, then its preprocessing. */
+/** Resolves options and preprocessing like `offramp augment`. */
 const resolve = async (
   flags: Record<string, unknown>,
   environment: Record<string, string> = {},
@@ -31,7 +31,7 @@ async function file(text: string): Promise<string> {
 }
 
 describe('preprocessing options', () => {
-  it('take mean and std alone, and say no more than that', async () => {
+  it('may be only mean and std, and then contain nothing else', async () => {
     expect(await resolve({ mean: '0.1,0.2', std: ['0.3', '0.4'] })).toEqual({
       mean: [0.1, 0.2],
       std: [0.3, 0.4],
@@ -48,7 +48,7 @@ describe('preprocessing options', () => {
     });
   });
 
-  it('win over the file, as flags and as environment', async () => {
+  it('from flags and environment override the file', async () => {
     const path = await file('mean: [1]\nstd: [2]\nresizeMode: fit-crop\nresize: 64\n');
     const environment = { OFFRAMP_AUGMENT_RESIZE: '48', OFFRAMP_AUGMENT_PREPROCESSING: path };
     expect(await resolve({ mean: '0.5', resizeMode: 'stretch' }, environment)).toEqual({
@@ -69,7 +69,7 @@ describe('preprocessing options', () => {
     ],
     ['mean: [0.5, 116]\nstd: [1, 1]', /--mean: expected values from 0 to 1.*; found 116/],
     ['- 1', /imagenet\.yaml: expected option names with values/],
-  ])('name what is wrong in the file: %j', async (text, message) => {
+  ])('report an error in the file: %j', async (text, message) => {
     const attempt = resolve({ preprocessing: await file(text) });
     await expect(attempt).rejects.toMatchObject({
       code: 'CONFIG_INVALID',
@@ -77,7 +77,7 @@ describe('preprocessing options', () => {
     });
   });
 
-  it('say that there is no file, and that mean and std are needed', async () => {
+  it('report a missing file, and that mean and std are required', async () => {
     await expect(resolve({ preprocessing: 'none.yaml' })).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
     await expect(resolve({})).rejects.toMatchObject({
       code: 'CONFIG_INVALID',

@@ -30,7 +30,7 @@ const pictureOptions = {
   channelOrder: z
     .enum(channelOrders)
     .optional()
-    .meta({ description: 'In which the model takes the channels', fallback: 'rgb' }),
+    .meta({ description: "Order of the model's channels", fallback: 'rgb' }),
   scale: z
     .enum(pixelScales)
     .optional()
@@ -50,7 +50,7 @@ export const preprocessingOptions = {
 
 type Kind = BackboneProfile['input']['kind'];
 
-/** What a file that `--preprocessing` names may say. */
+/** Schema of the file that `--preprocessing` names. */
 const definitionFor = (kind: Kind) =>
   defineConfig('augment', {
     mean: z.array(kind === 'tensor' ? tensorMeanSchema : meanSchema).optional(),
@@ -59,7 +59,7 @@ const definitionFor = (kind: Kind) =>
   });
 
 /**
- * @param config what the options, of any origin, came to
+ * @param config resolved options
  * @param input of the model
  * @throws OfframpError `CONFIG_INVALID`, `FILE_NOT_FOUND`
  */
@@ -95,7 +95,7 @@ function withValues(options: Readonly<Record<string, unknown>>, keys: readonly s
   );
 }
 
-/** Means of pixel / 255 lie between 0 and 1; others were meant for raw pixels, and would make all pictures alike. */
+/** Means of pixel / 255 are between 0 and 1. Others are meant for raw pixels, and would make all pictures look alike. */
 function checkScale({ scale, mean }: Preprocessing): void {
   const outside = mean.find((value) => value < 0 || value > 1);
   if (scale === 'raw' || outside === undefined) return;

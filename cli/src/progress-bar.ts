@@ -4,24 +4,24 @@ import { formatDuration } from './units.js';
 
 const barFormat = '{title} {bar} {percentage} % {note} {left}';
 const titleWidth = 34;
-/** The note of a training takes about 40 columns. */
+/** A training's note takes about 40 columns. */
 const barSizeFor = (columns: number) => (columns < 110 ? 8 : 24);
 
 interface Step {
   title: string;
   total: number;
   done: number;
-  /** Done when it began. */
+  /** Progress at its start. */
   before: number;
   startedMs: number;
   note: string;
 }
 
-/** Shows steps as progress bars on a terminal, and as one line per finished step elsewhere. On standard error. */
+/** Shows steps on standard error: as progress bars on a terminal, otherwise as one line per finished step. */
 export class ProgressBar implements ProgressListener {
   private bar: SingleBar | null = null;
   private current: Step | null = null;
-  /** However the process ends, the cursor comes back. */
+  /** Restores the cursor when the process ends. */
   private readonly onExit = () => this.bar?.stop();
 
   step(title: string, total: number, done = 0): void {
@@ -44,7 +44,7 @@ export class ProgressBar implements ProgressListener {
     });
   }
 
-  /** A line of its own; the step goes on below it. */
+  /** Prints a line above the progress bar. */
   say(line: string): void {
     this.hide();
     process.stderr.write(`${line}\n`);

@@ -51,7 +51,7 @@ describe('parseDuration', () => {
     );
   });
 
-  it('refuses what no option may ask for', () => {
+  it('refuses durations beyond the limit of options', () => {
     expect(() => parseDuration('--rtt', '2073600.001s')).toThrow(
       '--rtt: expected a time up to 2073600000 ms',
     );

@@ -17,7 +17,7 @@ const millisecondsOf: ReadonlyMap<string, number> = new Map([
 ]);
 
 /**
- * Reads a bandwidth, as `tc` writes it: `500kbit`, `2mbit`, `1.5 Mbit/s`.
+ * Reads a bandwidth in the notation of `tc`: `500kbit`, `2mbit`, `1.5 Mbit/s`.
  * @returns bytes per second
  * @throws OfframpError `CONFIG_INVALID`
  */

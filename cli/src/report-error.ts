@@ -2,7 +2,7 @@ import { describeError, isOfframpError, messageOf, redactUrls } from '@offramp/r
 import { isEndingSignal, signalStatus } from './interruptible.js';
 
 /**
- * Prints code, message and hint of an error; the stack only for defects.
+ * Prints code, message and hint of an error, and the stack of defects.
  * @returns the exit status
  */
 export function reportError(error: unknown, out: NodeJS.WritableStream = process.stderr): number {

@@ -1,12 +1,12 @@
-/** A program that runs until it is told to stop, or until it has nothing left to do. */
+/** A program that runs until it is stopped or has nothing left to do. */
 export interface Service {
   /** Settles when the service has ended, by itself or after `stop`; rejects if it failed. */
   readonly done: Promise<void>;
-  /** Takes nothing new, finishes what is in flight, and ends. May be called more than once. */
+  /** Accepts no new work, finishes work in progress, and ends. May be called more than once. */
   stop(): Promise<void>;
 }
 
-/** How long the process may outlive its service, in milliseconds. */
+/** Time for which the process may continue after its service has ended, in milliseconds. */
 const lingerMs = 1_000;
 
 /**

@@ -4,7 +4,7 @@ import { formatTable } from './table.js';
 describe('formatTable', () => {
   const columns = [{ head: 'name' }, { head: 'count', align: 'right' }] as const;
 
-  it('aligns columns and leaves nothing behind the last one', () => {
+  it('aligns columns, without trailing spaces', () => {
     expect(
       formatTable(
         columns,
@@ -17,7 +17,7 @@ describe('formatTable', () => {
     ).toBe(['name    count', 'a           5', 'longer  12345'].join('\n'));
   });
 
-  it('makes the head bold on a terminal only', () => {
+  it('makes the head bold only on a terminal', () => {
     expect(formatTable(columns, [['a', 5]], true)).toContain('\u001b[1mname');
     expect(formatTable(columns, [['a', 5]], false)).not.toContain('\u001b');
   });

@@ -3,14 +3,14 @@ import { outputIsStyled, painter } from './painter.js';
 
 export interface Column {
   head: string;
-  /** Default: left. Numbers go right. */
+  /** Default: left. Use right for numbers. */
   align?: 'left' | 'right';
 }
 
 const gap = '  ';
 
 /**
- * Lays out a table. Cells may hold colours and wide characters.
+ * Formats a table. Cells may contain colours and wide characters.
  * @param styled with colour, for a terminal; default: whether standard output is one
  */
 export function formatTable(

@@ -2,9 +2,9 @@ import stringWidth from 'string-width';
 import wrapAnsi from 'wrap-ansi';
 
 /**
- * Breaks a line at words, not between a number and its `%`. What follows is indented, so that it is told from the next line; a word that is longer than a
- * line stays whole.
- * @param width columns; `null`: what reads it is no terminal, and wants its lines whole
+ * Wraps a line at words, but not between a number and its `%`. Continuations are indented. A word that is longer than a line
+ * is not split.
+ * @param width in columns; `null`: the output is not a terminal, so lines are not wrapped
  */
 export function wrapLine(line: string, width: number | null, indent = '  '): string {
   if (width === null || stringWidth(line) <= width) return line;
@@ -14,7 +14,7 @@ export function wrapLine(line: string, width: number | null, indent = '  '): str
       .split('\n');
   const [first = '', ...others] = wrap(line, width);
   if (others.length === 0) return first;
-  // Joined again, for they have less room than the first.
+  // Joined again, because they have less room than the first.
   const rest = wrap(others.join(' '), Math.max(1, width - indent.length));
   return [first, ...rest.map((each) => indent + each)].join('\n');
 }

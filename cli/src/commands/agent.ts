@@ -7,7 +7,7 @@ import { runService } from '../service.js';
 export function agentCommand(): Command {
   return configCommand(
     'agent',
-    'Classify on this device, and offload what no exit here is sure of',
+    'Classify on this device, and offload samples that no exit here is confident about',
     agentConfig,
     async (config) => {
       setHeapGrowth(agentHeapGrowthPercent);

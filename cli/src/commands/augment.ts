@@ -35,7 +35,7 @@ import { preprocessingOptions, resolvePreprocessing } from '../preprocessing-opt
 import { ProgressBar } from '../progress-bar.js';
 import { formatInteger, formatPercent } from '../units.js';
 
-/** Of the file with the labels. */
+/** Limit of the file with the labels. */
 const maxLabelsBytes = 16 * 2 ** 20;
 
 const share = z.number().gt(0).lt(1);
@@ -114,7 +114,7 @@ async function augment(
   signal: AbortSignal,
 ): Promise<void> {
   const { inputShape, inputKind: kind, layout, output } = config;
-  // Before the data: a wrong model is the more common mistake, and its input says what samples are.
+  // The model is loaded before the data: a wrong model is the more common mistake, and its input determines the samples.
   const backbone = await loadBackbone(modelPath, { inputShape, kind, layout, output });
   const preprocessing = await resolvePreprocessing(config, backbone.profile.input);
   const { uncounted } = backbone.profile;
@@ -183,7 +183,7 @@ async function augment(
   }
 }
 
-/** What a device sends of a sample that no exit of it is sure of. */
+/** What a device sends of a sample that passes all of its exits. */
 function sending({ stages, deviceStages }: Manifest): string {
   const { codec } = stages[deviceStages - 1] ?? {};
   return codec
@@ -191,7 +191,7 @@ function sending({ stages, deviceStages }: Manifest): string {
     : '';
 }
 
-/** When a sample leaves at an exit with this threshold. */
+/** The condition for leaving at an exit with this threshold. */
 function condition(threshold: number | undefined): string {
   if (threshold === undefined) return '';
   return threshold > 1 ? ', however sure' : ` at confidence ≥ ${threshold.toFixed(3)}`;

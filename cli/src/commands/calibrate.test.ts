@@ -33,7 +33,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-it('offramp calibrate records a codec for every boundary, and says what it saves', async () => {
+it('offramp calibrate records a codec for every boundary, and prints its savings', async () => {
   const directory = join(folder, 'bundle');
   await cp(join(example, 'bundle'), directory, { recursive: true });
   await main(['calibrate', directory, ...data, '--limit', '60', '--threads', '1']);
@@ -49,7 +49,7 @@ it('offramp calibrate records a codec for every boundary, and says what it saves
 it.each([
   [['--hold-out', '20000'], 2, '--hold-out: expected'],
   [['--allowed-loss', '2'], 2, '--allowed-loss'],
-])('offramp calibrate %j is refused in words', async (flags, status, message) => {
+])('offramp calibrate %j is refused with a message', async (flags, status, message) => {
   await main(['calibrate', join(example, 'bundle'), ...data, ...flags]);
   expect(process.exitCode).toBe(status);
   expect(err).toMatch(new RegExp(message));

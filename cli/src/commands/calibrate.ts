@@ -80,7 +80,7 @@ async function calibrate(
   process.stdout.write(`${codecTable(bundle)}\n\nbundle   ${directory} (${shortDigest(bundle.digest)})\n`);
 }
 
-/** What is sent from every stage boundary. */
+/** The encoding at every stage boundary. */
 export function codecTable({ manifest }: Bundle): string {
   const right = 'right' as const;
   return formatTable(

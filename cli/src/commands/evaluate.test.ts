@@ -36,7 +36,7 @@ describe('offramp evaluate', () => {
     await rm(folder, { recursive: true });
   });
 
-  it('prints points and the diagnosis, and measures no time for that', async () => {
+  it('prints points and the diagnosis, without measuring time', async () => {
     await main([...common, '--thresholds', '0.5,2']);
     expect(out).toMatch(/^threshold +accuracy +agreement +cost/m);
     expect(out).toMatch(/^never .* 100\.00 %/m);
@@ -45,7 +45,7 @@ describe('offramp evaluate', () => {
     expect(err).not.toContain('CPU time');
   });
 
-  it('writes the report, and tells machines the same', async () => {
+  it('writes the report, and prints the same as JSON', async () => {
     const args = ['--report', join(folder, 'out'), '--json', '--timing-repetitions', '2'];
     await main([...common, ...args, '--timing-batch-sizes', '1,3']);
     const report = JSON.parse(out) as Report;
@@ -61,7 +61,7 @@ describe('offramp evaluate', () => {
     }
   });
 
-  it('notices before it works that the report cannot be written', async () => {
+  it('checks that the report can be written before it runs the bundle', async () => {
     await main([...common, '--report', join(bundle, 'manifest.json')]);
     expect(process.exitCode).toBe(1);
     expect(err).toMatch(/error \[OUTPUT_FAILED\].*manifest\.json/);

@@ -128,7 +128,7 @@ async function measure(
   return { table, times: await measureExitTimes(bundle, dataset, { batchSizes, repetitions, onProgress }) };
 }
 
-/** How good each exit would be if every sample left there. */
+/** The agreement of each exit if every sample left there. */
 function exitSummary({ exits, backboneAccuracy, samples }: Report): string {
   const branches = exits.map(({ exit, alone }) => `${exit}: ${formatPercent(alone.agreement)}`);
   const final = backboneAccuracy === null ? '' : `; backbone's accuracy ${formatPercent(backboneAccuracy)}`;
@@ -162,7 +162,7 @@ function renderPoints({ exits, shipped, points }: Report): string {
 
 const gradeStyles: Readonly<Record<FindingGrade, Style>> = { problem: 'red', hint: 'yellow', good: 'green' };
 
-/** The diagnosis, a line for each finding; the report has the numbers and what to try. */
+/** The diagnosis, with a line per finding. The report has numbers and advice. */
 function renderFindings({ findings }: Report): string[] {
   const paint = painter(outputIsStyled());
   return findings.map(({ grade, title }) => `${paint(gradeStyles[grade], grade.padEnd(8))} ${title}`);

@@ -51,7 +51,7 @@ describe('offramp inspect', () => {
     await rm(folder, { recursive: true });
   });
 
-  it('shows one cut point for each cost, the one with the smallest activation', async () => {
+  it('shows one cut point per cost: the one with the smallest activation', async () => {
     await main(['inspect', path]);
     expect(out.replaceAll(path, 'model.onnx')).toBe(`\
 model.onnx: 4.6 k MACs, 93 parameters, opset 17
@@ -66,7 +66,7 @@ hidden         3  4.6 k  99.8 %        12 B
 `);
   });
 
-  it('says what bridges an expensive part without cut points', async () => {
+  it('names the tensors that bridge an expensive part without cut points', async () => {
     const g = GraphEditor.create('picture', [4], 17);
     const weight = (dims: number[]) => g.addInitializer('w', dims, new Float32Array(16).fill(0.1));
     g.addNode('Relu', ['picture'], ['a']);
@@ -80,7 +80,7 @@ hidden         3  4.6 k  99.8 %        12 B
     expect(out).toContain('\nno cut point between a and d (66.7 % of all MACs): Add node Add_d reads a\n');
   });
 
-  it('takes the output that is asked for, and says what a single score stands for', async () => {
+  it('uses the chosen output, and explains a single score', async () => {
     const g = GraphEditor.create('picture', [4], 17);
     const weight = (count: number) =>
       g.addInitializer('w', [4, count], new Float32Array(4 * count).fill(0.1));
@@ -174,8 +174,8 @@ hidden         3  4.6 k  99.8 %        12 B
       2,
       'error [CONFIG_INVALID]: --input-shape: found 3,8,8',
     ],
-    ['a shape that is none', ['--input-shape', '3,big'], 2, 'error [CONFIG_INVALID]: --input-shape'],
-  ])('says what is wrong with %s', async (_, args, status, message) => {
+    ['a malformed shape', ['--input-shape', '3,big'], 2, 'error [CONFIG_INVALID]: --input-shape'],
+  ])('reports %s', async (_, args, status, message) => {
     await main(['inspect', ...(args[0]?.startsWith('--') ? [path] : []), ...args]);
     expect(err).toContain(message);
     expect(process.exitCode).toBe(status);

@@ -13,7 +13,7 @@ import { jsonText } from '../json-text.js';
 import { formatTable } from '../table.js';
 import { formatBytes, formatCount } from '../units.js';
 
-/** Of a tensor's name in text. */
+/** Limit of a tensor's name in text, in characters. */
 const maxNameLength = 100;
 
 export function inspectCommand(): Command {
@@ -35,8 +35,8 @@ function inspectionJson(profile: BackboneProfile): string {
 }
 
 /**
- * What a person wants to know of a backbone: two lines on the whole, then a table of cut points.
- * @param all also those cut points that cost as much as another with a smaller activation
+ * A backbone as text: its properties, then a table of cut points.
+ * @param all includes cut points that cost as much as another with a smaller activation
  */
 export function inspectionText(profile: BackboneProfile, all: boolean): string {
   const { model, input, output, macs, parameters, uncounted, cutPoints, gaps } = profile;
@@ -81,7 +81,7 @@ export function inspectionText(profile: BackboneProfile, all: boolean): string {
   ].join('\n');
 }
 
-/** A sample as the model has it. */
+/** A sample in the model's own layout. */
 function ownInputText(input: BackboneProfile['input']): string {
   const { name, shape, type } = input;
   const [channels, height, width] = shape as [number, number, number];
@@ -89,7 +89,7 @@ function ownInputText(input: BackboneProfile['input']): string {
   return `${nameText(name)} ${formatShape(own)}${type === 'float32' ? '' : ` ${type}`}`;
 }
 
-/** What `augment` takes for samples, and what it does with them. */
+/** The samples that `augment` accepts, and how it converts them. */
 function samplesText(input: BackboneProfile['input']): string {
   const { kind, shape, type } = input;
   const isPicture = kind === 'picture';
@@ -116,7 +116,7 @@ function isTransposed({ kind, layout }: BackboneProfile['input']): boolean {
   return kind === 'picture' && layout === 'channels-last';
 }
 
-/** A tensor's name in a line for people; `--json` has all of it. */
+/** A tensor's name, shortened and printable. `--json` has the full name. */
 const nameText = (name: string) => readableText(shortText(name, maxNameLength)).replaceAll('\n', '\\n');
 
 function opsetText({ opset, older }: BackboneProfile['model']): string {
@@ -133,7 +133,7 @@ function shareOf(macs: number, all: number): string {
   return `${((100 * macs) / Math.max(all, 1)).toFixed(1)} %`;
 }
 
-/** Of neighbours that cost the same the one with the smallest activation, the last of several. */
+/** Of neighbours with equal cost, keeps the one with the smallest activation, the last if several. */
 function smallestOfEachCost(cutPoints: BackboneProfile['cutPoints']): BackboneProfile['cutPoints'] {
   const shown: BackboneProfile['cutPoints'] = [];
   for (const cutPoint of cutPoints) {

@@ -40,7 +40,7 @@ describe('offramp plan', () => {
     expect(out).toMatch(new RegExp(`^ *${recommended} .*← recommended$`, 'm'));
   });
 
-  it('tells machines the same, and what it follows from', async () => {
+  it('prints the same as JSON, with its inputs', async () => {
     const { manifest, digest, branches } = await Bundle.open(bundlePath);
     const never = neverExit(branches).join(',');
     await main(['plan', bundlePath, ...link, '--json', '--worker-slowdown', '2', '--thresholds', never]);

@@ -66,7 +66,7 @@ async function plan(config: ConfigOf<typeof definition>, directory: string): Pro
     onProgress: () => progress.advance(1),
   }).finally(() => progress.stop());
   const plans = planSplits(input);
-  // An agent runs at least one stage; sending the input is there to compare with.
+  // An agent runs at least one stage. Sending the input is only shown for comparison.
   const recommended = recommendSplit(plans.slice(1));
   process.stdout.write(
     config.json

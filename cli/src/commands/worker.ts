@@ -7,7 +7,7 @@ import { runService } from '../service.js';
 export function workerCommand(): Command {
   return configCommand(
     'worker',
-    'Answer the samples that devices could not answer themselves, over gRPC',
+    'Answer samples that devices offload, over gRPC',
     workerConfig,
     async (config) => {
       setHeapGrowth(workerHeapGrowthPercent);

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { goalAsOption, goalsOf } from './goal-options.js';
 
 describe('goalsOf', () => {
-  it('puts first what was given first', () => {
+  it('keeps the order in which goals were given', () => {
     const options = { agreement: 0.98, offload: 0.2, cloudSeconds: 0.5 };
     const kinds = (given: string[]) => goalsOf(options, given).map(({ kind }) => kind);
     expect(kinds(['offload', 'nats', 'agreement'])).toEqual(['offload', 'agreement', 'cloudSeconds']);
@@ -40,7 +40,7 @@ describe('goalsOf', () => {
     [{ latency: '2h' }, '--latency: expected a time like 80ms or 1.5s'],
     [{ latency: '4000s' }, '--latency: expected milliseconds above 0, up to an hour; found 4000000'],
     [{ latency: '80ms:.0' }, '--latency: expected a share in (0, 1), such as 0.95; found 0'],
-  ])('refuses %j, and says which option it is', (options, message, meant = undefined) => {
+  ])('refuses %j, and names the option', (options, message, meant = undefined) => {
     expect(() => goalsOf(options, [])).toThrow(
       expect.objectContaining({
         code: 'CONFIG_INVALID',
@@ -50,12 +50,12 @@ describe('goalsOf', () => {
     );
   });
 
-  it('asks for a goal where there is none', () => {
+  it('requires a goal', () => {
     expect(() => goalsOf({}, ['nats'])).toThrow(expect.objectContaining({ code: 'USAGE' }));
   });
 });
 
-it('shows goals as they are asked for', () => {
+it('shows goals as options', () => {
   const options = { agreement: 0.98, offload: 0.2, latency: '80ms:0.9', cloudSeconds: 2 };
   expect(goalsOf(options, []).map(goalAsOption).join(' ')).toBe(
     '--agreement 0.98 --offload 0.2 --latency 80ms:0.9 --cloud-seconds 2',

@@ -2,7 +2,7 @@ import { beyondLimit, goalLimits, type NumberLimit } from '@offramp/contracts';
 import type { Goal } from '@offramp/controller';
 import { OfframpError, quoted } from '@offramp/runtime';
 
-/** Goals as flags have them. */
+/** Goals as options. */
 export interface GoalOptions {
   agreement?: number | undefined;
   offload?: number | undefined;
@@ -14,9 +14,9 @@ const defaultQuantile = 0.95;
 const names = ['agreement', 'offload', 'latency', 'cloudSeconds'] as const;
 
 /**
- * @param given options in the order in which they were given, the most important one first; those that are missing
- *   there, since they come from file or environment, follow
- * @throws OfframpError `CONFIG_INVALID`, `USAGE` where there are none
+ * @param given flags in the order in which they were given, the most important one first. Options from the file or the
+ *   environment follow
+ * @throws OfframpError `CONFIG_INVALID`, `USAGE` without goals
  */
 export function goalsOf(options: GoalOptions, given: readonly string[]): Goal[] {
   const ordered = [...given, ...names].filter((name, i, all) => all.indexOf(name) === i);
@@ -43,7 +43,7 @@ function goalOf(name: string, { agreement, offload, latency, cloudSeconds }: Goa
   return name === 'latency' && latency !== undefined ? [latencyGoal(latency)] : [];
 }
 
-/** What somebody may have meant who has given percent. */
+/** The share that a percentage may have been meant for. */
 function asShare(value: number, leastPercent: number): number | undefined {
   return value >= leastPercent && value < 100 ? Number((value / 100).toPrecision(12)) : undefined;
 }
@@ -72,7 +72,7 @@ function latencyGoal(text: string): Goal {
   return { kind: 'latency', targetMs, quantile };
 }
 
-/** As it would be asked for: `--agreement 0.98`. */
+/** A goal as an option: `--agreement 0.98`. */
 export function goalAsOption(goal: Goal): string {
   switch (goal.kind) {
     case 'agreement':

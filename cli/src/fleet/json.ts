@@ -1,7 +1,7 @@
 import { CloudLink, Lifecycle } from '@offramp/contracts';
 import type { Fleet, ListedDevice } from '@offramp/controller';
 
-/** A fleet as scripts get it: the names of states instead of their numbers. */
+/** A fleet as JSON, with names of states instead of numbers. */
 export function fleetToJson({ devices, summary }: Fleet): object {
   return { summary, devices: devices.map(deviceToJson) };
 }

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { OutageNotice } from './outage-notice.js';
 
-it('tells of each outage once, and of its end', () => {
+it('reports each outage once, and its end', () => {
   const lines: string[] = [];
   const notice = new OutageNotice((line) => lines.push(line));
   notice.answered();

@@ -1,8 +1,8 @@
-/** Tells once that what is followed is cut off, and once that it goes on. */
+/** Reports the start and the end of an outage once each. */
 export class OutageNotice {
   private cutOff = false;
 
-  /** @param tell gets a line, without its break */
+  /** @param tell gets a line without line break */
   constructor(private readonly tell: (line: string) => void) {}
 
   failed(problem: string): void {

@@ -21,7 +21,7 @@ const entry = (version: number, seconds: number, canary: boolean, outlier = 0): 
   })),
 });
 
-it('has one course a version, which says when more devices got it', () => {
+it('has one course per version, with the times at which more devices got it', () => {
   const history = [entry(1, 0, false), entry(2, 10, true), entry(2, 70, false), entry(2, 90, false, 1)];
   const courses = policyCourses([...history, entry(3, 100, true), entry(3, 100_000, false)]);
   expect(courses.map(({ first, reach }) => [first.version, reach])).toEqual([
@@ -32,6 +32,6 @@ it('has one course a version, which says when more devices got it', () => {
   expect(courses[1]).toMatchObject({ first: { setAt: after(10) }, last: { setAt: after(90) } });
 });
 
-it('does not repeat how far a policy reached where something else changed', () => {
+it('does not repeat the reach of a policy if other fields changed', () => {
   expect(policyCourses([entry(1, 0, true), entry(1, 1, true)])).toMatchObject([{ reach: 'canary' }]);
 });

@@ -1,15 +1,15 @@
 import type { PolicyView } from '@offramp/controller';
 import { formatTime } from './text.js';
 
-/** A policy's entries in the history, in their order: a canary that everybody gets in the end is several. */
+/** The rollout of a policy: its entries in the history, of which a canary has several. */
 export interface PolicyCourse {
   first: PolicyView;
   last: PolicyView;
-  /** How far it reached, and since when, where that changed: `canary → all 14:05:09`. */
+  /** The devices that follow it, with the times of changes: `canary → all 14:05:09`. */
   reach: string;
 }
 
-/** One course a version, oldest first. */
+/** One course per version, oldest first. */
 export function policyCourses(history: readonly PolicyView[]): PolicyCourse[] {
   const byVersion = new Map<number, PolicyView[]>();
   for (const entry of history) {
@@ -27,13 +27,13 @@ function courseOf(entries: readonly PolicyView[]): PolicyCourse {
   return { first, last: entries.at(-1) ?? first, reach: reach.join(' → ') };
 }
 
-/** `all`, or `canary`; `all, 2 outliers` where devices have thresholds of their own. */
+/** `all`, `canary`, or `all, 2 outliers` if devices have their own thresholds. */
 function reachOf(entry: PolicyView | undefined): string {
   const outliers = entry?.exceptions.length ?? 0;
   return `${entry?.canary ? 'canary' : 'all'}${outliers > 0 ? `, ${outliers} ${outliers === 1 ? 'outlier' : 'outliers'}` : ''}`;
 }
 
-/** The time of day, where it is the same day. */
+/** The time; with the date if the day differs. */
 function timeAfter(first: PolicyView, later: PolicyView): string {
   const [day] = formatTime(first.setAt).split(' ');
   const time = formatTime(later.setAt);

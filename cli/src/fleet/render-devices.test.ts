@@ -5,7 +5,7 @@ import { renderDevices } from './render-devices.js';
 import { sampleDevice, sampleFleet } from './sample-fleet.js';
 
 describe('renderDevices', () => {
-  it('shows who is there, with what', () => {
+  it('shows devices with their state', () => {
     const lines = renderDevices(
       sampleFleet(
         sampleDevice({ state: { auditRate: 0.01 } }),
@@ -29,7 +29,7 @@ describe('renderDevices', () => {
     ]);
   });
 
-  it('tells why a policy is not followed', () => {
+  it('shows why a policy is not followed', () => {
     const state = { policyError: 'expected 5 thresholds\u001b[2J', policyVersion: 3 };
     const lines = renderDevices(sampleFleet(sampleDevice({ newestPolicyVersion: 4, state })));
     expect(lines[1]).toContain(' 3! ');
@@ -38,7 +38,7 @@ describe('renderDevices', () => {
     );
   });
 
-  it('tells which devices run another bundle than their policy is for, before they have refused it', () => {
+  it('names devices that run another bundle than that of their policy, before they refuse it', () => {
     const expected = { newestPolicyVersion: 4, expectedBundleDigest: 'fedcba'.padEnd(64, '0') };
     const lines = renderDevices(
       sampleFleet(
@@ -53,14 +53,14 @@ describe('renderDevices', () => {
     ]);
   });
 
-  it('tells of two agents with one name, once it is no accident', () => {
+  it('reports two agents with one name, if their reports continue', () => {
     const lines = (staleReports: number) =>
       renderDevices(sampleFleet(sampleDevice({ online: false, staleReports })));
     expect(lines(2)).toHaveLength(2);
     expect(lines(3).at(-1)).toMatch(/^! cameras\/cam-1 is the name of two agents: 3 reports .* --device$/);
   });
 
-  it.each([20, 40, 60, 90, 100, 140])('keeps within %d columns, whatever the names', (width) => {
+  it.each([20, 40, 60, 90, 100, 140])('keeps within %d columns with any names', (width) => {
     const long = sampleDevice({
       device: 'd'.repeat(64),
       group: 'g'.repeat(64),
@@ -84,7 +84,7 @@ describe('renderDevices', () => {
     [80, 'DEVICE           GROUP    STATUS  BUNDLE            POLICY  CLOUD      LAST SEEN'],
     [60, 'DEVICE           GROUP    STATUS  POLICY  LAST SEEN'],
     [40, 'DEVICE           STATUS  POLICY'],
-  ])('shows the name of a device in full in %d columns, rather than all of its columns', (width, head) => {
+  ])('shows full device names in %d columns, and removes other columns instead', (width, head) => {
     const lines = renderDevices(sampleFleet(sampleDevice({ device: 'front-door-left' })), { width });
     expect(lines[0]).toBe(head);
     expect(lines[1]).toContain('front-door-left  ');

@@ -2,7 +2,7 @@ import { CloudLink, Lifecycle } from '@offramp/contracts';
 import { type Fleet, gapText, type ListedDevice, type PolicyFollower, policyGaps } from '@offramp/controller';
 import { shortDigest } from '@offramp/runtime';
 import stringWidth from 'string-width';
-import { type Concession, fitColumns } from '../fit-columns.js';
+import { type ColumnReduction, fitColumns } from '../fit-columns.js';
 import { type Painter, painter } from '../painter.js';
 import { type Column, formatTable } from '../table.js';
 import { formatPolicy } from './render-fleet.js';
@@ -21,8 +21,8 @@ const columns: Column[] = [
 ];
 const place = (head: string) => columns.findIndex((column) => column.head === head);
 const digestWidth = 12;
-/** A device's name is what the others are said of: it is shortened, beyond what is absurd, when nothing else is left. */
-const concessions: Concession[] = [
+/** Device names identify the rows, so they are shortened last, except very long ones. */
+const reductions: ColumnReduction[] = [
   { column: place('BUNDLE'), to: digestWidth + 5 },
   { column: place('GROUP'), to: 8 },
   { column: place('DEVICE'), to: 24 },
@@ -37,13 +37,13 @@ const concessions: Concession[] = [
   { column: place('DEVICE'), to: 6 },
 ];
 
-/** An agent that was started anew may leave a last report or two of its former boot behind. */
+/** After a restart of an agent, one or two reports of its earlier boot may still arrive. */
 const minStaleReports = 3;
-const cuttable = new Set(concessions.filter(({ to }) => to > 0).map(({ column }) => column));
+const cuttable = new Set(reductions.filter(({ to }) => to > 0).map(({ column }) => column));
 
 /**
- * The register of a fleet: who is there, with what.
- * @returns lines without line breaks, the table's none wider than `width` (from 16 on)
+ * The devices of a fleet as a table.
+ * @returns lines without line breaks. Lines of the table are at most `width` wide, if `width` is 16 or more
  */
 export function renderDevices(fleet: Fleet, options: { width?: number; styled?: boolean } = {}): string[] {
   const { width = 100, styled = false } = options;
@@ -66,7 +66,7 @@ export function renderDevices(fleet: Fleet, options: { width?: number; styled?: 
   const wanted = columns.map(({ head }, i) =>
     cells.reduce((widest, row) => Math.max(widest, stringWidth(row[i] ?? '')), head.length),
   );
-  const widths = fitColumns(wanted, concessions, width);
+  const widths = fitColumns(wanted, reductions, width);
   const shown = <T>(row: readonly T[]) => row.filter((_, i) => widths[i] !== 0);
   const rows = cells.map((row) =>
     shown(row.map((cell, i) => (cuttable.has(i) ? clip(cell, widths[i] as number) : cell))),
@@ -77,7 +77,7 @@ export function renderDevices(fleet: Fleet, options: { width?: number; styled?: 
     .map(({ device, group, staleReports }) =>
       paint(
         'yellow',
-        `! ${group}/${device} is the name of two agents: ${staleReports} reports came from one that another has followed; give each its own with --device`,
+        `! ${group}/${device} is the name of two agents: ${staleReports} reports are of an earlier boot than the current one; give each agent its own name with --device`,
       ),
     );
   const problems = [...notFollowing, ...doubles];
@@ -113,7 +113,7 @@ function formatStatus({ online, state }: ListedDevice, paint: Painter): string {
     : paint('green', 'online');
 }
 
-/** What an offline device said of its link is no news any more. */
+/** The last reported link of an offline device is outdated. */
 function formatCloud({ online, state }: ListedDevice, paint: Painter): string {
   if (!online) return '–';
   switch (state.cloudLink) {

@@ -2,7 +2,7 @@ import { binOf, EvidenceCounts } from '@offramp/contracts';
 import { expect, it } from 'vitest';
 import { renderEvidence } from './render-evidence.js';
 
-it('shows where samples left under each policy, and what audits said', () => {
+it('shows exits and audits of each policy', () => {
   const counts = new EvidenceCounts(2, { maxRecords: 10 });
   for (const exit of [0, 0, 0, 1, 2]) {
     const passed = [0, 1].slice(0, exit).map((branch) => ({ exit: branch, label: 0, confidence: 0.3 }));
@@ -31,7 +31,7 @@ it('shows where samples left under each policy, and what audits said', () => {
   expect(renderEvidence({ bundles: [], windowMs: 0 })).toHaveLength(1);
 });
 
-it('shows what workers refused, where they did', () => {
+it('shows samples that workers refused, if there are any', () => {
   const counts = new EvidenceCounts(1, { maxRecords: 10 });
   const passed = [{ exit: 0, label: 0, confidence: 0.3 }];
   for (const refusedByWorker of [true, false, false, false]) {

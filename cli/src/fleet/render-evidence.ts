@@ -14,12 +14,12 @@ const columns: Column[] = [
   { head: 'AGREED', align: 'right' },
 ];
 
-/** What a policy did: a row for each exit, and one for all that no exit says. */
+/** The evidence of a policy: a row per exit, and one for all exits. */
 export function renderEvidence(
   { bundles, windowMs }: WindowEvidence,
   options: { styled?: boolean } = {},
 ): string[] {
-  if (bundles.length === 0) return ['no evidence: no device has reported samples lately'];
+  if (bundles.length === 0) return ['no evidence: no device has reported samples recently'];
   const lines = [`evidence of the last ${formatDuration(windowMs)}`];
   for (const { bundleDigest, policies } of bundles) {
     const table = formatTable(columns, policies.flatMap(rowsOf), options.styled ?? false);

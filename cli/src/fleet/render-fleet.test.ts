@@ -28,12 +28,12 @@ describe('renderFleet', () => {
     ]);
   });
 
-  it('shows the table alone where no more is wanted', () => {
+  it('shows only the table if bare', () => {
     const lines = renderFleet(sampleFleet(sampleDevice()), { bare: true });
     expect(lines.map((line) => line.split(' ')[0])).toEqual(['DEVICE', '●', '1']);
   });
 
-  it('shows what is audited, and what came of it, where there is room', () => {
+  it('shows audits and their agreement in wide views', () => {
     const total = windowCounts({ samples: 1_000, exits: [700, 200, 100], audited: 200, auditsAgreed: 197 });
     const fleet = sampleFleet(sampleDevice({ total, state: { auditRate: 0.01 } }), sampleDevice());
     const lines = renderFleet(fleet, { width: 120 });
@@ -44,13 +44,13 @@ describe('renderFleet', () => {
     expect(renderFleet(fleet).join()).not.toContain('AUDIT');
   });
 
-  it('does not take an offline device’s latest window for news', () => {
+  it('ignores the latest window of an offline device', () => {
     const [, , , row, all] = renderFleet(sampleFleet(sampleDevice({ online: false })));
     expect(row).toBe('○ cam-1        –            –        –         –    95.0 %     3.2      41       3');
     expect(all).toContain('1 device       –            –');
   });
 
-  it('marks a policy that the device refused, and none', () => {
+  it('marks a refused policy, and shows – without a policy', () => {
     const refused = sampleDevice({ state: { policyError: 'wrong', policyVersion: 2 } });
     const own = sampleDevice({ state: { policyVersion: 0 }, newestPolicyVersion: 0 });
     const lines = renderFleet(sampleFleet(refused, own));
@@ -58,7 +58,7 @@ describe('renderFleet', () => {
     expect(lines[4]).toMatch(/ –$/);
   });
 
-  it('has a device without a canary of its group’s not wait for that', () => {
+  it('expects devices outside a canary to follow the stable policy', () => {
     const without = sampleDevice({ newestPolicyVersion: 4, expectedPolicyVersion: 3 });
     const within = sampleDevice({ newestPolicyVersion: 4, state: { policyVersion: 4 } });
     const back = sampleDevice({ newestPolicyVersion: 3, state: { policyVersion: 4 } });
@@ -68,13 +68,13 @@ describe('renderFleet', () => {
     expect(lines[5]).toMatch(/ 4→3$/);
   });
 
-  it('names the groups where there are several', () => {
+  it('names the groups if there are several', () => {
     const fleet = sampleFleet(sampleDevice(), sampleDevice({ group: 'doors' }));
     expect(renderFleet(fleet).join('\n')).toMatch(/^2 groups: 2 of 2 .*● cameras\/cam-1 .*● doors\/cam-1 /s);
   });
 
   it.each([30, 38, 39, 47, 57, 66, 76, 80, 100, 110, 132])(
-    'keeps within %d columns, whatever the names and the number of exits',
+    'keeps within %d columns with any names and number of exits',
     (width) => {
       for (const exits of [1, 2, 4, 8, 30]) {
         const fleet = sampleFleet(
@@ -91,22 +91,25 @@ describe('renderFleet', () => {
     [60, ['DEVICE', 'RATE/S', 'EXITS', '%', 'OFFLOAD', 'DEGRADED', 'POLICY'], 'offload,', 0],
     [40, ['DEVICE', 'RATE/S', 'EXITS', '%', 'OFFLOAD'], 'brackets', 0],
     [70, ['DEVICE', 'RATE/S', 'EXITS', '%', 'OFFLOAD', 'DEGRADED', 'P99', 'MS', 'POLICY'], 'latency', 1],
-  ])('leaves out what matters least in %d columns, and its legend', (width, heads, word, sinceStart) => {
-    const lines = renderFleet(sampleFleet(sampleDevice()), { width });
-    expect(lines[2]?.split(/ +/)).toEqual(heads);
-    expect(lines[3]).toMatch(/^● cam-1 +100 .* 10\.0 %/);
-    expect(lines.join('\n')).toContain(word);
-    expect(lines.filter((line) => line.startsWith('since start'))).toHaveLength(sinceStart);
-  });
+  ])(
+    'removes the least important columns and their legend in %d columns',
+    (width, heads, word, sinceStart) => {
+      const lines = renderFleet(sampleFleet(sampleDevice()), { width });
+      expect(lines[2]?.split(/ +/)).toEqual(heads);
+      expect(lines[3]).toMatch(/^● cam-1 +100 .* 10\.0 %/);
+      expect(lines.join('\n')).toContain(word);
+      expect(lines.filter((line) => line.startsWith('since start'))).toHaveLength(sinceStart);
+    },
+  );
 
-  it('shows the name of a device in full before each exit', () => {
+  it('prefers full device names to separate exits', () => {
     const device = sampleDevice({ device: 'front-door-left', ...many(8) });
     const named = renderFleet(sampleFleet(device), { width: 80 });
     expect(named[3]).toMatch(/^● front-door-… +100 +\(88\) +13 /);
     expect(renderFleet(sampleFleet(device), { width: 100 })[3]).toContain('● front-door-left  ');
   });
 
-  it('sums up deep branches where there is no room for each', () => {
+  it('sums deep branches if they do not fit', () => {
     const exits = [40, 20, 10, 5, 5, 5, 5, 5, 2, 1, 1, 1];
     const counts = windowCounts({ samples: 100, exits });
     const fleet = sampleFleet(sampleDevice({ latest: counts, total: counts }));
@@ -117,14 +120,14 @@ describe('renderFleet', () => {
   it.each([
     [80, true],
     [200, false],
-  ])('explains the number in brackets where there is one, in %d columns', (width, folded) => {
+  ])('explains the number in brackets, if any, in %d columns', (width, folded) => {
     const legend = renderFleet(sampleFleet(sampleDevice(many(12))), { width })
       .slice(5)
       .join(' ');
     expect(legend.includes('in brackets')).toBe(folded);
   });
 
-  it('leaves devices out where told to, but counts them', () => {
+  it('omits devices beyond maxDevices, but counts them', () => {
     const devices = Array.from({ length: 9 }, (_, i) => sampleDevice({ device: `cam-${i}` }));
     const lines = renderFleet(sampleFleet(...devices), { maxDevices: 4 });
     expect(lines.filter((line) => line.startsWith('●'))).toHaveLength(4);
@@ -132,13 +135,13 @@ describe('renderFleet', () => {
     expect(lines.find((line) => line.startsWith('9 devices'))).toContain(' 900 ');
   });
 
-  it('has colour only where asked', () => {
+  it('has colour only if styled', () => {
     const fleet = sampleFleet(sampleDevice());
     expect(renderFleet(fleet).join('')).not.toContain('\u001b');
     expect(renderFleet(fleet, { styled: true }).join('')).toContain('\u001b[32m●');
   });
 
-  it('says when there is nothing yet', () => {
+  it('says that no device has reported yet', () => {
     expect(renderFleet(sampleFleet())).toEqual(['no devices have reported yet']);
   });
 });

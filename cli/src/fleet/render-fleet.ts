@@ -11,17 +11,17 @@ import { wrapLine } from '../wrap-lines.js';
 import { clip, formatAuditRate, formatMs, formatRate, formatShare } from './text.js';
 
 export interface RenderFleetOptions {
-  /** Columns that a line may take. Default 100. */
+  /** Maximum width of a line, in columns. Default 100. */
   width?: number;
   /** With colour, for a terminal. Default false. */
   styled?: boolean;
-  /** Devices to show; what is left out is said. Default: all. */
+  /** Limit of devices to show. The number of others is shown. Default: all. */
   maxDevices?: number;
-  /** The table alone, without a title and a legend. Default false. */
+  /** Whether to show only the table, without title and legend. Default false. */
   bare?: boolean;
 }
 
-/** What a row shows beside its name. */
+/** The cells of a row besides its name. */
 interface Row {
   /** Samples per second. */
   rate: number;
@@ -34,16 +34,16 @@ interface Row {
 }
 
 interface FleetColumn extends Column {
-  /** Columns that its cells take at most; of the first and the exits, at least. */
+  /** Maximum width of its cells; for the name and the exits, the minimum. */
   width: number;
-  /** The least width of a view that has room for it: what matters least goes first. Default: it always stays. */
+  /** Minimum width of a view that shows it. Default: it is always shown. */
   from?: number;
 }
 
 const minDeviceWidth = 10;
-/** A longer name gives way to the exits. */
+/** Longer names are shortened if the exits need the room. */
 const maxDeviceWidth = 24;
-/** Room for what stands for the deep branches and the final exit, where not every exit has its own. */
+/** Width of the summed deep branches and the final exit, if not every exit is shown. */
 const foldedWidth = '(100) 100'.length;
 const columns: FleetColumn[] = [
   { head: 'DEVICE', width: minDeviceWidth },
@@ -59,11 +59,11 @@ const columns: FleetColumn[] = [
   { head: 'AGREED', align: 'right', width: 7, from: 110 },
 ];
 const gapWidth = 2;
-/** Room for an exit's percentage, and the space before it. */
+/** Width of an exit's percentage, including the space before it. */
 const exitWidth = 4;
 
 /**
- * The live view of a fleet: a row per device, one for all of them.
+ * The live view of a fleet: a row per device, and one for all.
  * @returns lines without line breaks, none wider than `width` (from 30 on)
  */
 export function renderFleet(fleet: Fleet, options: RenderFleetOptions = {}): string[] {
@@ -126,7 +126,7 @@ export function renderFleet(fleet: Fleet, options: RenderFleetOptions = {}): str
   ];
 }
 
-/** What the columns show, in words. */
+/** The legend of each column. */
 const legendOf: ReadonlyMap<string, string> = new Map([
   ['RATE/S', 'rate'],
   ['EXITS %', 'exits (the final one last)'],
@@ -137,7 +137,7 @@ const legendOf: ReadonlyMap<string, string> = new Map([
   ['AGREED', 'agreed audits'],
 ]);
 
-/** Where not every exit has its own number. */
+/** The legend if not every exit is shown. */
 const foldedLegendOf: ReadonlyMap<string, string> = new Map([
   ['EXITS %', 'exits (the final one last; in brackets the rest of the branches)'],
 ]);
@@ -145,13 +145,13 @@ const foldedLegendOf: ReadonlyMap<string, string> = new Map([
 const mark = ({ online }: ListedDevice, paint: Painter) =>
   `${online ? paint('green', '●') : paint('red', '○')} `;
 
-/** `group/device`; where there is no room for both, the group gives way first. */
+/** `group/device`. If both do not fit, the group is shortened first. */
 function fullName({ group, device }: ListedDevice, width: number): string {
   const room = width - device.length - 1;
   return room < 2 ? clip(device, width) : `${clip(group, room)}/${device}`;
 }
 
-/** An offline device's latest window is no news any more. */
+/** The latest window of an offline device is outdated. */
 function rowOf(device: ListedDevice, paint: Painter): Row {
   const { online, latest, latestWindowMs, total, latencyP50Ms, latencyP99Ms } = device;
   return {
@@ -195,8 +195,8 @@ function cells(row: Row, exitsWidth: number, paint: Painter): string[] {
 }
 
 /**
- * ` 71  12   5  12`: percentages, the final exit last. Where there is no room, the deep branches are one,
- * in brackets. Always as wide, so that the columns of the live view stand still.
+ * ` 71  12   5  12`: percentages, the final exit last. If they do not fit, the deep branches are summed in brackets. The
+ * width is constant, so that columns of the live view do not move.
  */
 function formatExits({ exits, samples }: WindowCounts, width: number): string {
   if (samples === 0) return '–'.padStart(width);
@@ -210,8 +210,8 @@ function formatExits({ exits, samples }: WindowCounts, width: number): string {
 }
 
 /**
- * `4`; `3→4` while what it should follow has not arrived; `3!` where the device refused it; `–` for the bundle's own. A
- * device without a canary of its group's should follow what was there before, so it is not behind.
+ * `4`; `3→4` while the expected policy has not arrived; `3!` if the device does not follow it; `–` for the bundle's own
+ * thresholds. Devices outside a canary are expected to follow the stable policy.
  */
 export function formatPolicy(device: ListedDevice, paint: Painter): string {
   const { state, expectedPolicyVersion, expectedBundleDigest } = device;

@@ -22,7 +22,7 @@ const exceptions = [
   { device: 'cam-9\u001b[2J', thresholds: [1.5, 1.5], auditRate: 0 },
 ];
 
-test('a policy says who follows it, who does not, and what those follow', () => {
+test('describes a policy with its canary, the stable policy and exceptions', () => {
   const text = describePolicy({ ...policy, canary, exceptions, latencyTargetMs: 80 }, devices);
   expect(text.split('\n')).toEqual([
     'group cameras: policy 5',
@@ -38,18 +38,18 @@ test('a policy says who follows it, who does not, and what those follow', () => 
   ]);
 });
 
-test('a policy that all follow says nothing of canaries', () => {
+test('describes a policy without canary', () => {
   expect(describePolicy(policy, devices)).not.toMatch(/canary|outlier|late/);
 });
 
-test('a canary may be beside the thresholds of bundles', () => {
+test('describes a canary beside the thresholds of bundles', () => {
   const stable = { ...plain, version: 0, thresholds: [] };
   expect(describePolicy({ ...policy, canary: { below: 1, stable } }, [])).toContain(
     'the others follow the thresholds of their bundles',
   );
 });
 
-test('the history has a row a policy, with how far it reached and thresholds for people, none cut', () => {
+test('the history has a row per policy, with its reach and all thresholds', () => {
   const thresholds = [0.89966863, 0.8738552, 0.8738552, 0.999937, 1.5, 0.7, 0.6, 0.5];
   const entries = [policy, { ...policy, version: 6, thresholds, canary, exceptions }];
   const rows = formatHistory([...entries, { ...entries[1], canary: null } as PolicyView]).split('\n');
@@ -60,7 +60,7 @@ test('the history has a row a policy, with how far it reached and thresholds for
   );
 });
 
-test('a policy that was set warns of devices with other bundles', () => {
+test('warns about devices with other bundles', () => {
   const gap: PolicyGap = {
     ...{ policyVersion: 5, policyBundleDigest: 'a'.repeat(64), error: '' },
     reason: 'other-bundle',

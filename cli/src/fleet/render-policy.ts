@@ -7,8 +7,8 @@ import { policyCourses } from './policy-course.js';
 import { formatAuditRate, formatTime, printable } from './text.js';
 
 /**
- * A policy in full, for a person.
- * @param devices of its group, by name
+ * A policy as text, with all fields.
+ * @param devices names of its group's devices
  */
 export function describePolicy(policy: PolicyView, devices: readonly string[]): string {
   const { group, version, thresholds, author, reason, setAt, auditRate, maxAuditBytesPerHour } = policy;
@@ -37,7 +37,7 @@ export function describePolicy(policy: PolicyView, devices: readonly string[]): 
   ].join('\n');
 }
 
-/** A row a version, with its course; nothing is cut, so that it can be searched. */
+/** A row per version. Nothing is shortened, so that it can be searched. */
 export function formatHistory(history: readonly PolicyView[], styled = false): string {
   return formatTable(
     [
@@ -82,7 +82,7 @@ export function bundleWarnings({ policy, bundles, gaps }: ChangedPolicy): string
 
 type Canary = NonNullable<PolicyView['canary']>;
 
-/** Devices that follow the policy already. */
+/** Number of devices that follow the canary. */
 function canariesOf({ group, version, canary, exceptions }: PolicyView, devices: readonly string[]): number {
   const outliers = new Set(exceptions.map(({ device }) => device));
   return devices.filter(

@@ -4,7 +4,7 @@ import { windowCounts } from '@offramp/controller';
 
 type Sample = Partial<Omit<ListedDevice, 'state'>> & { state?: Partial<ListedDevice['state']> };
 
-/** A device that answered 100 samples in its latest second and 1,000 in all, for tests of what is shown. */
+/** A device for tests of views, which answered 100 samples in its latest second and 1,000 in all. */
 export function sampleDevice({ state, ...rest }: Sample = {}): ListedDevice {
   const latest = { samples: 100, exits: [70, 20, 10], offloaded: 10, degraded: 0 };
   return {

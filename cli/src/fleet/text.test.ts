@@ -10,7 +10,7 @@ import {
 } from './text.js';
 
 describe('printable', () => {
-  it('leaves nothing in a text that a terminal would act on', () => {
+  it('removes everything that a terminal would act on', () => {
     expect(printable('\u001b[2J\u001b]0;title\u0007ok\r\nnext\u202e\u2028line\u009b31m')).toBe(
       '[2J ]0;title ok next line 31m',
     );
@@ -29,7 +29,7 @@ describe('clip', () => {
 });
 
 describe('numbers', () => {
-  it('are short and say when there is nothing', () => {
+  it('are short, and – for 0', () => {
     expect([0, 400, 9_940, 9_960, 99_400, 300_000, 7_200_000, 2e8].map(formatDuration)).toEqual([
       ...['0.0 s', '0.4 s', '9.9 s', '10 s', '99 s', '5 min', '2 h', '2 d'],
     ]);

@@ -1,14 +1,14 @@
 import stringWidth from 'string-width';
 
 /**
- * Text that came from a device or another operator, made harmless for a terminal: nothing in it moves
- * the cursor, sets colours or breaks the line.
+ * Makes text from a device or another operator safe for a terminal: it cannot move the cursor, set colours or break
+ * lines.
  */
 export function printable(text: string): string {
   return text.replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, ' ').trim();
 }
 
-/** Cuts a text to so many columns, the last of them then a `…`. */
+/** Shortens a text to a width in columns, ending with `…`. */
 export function clip(text: string, width: number): string {
   if (stringWidth(text) <= width) return text;
   const characters = [...text];
@@ -25,14 +25,14 @@ export function formatDuration(milliseconds: number): string {
   return seconds < 171_000 ? `${Math.round(seconds / 3_600)} h` : `${Math.round(seconds / 86_400)} d`;
 }
 
-/** `0.42`, `3.1`, `27`, `1,240`; `–` for nothing. */
+/** `0.42`, `3.1`, `27`, `1,240`; `–` for 0. */
 export function formatMs(milliseconds: number): string {
   if (!(milliseconds > 0)) return '–';
   if (milliseconds < 0.995) return milliseconds.toFixed(2);
   return milliseconds < 9.95 ? milliseconds.toFixed(1) : Math.round(milliseconds).toLocaleString('en-US');
 }
 
-/** A share of a total in percent: `97.3 %`, `100 %`; `–` of nothing. */
+/** A share of a total in percent: `97.3 %`, `100 %`; `–` if the total is 0. */
 export function formatShare(part: number, total: number): string {
   if (!(total > 0)) return '–';
   const percent = (100 * Math.min(part, total)) / total;

@@ -1,6 +1,6 @@
 import { userInfo } from 'node:os';
 
-/** Who runs the command; empty where the system knows no name, as in some containers. */
+/** The name of the user who runs the command; empty if the system does not know it, as in some containers. */
 export function userName(): string {
   try {
     return userInfo().username;

@@ -10,7 +10,7 @@ const { nats, json } = controllerOptions;
 const definition = defineConfig('fleet', { nats, json });
 
 export function bundleCommand(): Command {
-  return new Command('bundle').description('Tell controllers of bundles').addCommand(
+  return new Command('bundle').description('Give bundles to controllers').addCommand(
     configCommand(
       'add <bundle>',
       'Give the calibration table of a bundle to all controllers, which tune devices by it',

@@ -1,15 +1,18 @@
 import { z } from 'zod';
 import { userName } from '../../fleet/user-name.js';
 
-/** Who changes something of a group, and why. */
+/** Author, reason and request ID of a change. */
 export const byOptions = {
-  reason: z.string().default('').meta({ description: 'Why, for the history', fallback: 'none' }),
+  reason: z
+    .string()
+    .default('')
+    .meta({ description: 'Reason for the change, for the history', fallback: 'none' }),
   author: z
     .string()
     .optional()
-    .meta({ description: 'Who does it, for the history', fallback: "your user's name" }),
+    .meta({ description: 'Author of the change, for the history', fallback: "your user's name" }),
   requestId: z.string().optional().meta({
-    description: 'Name of this change: a command that is repeated with the same name changes nothing again',
+    description: 'Name of this change: repeating a command with the same name makes the change only once',
     fallback: 'a new one',
   }),
 };

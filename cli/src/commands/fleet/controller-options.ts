@@ -4,12 +4,12 @@ import { commonOptions, duration } from '@offramp/runtime';
 import { z } from 'zod';
 import { jsonText } from '../../json-text.js';
 
-/** Options of every command that asks the controller. */
+/** Options of every command that sends a request to the controller. */
 export const controllerOptions = {
   nats: commonOptions.nats,
   timeoutMs: duration({ min: 1 })
     .default(5_000)
-    .describe('How long to wait for a reply, in milliseconds; a change is then asked for again, twice'),
+    .describe('How long to wait for a reply, in milliseconds; changes are then requested twice more'),
   json: z.boolean().default(false).describe('Print JSON'),
 };
 

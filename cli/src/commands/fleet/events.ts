@@ -12,18 +12,18 @@ import { wrapLine } from '../../wrap-lines.js';
 import { controllerOptions, printJson, withController } from './controller-options.js';
 
 const definition = defineConfig('fleet', {
-  limit: z.number().int().min(1).max(500).default(20).describe('Events to print, the newest'),
-  follow: z.boolean().default(false).describe('Go on printing events as they come; JSON then has one a line'),
+  limit: z.number().int().min(1).max(500).default(20).describe('Number of events to print, the newest'),
+  follow: z.boolean().default(false).describe('Print new events as they occur; JSON then has one per line'),
   refreshMs: duration({ min: 100 })
     .default(1_000)
-    .describe('Time from one look for new events to the next, in milliseconds'),
+    .describe('Time between queries for new events, in milliseconds'),
   ...controllerOptions,
 });
 
 export function eventsCommand(): Command {
   return configCommand(
     'events [group]',
-    'List what was decided, for whom and why, oldest first',
+    'List decisions and their reasons, oldest first',
     definition,
     (config, group = '') =>
       withController(config, async (client) => {
@@ -80,10 +80,10 @@ function follow(
   };
 }
 
-/** What ends by itself, once NATS or a controller is back. */
+/** Errors that end when NATS or a controller is back. */
 const outages: readonly ErrorCode[] = ['CONTROLLER_UNAVAILABLE', 'NATS_UNAVAILABLE', 'JETSTREAM_UNAVAILABLE'];
 
-/** Oldest first; none while the controller is away, for it may come back. */
+/** Oldest first; empty while no controller answers, because it may come back. */
 async function newerEvents(
   client: ControllerClient,
   group: string,

@@ -8,14 +8,14 @@ import { outputIsStyled } from '../../painter.js';
 import { controllerOptions, printJson, withController } from './controller-options.js';
 
 const definition = defineConfig('fleet', {
-  device: z.string().optional().describe('Only what this device did, lately'),
+  device: z.string().optional().describe('Only recent evidence of this device'),
   ...controllerOptions,
 });
 
 export function evidenceCommand(): Command {
   return configCommand(
     'evidence <group>',
-    'Show what the thresholds of a group are judged by: exits, confidences and audits of each policy',
+    'Show the evidence by which thresholds of a group are judged: exits, confidences and audits of each policy',
     definition,
     (config, group = '') =>
       withController(config, async (client) => {

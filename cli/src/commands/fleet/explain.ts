@@ -12,7 +12,7 @@ const definition = defineConfig('fleet', controllerOptions);
 export function explainCommand(): Command {
   return configCommand(
     'explain <group>',
-    'Say in words why the thresholds of a group are what they are',
+    'Explain why the thresholds of a group are what they are',
     definition,
     (config, group = '') =>
       withController(config, async (client) => {
@@ -23,7 +23,7 @@ export function explainCommand(): Command {
   );
 }
 
-/** @param width to break sentences at; `null`: never */
+/** @param width to which sentences are wrapped; `null`: not at all */
 function describeStatus(status: GroupStatus, width: number | null): string[] {
   const { group, mode, policyVersion, thresholds, auditRate, bundleDigest, decidedAt } = status;
   const policy = policyVersion === 0 ? 'no policy' : `policy ${policyVersion}`;

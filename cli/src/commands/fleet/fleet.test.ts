@@ -65,13 +65,16 @@ afterAll(async () => {
 });
 
 describe('offramp controller', () => {
-  it.each(['SIGINT', 'SIGTERM'] as const)('says when it is ready, and ends well on %s', async (signal) => {
-    const controller = await startController();
-    controller.child.kill(signal);
-    expect(await controller.ended).toMatchObject({ status: 0 });
-  });
+  it.each(['SIGINT', 'SIGTERM'] as const)(
+    'prints that it is ready, and exits with status 0 on %s',
+    async (signal) => {
+      const controller = await startController();
+      controller.child.kill(signal);
+      expect(await controller.ended).toMatchObject({ status: 0 });
+    },
+  );
 
-  it('tells that there is no NATS server', async () => {
+  it('reports that there is no NATS server', async () => {
     const { ended } = start('controller', '--nats', 'nats://127.0.0.1:1');
     expect(await ended).toEqual({
       status: 1,
@@ -84,7 +87,7 @@ describe('offramp controller', () => {
 });
 
 describe('offramp fleet', () => {
-  it('tells that there is no controller', async () => {
+  it('reports that there is no controller', async () => {
     expect(await run('fleet', 'ls')).toMatchObject({
       status: 1,
       stderr: expect.stringContaining('error [CONTROLLER_UNAVAILABLE]'),
@@ -107,7 +110,7 @@ describe('offramp fleet', () => {
     [['fleet', 'rollback', 'cameras', '--to-version', 'last']],
     [['fleet', 'explain']],
     [['fleet', 'bundle', 'add']],
-  ])('calls %j wrong usage', async (args) => {
+  ])('refuses %j as wrong usage', async (args) => {
     const { status, stderr } = await start(...args).ended;
     expect(status).toBe(2);
     expect(stderr).toMatch(/^error/);
@@ -158,10 +161,10 @@ describe('offramp fleet', () => {
       });
       expect(await policy(...second, '--expect-version', '1')).toMatchObject({
         stdout: expect.stringContaining('policy 2, thresholds 0.8 2'),
-        stderr: 'warning: 1 of 2 thresholds are above 1: no sample leaves there, however sure\n',
+        stderr: 'warning: 1 of 2 thresholds are above 1: no sample exits there\n',
       });
       expect((await policy('set', 'camera', '--thresholds', '0.8,0.7')).stderr).toBe(
-        'warning: no device of group camera is online; `offramp fleet ls` lists who is\n',
+        'warning: no device of group camera is online; `offramp fleet ls` lists all devices\n',
       );
       expect((await policy('get', 'cameras')).stdout).toMatch(
         /^group cameras: policy 2\nthresholds {2}0\.8 2\nfor {9}bundle 010101010101\naudits {6}none\nset .*\nreason {6}less cloud\n$/,
@@ -196,7 +199,7 @@ describe('offramp fleet', () => {
     }
   });
 
-  it('says when the events that it follows are cut off, and when they go on', async () => {
+  it('reports when following events is interrupted, and when it continues', async () => {
     let controller = await startController();
     const options = ['--follow', '--refresh-ms', '100', '--timeout-ms', '1000', '--nats', nats.url];
     const following = start('fleet', 'events', ...options);
@@ -220,7 +223,7 @@ describe('offramp fleet', () => {
     }
   });
 
-  it('lists under `fleet` what it labels so, and knows no group that nothing is known of', async () => {
+  it('lists under `fleet` the events with that label, and refuses unknown groups', async () => {
     const controller = await startController();
     try {
       const events = (...args: string[]) => run('fleet', 'events', ...args);
@@ -242,7 +245,7 @@ describe('offramp fleet', () => {
     }
   });
 
-  it('sets goals, says what came of them, freezes, rolls back and tells all of it', async () => {
+  it('sets goals, explains them, freezes, rolls back and lists all of it as events', async () => {
     const controller = await startController();
     try {
       const fleet = (...args: string[]) => run('fleet', ...args);
@@ -250,7 +253,7 @@ describe('offramp fleet', () => {
         ...{ status: 1, stderr: expect.stringContaining('error [NOT_FOUND]: group doors has neither') },
       });
       const goals = ['--offload', '0.2', '--agreement', '0.98', '--reason', 'try', '--author', 'ada'];
-      const warning = 'no device of group doors is online; `offramp fleet ls` lists who is';
+      const warning = 'no device of group doors is online; `offramp fleet ls` lists all devices';
       expect(await fleet('goal', 'set', 'doors', ...goals)).toMatchObject({
         stdout: expect.stringMatching(
           /^group doors: --offload 0\.2 --agreement 0\.98\nmode {8}auto\nset .* by ada\nreason {6}try\n$/,

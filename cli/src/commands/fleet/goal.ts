@@ -7,28 +7,25 @@ import { goalAsOption, goalsOf } from '../../fleet/goal-options.js';
 import { formatTime, printable } from '../../fleet/text.js';
 import { byOf, byOptions } from './by-options.js';
 import { controllerOptions, printJson, withController } from './controller-options.js';
-import { warnOfNobody } from './nobody-online.js';
+import { warnIfNobodyOnline } from './nobody-online.js';
 
 const setDefinition = defineConfig('fleet', {
   agreement: z
     .number()
     .optional()
-    .describe('Share of answers that are to be those of the whole model, at least, in (0, 1)'),
-  offload: z.number().optional().describe('Share of samples that may go to the cloud, at most, from 0 to 1'),
+    .describe("Minimum share of answers that equal the whole model's, in (0, 1)"),
+  offload: z.number().optional().describe('Maximum share of samples that go to the cloud, from 0 to 1'),
   latency: z
     .string()
     .optional()
-    .describe('Time within which answers are to come, and the share that does: 80ms, 1.5s, 80ms:0.95'),
-  cloudSeconds: z
-    .number()
-    .optional()
-    .describe("Seconds of workers' time that may be spent per second, at most"),
+    .describe('Maximum time for an answer, and the share of answers that keep it: 80ms, 1.5s, 80ms:0.95'),
+  cloudSeconds: z.number().optional().describe("Maximum of workers' time per second, in seconds"),
   expectRevision: z
     .number()
     .int()
     .min(0)
     .default(0)
-    .describe("Revision that the group's goals must have for these to be set; 0: any"),
+    .describe("Set these goals only if the group's goals have this revision; 0: any"),
   ...byOptions,
   ...controllerOptions,
 });
@@ -37,7 +34,7 @@ const clearDefinition = defineConfig('fleet', { ...byOptions, ...controllerOptio
 
 export function goalCommand(): Command {
   return new Command('goal')
-    .description('Say what a group is to achieve; the controller then sets its thresholds')
+    .description('Set the goals of a group, by which the controller sets its thresholds')
     .addCommand(setCommand())
     .addCommand(getCommand())
     .addCommand(clearCommand());
@@ -46,14 +43,14 @@ export function goalCommand(): Command {
 function setCommand(): Command {
   const command: Command = configCommand(
     'set <group>',
-    'Give a group goals, in place of those it has; the one given first is the most important',
+    'Set the goals of a group, replacing earlier ones; the first one is the most important',
     setDefinition,
     async (config, group = '') => {
       const goals = goalsOf(config, Object.keys(command.opts()));
       await withController(config, async (client) => {
         const by = { ...byOf(config), expectedRevision: config.expectRevision };
         show(config, await client.setGoals(group, goals, by));
-        await warnOfNobody(client, group);
+        await warnIfNobodyOnline(client, group);
       });
     },
   );
@@ -69,7 +66,7 @@ function getCommand(): Command {
 function clearCommand(): Command {
   return configCommand(
     'clear <group>',
-    'Remove all goals of a group; its thresholds stay as they are',
+    'Remove all goals of a group; its thresholds stay unchanged',
     clearDefinition,
     (config, group = '') =>
       withController(config, async (client) => show(config, await client.setGoals(group, [], byOf(config)))),

@@ -11,7 +11,7 @@ import { topCommand } from './top.js';
 
 export function fleetCommand(): Command {
   return new Command('fleet')
-    .description('Look at the devices, and set their goals and policies, through the controller')
+    .description('Show devices, and set their goals and policies, through the controller')
     .addCommand(lsCommand())
     .addCommand(topCommand())
     .addCommand(policyCommand())

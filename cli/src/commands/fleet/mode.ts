@@ -6,13 +6,13 @@ import { configCommand } from '../../config-command.js';
 import { bundleText, bundleWarnings } from '../../fleet/render-policy.js';
 import { byOf, byOptions } from './by-options.js';
 import { controllerOptions, printJson, withController } from './controller-options.js';
-import { warnOfNobody } from './nobody-online.js';
+import { warnIfNobodyOnline } from './nobody-online.js';
 
 const definition = defineConfig('fleet', { ...byOptions, ...controllerOptions });
 
 const rollbackDefinition = defineConfig('fleet', {
   toVersion: z.number().int().min(1).optional().meta({
-    description: 'Number of the policy whose thresholds the group gets again',
+    description: 'Number of the policy whose thresholds are set again',
     fallback: 'the one before the newest',
   }),
   ...byOptions,
@@ -20,11 +20,7 @@ const rollbackDefinition = defineConfig('fleet', {
 });
 
 export function freezeCommand(): Command {
-  return modeCommand(
-    'freeze <group>',
-    'Leave the thresholds of a group as they are until it is resumed',
-    'frozen',
-  );
+  return modeCommand('freeze <group>', 'Keep the thresholds of a group until it is resumed', 'frozen');
 }
 
 export function resumeCommand(): Command {
@@ -40,7 +36,7 @@ function modeCommand(usage: string, description: string, mode: 'frozen' | 'auto'
       if (goals.goals.length === 0) {
         console.error(`warning: group ${group} has no goal; see \`offramp fleet goal set\``);
       }
-      await warnOfNobody(client, group);
+      await warnIfNobodyOnline(client, group);
     }),
   );
 }
@@ -48,7 +44,7 @@ function modeCommand(usage: string, description: string, mode: 'frozen' | 'auto'
 export function rollbackCommand(): Command {
   return configCommand(
     'rollback <group>',
-    'Give a group the thresholds of an earlier policy, and keep them until it is resumed',
+    'Set the thresholds of an earlier policy, and keep them until the group is resumed',
     rollbackDefinition,
     (config, group = '') =>
       withController(config, async (client) => {
@@ -73,6 +69,6 @@ async function versionBefore(client: ControllerClient, group: string): Promise<n
   const before = Math.max(0, ...versions.filter((version) => version < newest));
   if (before > 0) return before;
   throw new OfframpError('POLICY_INVALID', `group ${group} has no earlier policy to go back to`, {
-    hint: '`offramp fleet policy history` lists those that are remembered.',
+    hint: '`offramp fleet policy history` lists those that are kept.',
   });
 }

@@ -17,16 +17,16 @@ const setDefinition = defineConfig('fleet', {
     .number()
     .min(0)
     .optional()
-    .describe('One threshold for every branch; 0: every sample leaves there, above 1: none does'),
+    .describe('One threshold for every branch; 0: every sample exits there, above 1: none does'),
   thresholds: z.array(z.number().min(0)).optional().describe('One threshold per branch'),
   bundle: z.string().optional().meta({
     description:
-      'Bundle that the thresholds are for: its digest, or 8 digits of it or more; any: all bundles with this number of branches',
+      'Bundle that the thresholds are for: its digest, or the first 8 digits or more; any: all bundles with this number of branches',
     fallback: 'the one that most devices run',
   }),
   auditRate: z.number().min(0).max(1).optional().meta({
     description:
-      'Share of samples that also run on to the final exit, to learn whether early answers agree with it',
+      'Share of samples that also run on to the final exit, to check whether early answers agree with it',
     fallback: 'as in the newest policy, or none',
   }),
   maxAuditBytesPerHour: z.number().int().min(0).optional().meta({
@@ -38,7 +38,7 @@ const setDefinition = defineConfig('fleet', {
     .int()
     .min(0)
     .default(0)
-    .describe("Number that the group's newest policy must have for this one to be set; 0: any"),
+    .describe("Set this policy only if the group's newest one has this number; 0: any"),
   ...byOptions,
   ...controllerOptions,
 });
@@ -75,7 +75,7 @@ function getCommand(): Command {
 function setCommand(): Command {
   return configCommand(
     'set <group>',
-    'Give a group new thresholds or audits, which reach its devices at once',
+    'Set thresholds or audits of a group; its devices get them at once',
     setDefinition,
     async (config, group = '') => {
       const { auditRate, maxAuditBytesPerHour } = config;
@@ -107,14 +107,12 @@ function setCommand(): Command {
   );
 }
 
-/** What an operator may not have meant. */
+/** Warnings about possible mistakes. */
 function warningsOf(set: ChangedPolicy): string[] {
   const { group, thresholds } = set.policy;
   const never = thresholds.filter((threshold) => threshold > 1).length;
   return [
-    ...(never > 0
-      ? [`${never} of ${thresholds.length} thresholds are above 1: no sample leaves there, however sure`]
-      : []),
+    ...(never > 0 ? [`${never} of ${thresholds.length} thresholds are above 1: no sample exits there`] : []),
     ...(set.onlineDevices === 0 ? [nobodyOnline(group)] : []),
     ...bundleWarnings(set),
   ];
@@ -134,7 +132,7 @@ function historyCommand(): Command {
   );
 }
 
-/** @param optional whether something else is set, so that thresholds may stay as they are */
+/** @param optional whether other fields are set, so that thresholds may be omitted */
 function thresholdsOf(
   one: number | undefined,
   each: number[] | undefined,

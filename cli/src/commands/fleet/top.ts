@@ -15,26 +15,26 @@ const definition = defineConfig('fleet', {
   group: groupOption,
   refreshMs: duration({ min: 100 })
     .default(1_000)
-    .describe('Time from one view to the next, in milliseconds'),
+    .describe('Time between updates of the view, in milliseconds'),
   once: z
     .boolean()
     .default(false)
-    .describe('Print one view and end; always so where standard output is no terminal'),
+    .describe('Print one view and exit; the default if standard output is not a terminal'),
   ...controllerOptions,
 });
 
-/** Lines of the view that are not devices, where the legend takes its most. */
+/** Lines of the view besides devices, with the longest legend. */
 const otherLines = 14;
 
 export function topCommand(): Command {
-  return configCommand('top', 'Watch what the devices do', definition, (config) =>
+  return configCommand('top', 'Show the activity of the devices live', definition, (config) =>
     withController(config, async (client) => {
       if (config.json) {
         printJson(fleetToJson(await client.listDevices(config.group)));
       } else if (config.once || !process.stdout.isTTY) {
         console.log(view(await client.listDevices(config.group), config.group).join('\n'));
       } else {
-        await client.listDevices(config.group); // What is wrong from the start is an error, not a view.
+        await client.listDevices(config.group); // An error before the first view ends the command.
         await runService(() => watch(client, config.group, config.refreshMs));
       }
     }),
@@ -50,7 +50,7 @@ function view(fleet: Fleet, group: string | undefined, maxDevices?: number): str
   });
 }
 
-/** Shows the fleet again and again, and what is wrong while the controller does not answer. */
+/** Updates the view periodically, and shows the error while the controller does not answer. */
 function watch(client: ControllerClient, group: string | undefined, refreshMs: number): Service {
   let stopped = false;
   let wake: () => void = () => undefined;

@@ -10,11 +10,11 @@ const definition = defineConfig('agent', { listen: agentConfig.shape.listen, ...
 export function agentHealthCommand(): Command {
   return configCommand(
     'agent',
-    'Ask the agent that listens there, over HTTP',
+    'Check an agent over HTTP',
     definition,
     async ({ listen, healthTimeoutMs }) => {
       if (listen === undefined) {
-        throw new OfframpError('CONFIG_INVALID', 'expected --listen, the address of an HTTP API to ask');
+        throw new OfframpError('CONFIG_INVALID', 'expected --listen, the address of the HTTP API');
       }
       await agentIsReady(listen, healthTimeoutMs);
       console.log(`the agent at ${listen} is ready`);

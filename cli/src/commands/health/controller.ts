@@ -10,7 +10,7 @@ const definition = defineConfig('controller', { nats: controllerConfig.shape.nat
 export function controllerHealthCommand(): Command {
   return configCommand(
     'controller',
-    'Ask the controller at a NATS server, and through it JetStream',
+    'Check a controller and JetStream over NATS',
     definition,
     async ({ nats, healthTimeoutMs }) => {
       await controllerAnswers(nats, healthTimeoutMs);
@@ -23,7 +23,7 @@ export function controllerHealthCommand(): Command {
 async function controllerAnswers(nats: string, timeoutMs: number): Promise<void> {
   const bus = await connectBus({ url: nats, name: 'offramp-health', timeoutMs });
   try {
-    // Whether there is such a group takes the whole way: NATS, the controller, and its buckets in JetStream.
+    // This request involves NATS, the controller, and its buckets in JetStream.
     await new ControllerClient(bus, { timeoutMs }).getPolicy('default').catch((error: unknown) => {
       if (!isOfframpError(error) || error.code !== 'NOT_FOUND') throw error;
     });

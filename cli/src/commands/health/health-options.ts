@@ -1,6 +1,6 @@
 import { duration, OfframpError, parseListenAddress } from '@offramp/runtime';
 
-/** Options of every health check. The others are the program's own, so that one environment serves both. */
+/** Options of every health check. All others are those of the program, so that both can use one environment. */
 export const healthOptions = {
   healthTimeoutMs: duration({ min: 1 })
     .default(3_000)
@@ -8,7 +8,7 @@ export const healthOptions = {
 };
 
 /**
- * Where to reach, from the same machine, a server that listens at an address.
+ * The address at which a server on this machine can be reached, from the address at which it listens.
  * @throws OfframpError `CONFIG_INVALID` for an address without a fixed port
  */
 export function reachableAddress(listen: string): { host: string; port: number } | { socketPath: string } {
@@ -17,7 +17,7 @@ export function reachableAddress(listen: string): { host: string; port: number }
   if (address.port === 0) {
     throw new OfframpError(
       'CONFIG_INVALID',
-      `--listen: expected an address with a port that is known; found ${listen}`,
+      `--listen: expected an address with a fixed port; found ${listen}`,
     );
   }
   const loopback = { '0.0.0.0': '127.0.0.1', '::': '::1' }[address.host];

@@ -29,7 +29,7 @@ function health(args: string[], environment: Record<string, string> = {}): Promi
   });
 }
 
-/** Takes connections, and says nothing or something an agent would not. */
+/** Accepts connections, and answers nothing, or something that an agent would not. */
 async function otherServer(answer: boolean): Promise<string> {
   const server: Server = createServer((_, response) => {
     if (answer) response.writeHead(503).end();
@@ -43,7 +43,7 @@ async function otherServer(answer: boolean): Promise<string> {
 }
 
 describe('offramp health agent', () => {
-  it('finds an agent where the environment lets it listen, on a Unix socket as well', async () => {
+  it('finds an agent at the address in the environment, also on a Unix socket', async () => {
     const listen = `unix:${join(tmpdir(), `offramp-health-${process.pid}.sock`)}`;
     const config = await resolveConfig(agentConfig, { bundle, listen, nats: 'none', answers: 'none' }, {});
     const agent = await startAgent(config, logger, { output: process.stdout });
@@ -54,7 +54,7 @@ describe('offramp health agent', () => {
     });
   });
 
-  it('fails where nobody listens, nobody answers, or the answer is no', async () => {
+  it('fails if nothing listens, nothing answers, or the agent is not ready', async () => {
     expect(await health(['agent', '--listen', '127.0.0.1:1'])).toMatchObject({
       status: 1,
       output: expect.stringMatching(/\[UNHEALTHY\]: the agent at 127.0.0.1:1 does not answer: .*REFUSED/),
@@ -70,14 +70,14 @@ describe('offramp health agent', () => {
     });
   });
 
-  it('wants an address', async () => {
+  it('requires an address', async () => {
     expect(await health(['agent'], { OFFRAMP_AGENT_LISTEN: '' })).toMatchObject({ status: 2 });
     expect(await health(['agent', '--listen', '127.0.0.1:0'])).toMatchObject({ status: 2 });
   });
 });
 
 describe('offramp health worker', () => {
-  it('finds a worker, on all addresses as well, and misses it when it is gone', async () => {
+  it('finds a worker, also one that listens on all addresses, and fails when it has stopped', async () => {
     const config = await resolveConfig(workerConfig, { bundle: [bundle], listen: '0.0.0.0:0' }, {});
     const worker = await startWorker(config, logger);
     onTestFinished(() => worker.stop());
@@ -95,7 +95,7 @@ describe('offramp health worker', () => {
     });
   });
 
-  it('fails where something else answers, or nothing', async () => {
+  it('fails if another program answers, or nothing', async () => {
     expect(await health(['worker', '--listen', await otherServer(true)])).toMatchObject({
       status: 1,
       output: expect.stringContaining('[UNHEALTHY]'),
@@ -104,7 +104,7 @@ describe('offramp health worker', () => {
 });
 
 describe('offramp health controller', () => {
-  it('finds a controller on its NATS server, and misses it when it is gone', async () => {
+  it('finds a controller on its NATS server, and fails when it has stopped', async () => {
     const nats = await startNatsServer();
     onTestFinished(() => nats.stop());
     const controller = await startController(

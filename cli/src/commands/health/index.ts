@@ -3,11 +3,11 @@ import { agentHealthCommand } from './agent.js';
 import { controllerHealthCommand } from './controller.js';
 import { workerHealthCommand } from './worker.js';
 
-/** For whatever watches over a program and wants an exit status: container engines, service managers, scripts. */
+/** Health checks with an exit status, for container engines, service managers and scripts. */
 export function healthCommand(): Command {
   return new Command('health')
     .helpCommand(false)
-    .description('Ask a running program whether it is ready; the exit status tells')
+    .description('Check whether a running program is ready; the exit status is the result')
     .addCommand(agentHealthCommand())
     .addCommand(workerHealthCommand())
     .addCommand(controllerHealthCommand());

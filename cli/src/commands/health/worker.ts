@@ -12,7 +12,7 @@ const definition = defineConfig('worker', { listen: workerConfig.shape.listen, .
 export function workerHealthCommand(): Command {
   return configCommand(
     'worker',
-    'Ask the worker that listens there, by the health service of gRPC',
+    'Check a worker with the health service of gRPC',
     definition,
     async ({ listen, healthTimeoutMs }) => {
       await workerServes(listen, healthTimeoutMs);
@@ -28,7 +28,7 @@ async function workerServes(listen: string, timeoutMs: number): Promise<void> {
     'socketPath' in address
       ? `unix:${address.socketPath}`
       : `${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`;
-  // What a proxy in the environment is for is elsewhere.
+  // A proxy in the environment is not meant for this machine.
   const client = new Client(target, credentials.createInsecure(), { 'grpc.enable_http_proxy': 0 });
   try {
     const said = await check(client, Date.now() + timeoutMs);
@@ -43,7 +43,7 @@ async function workerServes(listen: string, timeoutMs: number): Promise<void> {
   }
 }
 
-/** grpc-js ends what it says with a note on how the name was resolved, even where it has none. */
+/** Removes the note about name resolution that grpc-js appends to its messages. */
 const withoutNote = (details: string) => details.replace(/\s*Resolution note:\s*$/, '');
 
 /** @returns a `ServingStatus` of `grpc.health.v1` */

@@ -3,8 +3,14 @@ import { expect, it } from 'vitest';
 
 const service = new URL('../dist/service.js', import.meta.url).href;
 
-/** Runs a service in a process that signals itself. @param start,announce bodies of functions */
-function run({ start = '', announce = '' }): Promise<{ status: unknown; signal: unknown; output: string }> {
+interface Ended {
+  status: unknown;
+  signal: unknown;
+  output: string;
+}
+
+/** Runs a service in a process that signals itself. @param parts bodies of functions; `failed` handles an error */
+function run({ start = '', announce = '', failed = 'throw error' }): Promise<Ended> {
   const script = `
     import { runService } from ${JSON.stringify(service)};
     let end;
@@ -13,7 +19,8 @@ function run({ start = '', announce = '' }): Promise<{ status: unknown; signal: 
       done: new Promise((resolve) => { end = resolve; }),
       async stop() { console.log('stopped'); clearInterval(open); end(); },
     };
-    await runService(async () => { ${start}; return service; }, () => { console.log('ready'); ${announce} });
+    await runService(async () => { ${start}; return service; }, () => { console.log('ready'); ${announce} })
+      .catch((error) => { ${failed} });
   `;
   return new Promise((resolve) => {
     execFile(process.execPath, ['--input-type=module', '--eval', script], (error, output) =>
@@ -39,4 +46,13 @@ it('ends at once on a second signal', async () => {
     "process.kill(process.pid, 'SIGTERM'); setImmediate(() => process.kill(process.pid, 'SIGTERM'));";
   const ended = await run({ start: `${twice} await new Promise(() => setInterval(() => undefined, 1_000))` });
   expect(ended).toMatchObject({ status: 143, signal: null });
+});
+
+it('leaves the process to its caller after a failed start', async () => {
+  // The caller goes on for longer than a process may after its service has ended.
+  const ended = await run({
+    start: "throw new Error('no start')",
+    failed: "clearInterval(open); setTimeout(() => console.log('the caller ends'), 1_500);",
+  });
+  expect(ended).toEqual({ status: 0, signal: null, output: 'the caller ends\n' });
 });

@@ -37,7 +37,8 @@ export async function runService<S extends Service>(
   } finally {
     process.off('SIGINT', onSignal);
     process.off('SIGTERM', onSignal);
-    // A connection attempt without answer cannot be cancelled, and would keep the process alive for many seconds.
-    setTimeout(() => process.exit(), lingerMs).unref();
+    // A connection attempt without answer cannot be cancelled, and would keep the process alive for many seconds. A failed
+    // start leaves the end of the process to its caller.
+    if (service) setTimeout(() => process.exit(), lingerMs).unref();
   }
 }

@@ -141,7 +141,7 @@ describe.skipIf(isMissing)('the dashboard', { timeout: 240_000 }, () => {
     const other = page.getByRole('dialog', { name: 'Device cam-2' });
     await other.waitFor();
     await page.keyboard.press('Escape');
-    await other.waitFor({ state: 'detached' });
+    await page.getByRole('dialog', { includeHidden: true }).waitFor({ state: 'detached' });
     await search.fill('1');
     await page.getByRole('link', { name: 'cam-1' }).press('Enter');
     const drawer = page.getByRole('dialog', { name: 'Device cam-1' });
@@ -150,6 +150,10 @@ describe.skipIf(isMissing)('the dashboard', { timeout: 240_000 }, () => {
     await page.screenshot({ path: join(screenshots, 'device.png') });
     await page.keyboard.press('Escape');
     await drawer.waitFor({ state: 'detached' });
+    await expect.poll(() => page.evaluate('document.activeElement?.textContent'), eventually).toBe('cam-1');
+    await expect.poll(() => page.evaluate('location.hash'), eventually).toBe('#/groups/cameras');
+    await page.getByRole('link', { name: 'cam-1' }).press('Enter');
+    await drawer.getByRole('button', { name: 'Close' }).click();
     await expect.poll(() => page.evaluate('document.activeElement?.textContent'), eventually).toBe('cam-1');
     await expect.poll(() => page.evaluate('location.hash'), eventually).toBe('#/groups/cameras');
     expect(problems).toEqual([]);

@@ -21,7 +21,9 @@ export function Modal({
     const fields = [...(dialog.current?.querySelectorAll('input') ?? [])];
     fields.find(({ value }) => value === '')?.focus();
     return () => {
-      if (opener instanceof HTMLElement) opener.focus();
+      // The browser restored the focus if it closed the dialog, and the user may have moved it since.
+      const lost = document.activeElement === document.body;
+      if (lost && opener instanceof HTMLElement) opener.focus();
     };
   }, []);
   return (

@@ -88,7 +88,7 @@ export async function startHttpApi(
   server.register(async (guarded) => {
     guarded.addHook('onRequest', async ({ headers }) => checkHost(headers.host));
     guarded.get('/v1/status', () => agent.status());
-    classifyRoute(guarded, options.maxBodyBytes, formats, agent);
+    classifyRoute(guarded, options.maxBodyBytes, formats, agent, clock);
   });
   const address = await listenHttp(server, options.listen);
   logger.info({ address }, 'HTTP API listens');
@@ -113,6 +113,7 @@ function classifyRoute(
   maxBodyBytes: number,
   formats: readonly BodyFormat[],
   agent: HttpApiAgent,
+  clock: Clock,
 ): void {
   const budget = new BodyBudget(maxBodyBytes);
   let requests = 0;
@@ -123,7 +124,7 @@ function classifyRoute(
   server.post('/v1/classify', {
     onRequest: async () => agent.checkRoom(),
     handler: async (request, reply) => {
-      const { bytes, release } = await readBody(request.raw, maxBodyBytes, budget);
+      const { bytes, release } = await readBody(request.raw, maxBodyBytes, budget, clock);
       try {
         if (bytes.byteLength === 0) {
           throw new OfframpError('REQUEST_INVALID', 'expected a sample as body, found none');

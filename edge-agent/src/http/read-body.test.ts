@@ -1,8 +1,9 @@
 import { once } from 'node:events';
-import { createServer, request, type Server } from 'node:http';
+import { Agent, createServer, type IncomingMessage, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { httpErrorOf } from '@offramp/runtime';
+import { ManualClock } from '@offramp/runtime/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { BodyBudget } from './body-budget.js';
 import { type Body, readBody } from './read-body.js';
@@ -10,15 +11,20 @@ import { type Body, readBody } from './read-body.js';
 const maxBodyBytes = 1_000_000;
 const budgetBytes = 32 * 2 ** 20;
 
+let clock: ManualClock;
 let budget: BodyBudget;
 let server: Server;
 let bodies: Body[];
+let requests: IncomingMessage[];
 
 beforeEach(async () => {
+  clock = new ManualClock();
   budget = new BodyBudget(maxBodyBytes);
   bodies = [];
+  requests = [];
   server = createServer((incoming, response) => {
-    readBody(incoming, maxBodyBytes, budget).then(
+    requests.push(incoming);
+    readBody(incoming, maxBodyBytes, budget, clock).then(
       (body) => {
         bodies.push(body);
         response.end(String(body.bytes.byteLength));
@@ -34,9 +40,9 @@ afterEach(() => {
   server.close();
 });
 
-function start(headers: Record<string, string> = {}) {
+function start(headers: Record<string, string> = {}, agent?: Agent) {
   const { port } = server.address() as AddressInfo;
-  return request({ port, host: '127.0.0.1', method: 'POST', headers });
+  return request({ port, host: '127.0.0.1', method: 'POST', headers, agent });
 }
 
 async function send(bytes: number, headers = { 'content-length': String(bytes) }) {
@@ -97,5 +103,30 @@ describe('readBody', () => {
     await vi.waitFor(() => expect(freeBytes()).toBe(budgetBytes - 100));
     outgoing.destroy();
     await vi.waitFor(() => expect(freeBytes()).toBe(budgetBytes));
+  });
+
+  it('reads the rest of a refused body a second later, and serves the next request on the same connection', async () => {
+    const others = budget.open();
+    others.add(budgetBytes);
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const outgoing = start({ 'content-length': '900000' }, agent);
+    const sent = once(outgoing.end(Buffer.alloc(900_000)), 'finish');
+    const [refused] = await once(outgoing, 'response');
+    expect(refused.statusCode).toBe(503);
+    await text(refused);
+    const [incoming] = requests;
+    expect(incoming?.complete).toBe(false);
+    clock.advance(999);
+    expect(incoming?.isPaused()).toBe(true);
+    clock.advance(1);
+    await sent;
+    await vi.waitFor(() => expect(incoming?.complete).toBe(true));
+    others.release();
+    const next = start({}, agent);
+    next.end('next');
+    const [answered] = await once(next, 'response');
+    expect(await text(answered)).toBe('4');
+    expect(answered.socket).toBe(refused.socket);
+    agent.destroy();
   });
 });

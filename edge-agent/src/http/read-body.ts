@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { OfframpError } from '@offramp/runtime';
+import { type Clock, OfframpError } from '@offramp/runtime';
 import { errorCodes } from 'fastify';
 import type { BodyBudget } from './body-budget.js';
 
@@ -9,12 +9,21 @@ export interface Body {
   release(): void;
 }
 
+/** How long the rest of a refused body waits unread, in milliseconds: reading it costs as much as reading an accepted one. */
+const unreadMs = 1_000;
+
 /**
- * Reads the body of a request. The rest of a refused body is read and discarded, so that the client gets the refusal.
+ * Reads the body of a request. The rest of a refused body is discarded later. The client gets the refusal at once, and
+ * its connection stays usable.
  * @param maxBytes of this body
  * @throws OfframpError `OVERLOADED`; `REQUEST_INVALID` if the client goes away; Fastify's error of status 413
  */
-export function readBody(incoming: IncomingMessage, maxBytes: number, budget: BodyBudget): Promise<Body> {
+export function readBody(
+  incoming: IncomingMessage,
+  maxBytes: number,
+  budget: BodyBudget,
+  clock: Clock,
+): Promise<Body> {
   const announced = Number(incoming.headers['content-length'] ?? 0);
   if (announced > maxBytes) return Promise.reject(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
   return new Promise((resolve, reject) => {
@@ -29,7 +38,15 @@ export function readBody(incoming: IncomingMessage, maxBytes: number, budget: Bo
       stop();
       chunks = [];
       share.release();
-      incoming.on('error', () => undefined).resume();
+      // Without a read, Node.js would discard the rest as soon as the response is sent.
+      incoming
+        .on('error', () => undefined)
+        .pause()
+        .read(0);
+      incoming.once(
+        'close',
+        clock.after(unreadMs, () => incoming.resume()),
+      );
       reject(error);
     };
     const onData = (chunk: Buffer) => {

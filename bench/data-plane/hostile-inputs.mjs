@@ -37,7 +37,7 @@ ${cpu}, ${cores} cores, shared with the clients (load ${loadavg()[0].toFixed(1)}
 
 A slow body is one byte every two seconds. A picture of 12 megapixels is a JPEG of ${(picture.length / 1e6).toFixed(1)} MB. Clients ask again at once; after a
 refusal, when the agent says, or after 100 ms. *Rate*: answers to the local source against the same agent alone, the mean of all rounds. *Memory*: resident, of the
-agent and its decoding processes together, the most at any time. *Stop*: from SIGTERM under the clients to the end of the process, the longest.
+agent and its decoding processes together, pages that they share counted once, the most at any time. *Stop*: from SIGTERM under the clients to the end of the process, the longest.
 
 | source | clients | rate alone, 1/s | rate | memory, MB | stop, s | accepted samples | lines | answered over HTTP | refused |
 |---|---|---|---|---|---|---|---|---|---|`);

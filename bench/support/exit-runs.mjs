@@ -59,9 +59,9 @@ export function backbonesOn({ cifar10, fashionMnist, tinyImagenet }) {
   ].filter(({ data }) => data);
 }
 
-/** Trains, unless `--keep` has a bundle trained with these options. */
+/** Trains, unless `--keep` has a bundle trained with these options. @param agreement that its own thresholds are chosen for */
 export async function trainedBundle(
-  { models, keep, name, preprocessing },
+  { models, keep, name, preprocessing, agreement = 0.98 },
   { pictures, calibration },
   training,
 ) {
@@ -84,7 +84,7 @@ export async function trainedBundle(
     calibration,
     preprocessing,
     labels: null,
-    agreement: 0.98,
+    agreement,
     delta: 0.05,
     deviceCost: 0.45,
     trainer: trainerFor(training),

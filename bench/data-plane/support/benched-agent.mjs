@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 const bin = fileURLToPath(new URL('../../../cli/bin/offramp.js', import.meta.url));
 const warmUpSeconds = 3;
-const memoryCheckMs = 50;
+const memoryCheckMs = 100;
 
 export class BenchedAgent {
   /** Bytes, of the agent and its child processes. */
@@ -84,15 +84,24 @@ export class BenchedAgent {
   }
 }
 
+/** Of a process and its children; the pages that they share count once. */
 function residentBytes(pid) {
+  const all = memoryOf(pid);
+  return all.reduce((sum, { own }) => sum + own, 0) + Math.max(0, ...all.map(({ shared }) => shared));
+}
+
+/** Of a process and each of its children. */
+function memoryOf(pid) {
   try {
-    const [, kibibytes] = /^VmRSS:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+    const facts = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
+    const bytes = (name) => Number(new RegExp(`^${name}:\\s*(\\d+) kB$`, 'm').exec(facts)?.[1] ?? 0) * 1024;
+    const own = bytes('Private_Clean') + bytes('Private_Dirty');
     const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
       readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean),
     );
-    return children.reduce((sum, child) => sum + residentBytes(child), Number(kibibytes ?? 0) * 1024);
+    return [{ own, shared: bytes('Rss') - own }, ...children.flatMap(memoryOf)];
   } catch {
     // It has ended meanwhile.
-    return 0;
+    return [];
   }
 }

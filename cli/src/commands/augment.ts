@@ -30,9 +30,9 @@ import { z } from 'zod';
 import { configCommand } from '../config-command.js';
 import { dataOptions, openData } from '../data-options.js';
 import { warnOfFewHeldOut } from '../held-out-warning.js';
-import { interruptible } from '../interruptible.js';
+import { withProgress } from '../long-command.js';
 import { preprocessingOptions, resolvePreprocessing } from '../preprocessing-options.js';
-import { ProgressBar } from '../progress-bar.js';
+import type { ProgressBar } from '../progress-bar.js';
 import { formatInteger, formatPercent } from '../units.js';
 
 /** Limit of the file with the labels. */
@@ -97,13 +97,7 @@ export function augmentCommand(): Command {
     'augment <model>',
     'Attach early exits to an ONNX classifier and write a bundle',
     definition,
-    async (config, model) => {
-      const progress = new ProgressBar();
-      await interruptible(
-        (signal) => augment(config, model as string, progress, signal),
-        (signal) => progress.say(`${signal}: stopping; repeat it to stop at once`),
-      ).finally(() => progress.stop());
-    },
+    (config, model) => withProgress((progress, signal) => augment(config, model as string, progress, signal)),
   );
 }
 

@@ -13,8 +13,8 @@ import { z } from 'zod';
 import { configCommand } from '../config-command.js';
 import { dataOptions, openData } from '../data-options.js';
 import { warnOfFewHeldOut } from '../held-out-warning.js';
-import { interruptible } from '../interruptible.js';
-import { ProgressBar } from '../progress-bar.js';
+import { withProgress } from '../long-command.js';
+import type { ProgressBar } from '../progress-bar.js';
 import { formatTable } from '../table.js';
 import { formatInteger, formatPercent } from '../units.js';
 
@@ -51,13 +51,8 @@ export function calibrateCommand(): Command {
     'calibrate <bundle>',
     "Choose how a bundle's activations are encoded for the wire, on samples that trained nothing of it, and record it in the bundle",
     definition,
-    async (config, directory) => {
-      const progress = new ProgressBar();
-      await interruptible(
-        (signal) => calibrate(config, directory as string, progress, signal),
-        (signal) => progress.say(`${signal}: coming to an end; once more ends at once`),
-      ).finally(() => progress.stop());
-    },
+    (config, directory) =>
+      withProgress((progress, signal) => calibrate(config, directory as string, progress, signal)),
   );
 }
 

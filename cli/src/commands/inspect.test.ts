@@ -2,8 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GraphEditor, writeModel } from '@offramp/augment';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { main } from '../main.js';
+import { captureOutput } from '../testing/captured-output.js';
 
 /** conv 3×3 from 2 to 4 channels on 8×8, ReLU, global pooling, linear to 3 classes. */
 function model(): Uint8Array {
@@ -25,35 +26,23 @@ function model(): Uint8Array {
 }
 
 describe('offramp inspect', () => {
+  const output = captureOutput();
   let folder: string;
   let path: string;
-  let out: string;
-  let err: string;
 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'offramp-inspect-'));
     path = join(folder, 'model.onnx');
     await writeFile(path, model());
-    out = '';
-    err = '';
-    vi.spyOn(console, 'log').mockImplementation((text: string) => {
-      out += `${text}\n`;
-    });
-    vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-      err += String(text);
-      return true;
-    });
   });
 
   afterEach(async () => {
-    vi.restoreAllMocks();
-    process.exitCode = 0;
     await rm(folder, { recursive: true });
   });
 
   it('shows one cut point per cost: the one with the smallest activation', async () => {
     await main(['inspect', path]);
-    expect(out.replaceAll(path, 'model.onnx')).toBe(`\
+    expect(output.out.replaceAll(path, 'model.onnx')).toBe(`\
 model.onnx: 4.6 k MACs, 93 parameters, opset 17
 input picture 2×8×8, output logits 3 logits
 augment takes tensors of 2×8×8 from NumPy files; --mean and --std are not needed
@@ -77,7 +66,9 @@ hidden         3  4.6 k  99.8 %        12 B
     g.addOutput('logits', [4]);
     await writeFile(path, writeModel(g.proto));
     await main(['inspect', path]);
-    expect(out).toContain('\nno cut point between a and d (66.7 % of all MACs): Add node Add_d reads a\n');
+    expect(output.out).toContain(
+      '\nno cut point between a and d (66.7 % of all MACs): Add node Add_d reads a\n',
+    );
   });
 
   it('uses the chosen output, and explains a single score', async () => {
@@ -91,9 +82,11 @@ hidden         3  4.6 k  99.8 %        12 B
     g.addOutput('faulty', [1]);
     await writeFile(path, writeModel(g.proto));
     await main(['inspect', path]);
-    expect(err).toContain('found 2: kind [N, 3], faulty [N, 1]');
+    expect(output.err).toContain('found 2: kind [N, 3], faulty [N, 1]');
     await main(['inspect', path, '--output', 'faulty']);
-    expect(out).toContain('output faulty_two_classes 2 logits, of one score: that of the second class\n');
+    expect(output.out).toContain(
+      'output faulty_two_classes 2 logits, of one score: that of the second class\n',
+    );
   });
 
   it('shows where the model has integers, and counts their bytes', async () => {
@@ -110,9 +103,9 @@ hidden         3  4.6 k  99.8 %        12 B
     g.addOutput('logits', [3]);
     await writeFile(path, writeModel(g.proto));
     await main(['inspect', path, '--all']);
-    expect(out).toMatch(/^rounded +2×8×8 +0 +0\.0 % +128 B, int8$/m);
-    expect(out).toMatch(/^flat +2 +0 +0\.0 % +8 B$/m);
-    expect(out).not.toContain('\nintegers ');
+    expect(output.out).toMatch(/^rounded +2×8×8 +0 +0\.0 % +128 B, int8$/m);
+    expect(output.out).toMatch(/^flat +2 +0 +0\.0 % +8 B$/m);
+    expect(output.out).not.toContain('\nintegers ');
   });
 
   it('says what the input is, and what augment does about it', async () => {
@@ -126,14 +119,16 @@ hidden         3  4.6 k  99.8 %        12 B
     if (tensor) tensor.elemType = 2;
     await writeFile(path, writeModel(g.proto));
     await main(['inspect', path]);
-    expect(out).toContain('\ninput picture 8×8×3 uint8, output logits 3 logits\n');
-    expect(out).toContain(
+    expect(output.out).toContain('\ninput picture 8×8×3 uint8, output logits 3 logits\n');
+    expect(output.out).toContain(
       'augment takes pictures of 3×8×8, transposes them to channels last and rounds them to uint8; --mean and --std are not needed\n',
     );
     await main(['inspect', path, '--input-kind', 'tensor']);
-    expect(out).toContain('augment takes tensors of 8×8×3 from NumPy files and rounds them to uint8');
+    expect(output.out).toContain('augment takes tensors of 8×8×3 from NumPy files and rounds them to uint8');
     await main(['inspect', path, '--layout', 'channels-first', '--input-kind', 'picture']);
-    expect(err).toContain('error [CONFIG_INVALID]: --input-kind: expected tensor, because a picture has');
+    expect(output.err).toContain(
+      'error [CONFIG_INVALID]: --input-kind: expected tensor, because a picture has',
+    );
   });
 
   it('says where no branch can pay', async () => {
@@ -143,19 +138,19 @@ hidden         3  4.6 k  99.8 %        12 B
     g.addOutput('logits', [3]);
     await writeFile(path, writeModel(g.proto));
     await main(['inspect', path]);
-    expect(out).toContain('\naugment attaches no branches: the model has no cut points');
+    expect(output.out).toContain('\naugment attaches no branches: the model has no cut points');
   });
 
   it('shows all with --all', async () => {
     await main(['inspect', path, '--all']);
     const cutPoints = ['conv', 'relu', 'pooled', 'flat', 'hidden'];
-    expect(cutPoints.filter((name) => out.includes(`\n${name} `))).toEqual(cutPoints);
-    expect(out).not.toContain('--all');
+    expect(cutPoints.filter((name) => output.out.includes(`\n${name} `))).toEqual(cutPoints);
+    expect(output.out).not.toContain('--all');
   });
 
   it('prints everything as one object with --json', async () => {
     await main(['inspect', path, '--json']);
-    const parsed = JSON.parse(out) as { macs: number; cutPoints: unknown[] };
+    const parsed = JSON.parse(output.out) as { macs: number; cutPoints: unknown[] };
     expect(parsed).toMatchObject({ model: path, opset: 17, macs: 4608 + 12 + 9, parameters: 93 });
     expect(parsed.cutPoints[0]).toEqual({
       tensor: 'conv',
@@ -177,8 +172,8 @@ hidden         3  4.6 k  99.8 %        12 B
     ['a malformed shape', ['--input-shape', '3,big'], 2, 'error [CONFIG_INVALID]: --input-shape'],
   ])('reports %s', async (_, args, status, message) => {
     await main(['inspect', ...(args[0]?.startsWith('--') ? [path] : []), ...args]);
-    expect(err).toContain(message);
+    expect(output.err).toContain(message);
     expect(process.exitCode).toBe(status);
-    expect(out).toBe('');
+    expect(output.out).toBe('');
   });
 });

@@ -1,50 +1,32 @@
 import { fileURLToPath } from 'node:url';
 import { Bundle } from '@offramp/bundle';
 import { neverExit } from '@offramp/contracts';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { main } from '../main.js';
+import { captureOutput } from '../testing/captured-output.js';
 
 const bundlePath = fileURLToPath(new URL('../../../examples/fashion-mnist/bundle', import.meta.url));
 const link = ['--bandwidth', '2mbit', '--rtt', '40ms', '--repetitions', '3'];
 
 describe('offramp plan', () => {
-  let out: string;
-  let err: string;
-
-  beforeEach(() => {
-    out = '';
-    err = '';
-    vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-      out += String(text);
-      return true;
-    });
-    vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-      err += String(text);
-      return true;
-    });
-  });
-
-  afterEach(() => {
-    vi.restoreAllMocks();
-    process.exitCode = 0;
-  });
+  const output = captureOutput();
 
   it('shows every number of stages on the device, and recommends one', async () => {
     await main(['plan', bundlePath, ...link, '--device-slowdown', '8']);
     const { stages } = (await Bundle.open(bundlePath)).manifest;
-    expect(out).toMatch(/^ *none \(input sent\) +[\d.]+ ms/m);
+    expect(output.out).toMatch(/^ *none \(input sent\) +[\d.]+ ms/m);
     for (const deviceStages of stages.keys()) {
-      expect(out).toMatch(new RegExp(`^ *${deviceStages + 1} +[\\d.]+ ms`, 'm'));
+      expect(output.out).toMatch(new RegExp(`^ *${deviceStages + 1} +[\\d.]+ ms`, 'm'));
     }
-    const [, recommended] = /^(\d+) of \d+: .*\(offramp agent --device-stages \1\)$/m.exec(out) ?? [];
-    expect(out).toMatch(new RegExp(`^ *${recommended} .*← recommended$`, 'm'));
+    const [, recommended] = /^(\d+) of \d+: .*\(offramp agent --device-stages \1\)$/m.exec(output.out) ?? [];
+    expect(output.out).toMatch(new RegExp(`^ *${recommended} .*← recommended$`, 'm'));
   });
 
   it('prints the same as JSON, with its inputs', async () => {
     const { manifest, digest, branches } = await Bundle.open(bundlePath);
     const never = neverExit(branches).join(',');
     await main(['plan', bundlePath, ...link, '--json', '--worker-slowdown', '2', '--thresholds', never]);
-    const found = JSON.parse(out);
+    const found = JSON.parse(output.out);
     expect(found).toMatchObject({
       bundle: { digest },
       link: { bytesPerSecond: 250_000, rttMs: 40 },
@@ -64,7 +46,7 @@ describe('offramp plan', () => {
   ])('refuses %j', async (args, message) => {
     await main(['plan', bundlePath, ...args]);
     expect(process.exitCode).toBe(2);
-    expect(err).toMatch(message);
-    expect(out).toBe('');
+    expect(output.err).toMatch(message);
+    expect(output.out).toBe('');
   });
 });

@@ -7,16 +7,14 @@ import {
   v1,
 } from '@offramp/contracts';
 import { type NatsServer, startNatsServer } from '@offramp/contracts/testing';
-import { createLogger, resolveConfig } from '@offramp/runtime';
 import { ManualClock } from '@offramp/runtime/testing';
 import type { NatsConnection } from 'nats';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { controllerConfig } from './config.js';
-import { type Controller, type ControllerDependencies, startController } from './controller.js';
+import type { Controller, ControllerDependencies } from './controller.js';
 import { ControllerClient, type SetPolicyOptions } from './nats-api/client.js';
+import { publishReport, runController } from './testing/running-controller.js';
 import { type SampleReport, sampleReport } from './testing/sample-report.js';
 
-const silent = createLogger('test', 'silent');
 const eventually = { timeout: 60_000, interval: 20 };
 const withCode = (code: string) => expect.objectContaining({ code });
 
@@ -30,18 +28,12 @@ async function start(
   flags: Record<string, unknown> = {},
   dependencies?: ControllerDependencies,
 ): Promise<Controller> {
-  const config = await resolveConfig(controllerConfig, { nats: nats.url, ...flags }, {});
-  const controller = await startController(config, silent, dependencies);
-  controller.done.catch(() => undefined);
+  const controller = await runController({ nats: nats.url, ...flags }, dependencies);
   cleanUps.push(() => controller.stop());
   return controller;
 }
 
-async function publish(sample: SampleReport): Promise<void> {
-  const report = sampleReport(sample);
-  const subject = telemetrySubject(report.group ?? '', report.device ?? '');
-  await bus.jetstream().publish(subject, v1.TelemetryReport.encode(report).finish(), { timeout: 1_000 });
-}
+const publish = (sample: SampleReport) => publishReport(bus, sample);
 
 const device = async (name = 'cam-1') =>
   (await client.listDevices()).devices.find((candidate) => candidate.device === name);

@@ -3,19 +3,18 @@ import { createServer, request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { connectBus, telemetrySubject, v1, workerSubject } from '@offramp/contracts';
+import { connectBus, v1, workerSubject } from '@offramp/contracts';
 import { type NatsServer, startNatsServer } from '@offramp/contracts/testing';
-import { createLogger, resolveConfig, sha256Hex } from '@offramp/runtime';
+import { sha256Hex } from '@offramp/runtime';
 import { temporaryFolder } from '@offramp/runtime/testing';
 import { Ajv2020, type AnySchemaObject } from 'ajv/dist/2020.js';
 import type { NatsConnection } from 'nats';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { controllerConfig } from '../config.js';
-import { type Controller, startController } from '../controller.js';
-import { type SampleReport, sampleReport } from '../testing/sample-report.js';
+import type { Controller } from '../controller.js';
+import { publishReport, runController } from '../testing/running-controller.js';
+import type { SampleReport } from '../testing/sample-report.js';
 
 const exampleBundle = fileURLToPath(new URL('../../../examples/fashion-mnist/bundle', import.meta.url));
-const silent = createLogger('test', 'silent');
 const eventually = { timeout: 60_000, interval: 20 };
 const withCode = (code: string) => expect.objectContaining({ code });
 const token = 'correct-horse-battery-staple';
@@ -46,22 +45,12 @@ afterEach(async () => {
 });
 
 async function start(flags: Record<string, unknown> = {}): Promise<Controller> {
-  const config = await resolveConfig(
-    controllerConfig,
-    { nats: nats.url, listen: '127.0.0.1:0', ...flags },
-    {},
-  );
-  const controller = await startController(config, silent);
-  controller.done.catch(() => undefined);
+  const controller = await runController({ nats: nats.url, listen: '127.0.0.1:0', ...flags });
   cleanUps.push(() => controller.stop());
   return controller;
 }
 
-async function publish(sample: SampleReport): Promise<void> {
-  const report = sampleReport(sample);
-  const subject = telemetrySubject(report.group ?? '', report.device ?? '');
-  await bus.jetstream().publish(subject, v1.TelemetryReport.encode(report).finish(), { timeout: 1_000 });
-}
+const publish = (sample: SampleReport) => publishReport(bus, sample);
 
 type Method = 'GET' | 'PUT' | 'POST';
 

@@ -144,7 +144,7 @@ describe('offramp augment, when it cannot succeed', () => {
     const out = within('full');
     await cp(bundlePath, out, { recursive: true });
     const { digest } = await Bundle.open(out);
-    // Files of at most so many blocks of 512 bytes: the last stages do not fit.
+    // The limit of a file, in blocks of 512 bytes: the last stages do not fit.
     const ended = await limited(400, ...training(out, ...pooled, '--epochs', '1'));
     expectError(ended, 'OUTPUT_FAILED', `cannot write the bundle ${out}: EFBIG`);
     expect(ended.stderr).toContain('An existing bundle there is unchanged');

@@ -10,7 +10,7 @@ import {
 } from '../support/command-line.js';
 import { bundlePath, picturesPath } from '../support/example.js';
 
-/** An address of this machine at which nobody listens. */
+/** An address of this machine where no program listens. */
 const nowhere = 'nats://127.0.0.1:1';
 
 const fleetCommands = [

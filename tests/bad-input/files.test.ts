@@ -89,7 +89,7 @@ describe('a broken bundle', () => {
     expectError(await offramp(...workerArguments(bundle)), 'BUNDLE_CORRUPT', 'expected SHA-256');
   });
 
-  it.each(starts)('%s refuses a folder without a manifest, and a manifest that is none', async (_, args) => {
+  it.each(starts)('%s refuses a folder without a manifest, and a broken manifest', async (_, args) => {
     const bundle = within(`${args('')[0]}-manifest`);
     await cp(bundlePath, bundle, { recursive: true });
     await rm(join(bundle, 'manifest.json'));

@@ -16,11 +16,11 @@ import {
 } from '../support/command-line.js';
 import { bundlePath, bundleWithThresholds, picturesPath, temporaryFolder } from '../support/example.js';
 
-/** An address of this machine at which nobody listens. */
+/** An address of this machine where no program listens. */
 const nowhere = '127.0.0.1:1';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
-/** The example under thresholds that nobody reaches: every sample is offloaded. */
+/** The example under thresholds that no sample reaches: every sample is offloaded. */
 let strict: Bundle;
 
 beforeAll(async () => {
@@ -130,7 +130,7 @@ describe('garbage for the worker', () => {
 
   const http2Preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 
-  it('disturbs nobody whose samples are being answered', async () => {
+  it('disturbs no client whose samples are being answered', async () => {
     const { worker, address } = await startedWorker(strict.directory);
     const count = 200;
     const pace = ['--rate', '100', '--offload-timeout-ms', '60000'];

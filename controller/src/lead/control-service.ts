@@ -181,7 +181,7 @@ export class ControlService {
     if (leads) this.tell('leader', eventTexts.leads(config.instanceName));
   }
 
-  /** Of this controller, so that nobody else tells the same. */
+  /** An event of this controller alone: no other one reports it. */
   private tell(kind: FleetEventKind, text: string, severity: FleetEvent['severity'] = 'info'): void {
     const { logger, config } = this.options;
     const event = newEvent({ group: '', kind, severity, author: config.instanceName, text });

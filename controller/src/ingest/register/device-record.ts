@@ -45,9 +45,9 @@ const maxFormerBoots = 8;
 /** Longer windows are from a device that was cut off, and do not predict its next report. */
 const maxPaceMs = 600_000;
 
-/** Numbers that a boot may skip from one report to the next: so many, and one for each … */
+/** Report numbers that a boot may skip at once, apart from one for each `leastWindowMs` since its latest report. */
 const maxSkipped = 1_000;
-/** … shortest window of an agent since then. */
+/** The shortest window of an agent. */
 const leastWindowMs = 10;
 
 /** A space sorts before every character of a name, so that a group's devices stay together. */

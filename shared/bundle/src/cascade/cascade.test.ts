@@ -50,7 +50,7 @@ describe('runStage', () => {
     ]);
   });
 
-  it('lets nobody leave at an exit that yields no numbers, whatever the threshold, and names the samples', async () => {
+  it('lets no sample leave at an exit that yields no numbers, whatever the threshold, and names the samples', async () => {
     const samples = [sample('a', 0.1), sample('b', 0), sample('c', 0), sample('d', 0), sample('e', 0)];
     const output = outputOf([Number.NaN, Number.NaN, Number.POSITIVE_INFINITY, 1, 1]);
     output.probabilities[2 * 3] = Number.NaN;

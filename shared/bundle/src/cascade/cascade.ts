@@ -44,7 +44,7 @@ const nothing = new Float32Array(0);
 
 /**
  * One step of the cascade: runs stage `stage` on a batch and separates the samples that leave at its exit from those
- * that continue. At the last stage all leave. An exit whose confidence or probabilities are not numbers answers nobody.
+ * that continue. At the last stage all leave. An exit whose confidence or probabilities are not numbers gives no answer.
  *
  * @param input the samples' inputs to this stage, in order; handed over, see {@link StageRunner.run}
  * @throws OfframpError `INFERENCE_FAILED`, `TENSOR_INVALID`

@@ -5,7 +5,7 @@ import { endMessage, type ThreadReply } from './thread-protocol.js';
 /** What a request that runs sees of its thread. */
 export interface ServingThread<Reply extends object> {
   reply(message: Reply, transfer: readonly ArrayBuffer[]): void;
-  /** Whether the pool has closed, so that nobody reads replies. */
+  /** Whether the pool has closed, so that replies are not read. */
   readonly ending: boolean;
 }
 

@@ -18,7 +18,7 @@ export function nameSubject(group: string, device: string): string {
   return `${prefix}.names.${checkName('group', group)}.${checkName('device', device)}`;
 }
 
-/** A worker publishes its `WorkerReport`s here; nobody keeps them. */
+/** A worker publishes its `WorkerReport`s here. They are not stored. */
 export function workerSubject(worker: string): string {
   return `${prefix}.workers.${checkName('worker', worker)}`;
 }

@@ -1,7 +1,7 @@
 /**
  * Checks of counts that came over the wire.
  * @param name of the field, for the error
- * @param of what there are at most so many of
+ * @param of what the bound counts
  * @throws RangeError
  */
 export function expectAtMost(name: string, found: number, most: number, of: string): void {

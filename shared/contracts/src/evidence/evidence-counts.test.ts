@@ -66,7 +66,7 @@ describe('EvidenceCounts', () => {
     expect(sum.view(3)).toMatchObject({ degraded: 6, refusedByWorker: 4 });
   });
 
-  it('counts late answers by exit, degraded ones never, and tells none late from nobody asked', () => {
+  it('counts late answers by exit, degraded ones never, and keeps "none late" apart from "not measured"', () => {
     const counts = new EvidenceCounts(branches, options);
     counts.countSample(sample(0));
     expect(counts.view(3).late).toBeNull();
@@ -155,7 +155,7 @@ describe('EvidenceCounts', () => {
     ['records', { auditedFinal: 2, auditRecords: new Uint8Array(4) }],
     ['expected an exit, found 3', { auditedFinal: 1, auditRecords: new Uint8Array([3, 0, 0]) }],
     ['out of range', { latencySketch: new Uint8Array([10, 200]) }],
-  ])('refuses what is not the evidence of so many branches: %s', (what, message) => {
+  ])('refuses evidence that does not fit the number of branches: %s', (what, message) => {
     expect(() => EvidenceCounts.fromMessage(decoded(v1.Evidence, message), branches, options)).toThrow(what);
   });
 });

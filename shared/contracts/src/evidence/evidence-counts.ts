@@ -73,7 +73,7 @@ export class EvidenceCounts {
     this.log = new AuditLog(branches, options.maxRecords);
   }
 
-  /** Of `left`, those that took longer than wanted; `null` while nobody has told. */
+  /** Of `left`, those that took longer than wanted; `null` if latency is not measured. */
   get late(): readonly number[] | null {
     return this.lateByExit;
   }
@@ -154,7 +154,7 @@ export class EvidenceCounts {
   /**
    * Reads what came over the wire, which may be broken or hostile.
    * @param latency what the window's own sketch says, for a message that leaves its latencies to that
-   * @throws Error for what is not the evidence of so many branches; says which field
+   * @throws Error for evidence that does not fit the number of branches; names the field
    */
   static fromMessage(
     message: EvidenceMessage,

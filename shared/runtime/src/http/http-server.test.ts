@@ -52,9 +52,9 @@ describe('createHttpServer', () => {
   it.each([
     ['bytes that are not HTTP', 'hello\r\n\r\n', 400, 'expected an HTTP request: '],
     ['a request of TLS', '\x16\x03\x01\x02\x00\x01\x00\r\n\r\n', 400, 'expected an HTTP request: '],
-    ['a method that is none', head('FETCH /here HTTP/1.1'), 400, 'expected an HTTP request: '],
+    ['an unknown method', head('FETCH /here HTTP/1.1'), 400, 'expected an HTTP request: '],
     [
-      'a length that is none',
+      'a length that is not a number',
       head('POST /here HTTP/1.1', 'content-length: many'),
       400,
       'expected an HTTP request: ',

@@ -11,7 +11,7 @@ export interface MetricsServer {
   close(): Promise<void>;
 }
 
-/** How long a client may take to ask, and connections at once: somebody scrapes now and then, nobody lives here. */
+/** How long a client may take to send a request, and connections at the same time. Scrapes are rare and short. */
 const requestTimeoutMs = 5_000;
 const maxConnections = 32;
 /** Time between looks for clients that have taken too long. */

@@ -1,7 +1,7 @@
 /** Names of properties that every object has. */
 export const propertyNames = ['__proto__', 'constructor', 'toString'] as const;
 
-/** Texts that nobody should have to read, write or tell apart, by what is wrong with them. */
+/** Names that the rules for names refuse, by what is wrong with them. */
 export const unreadableNames: ReadonlyMap<string, string> = new Map([
   ['empty', ''],
   ['10 kB', 'n'.repeat(10_000)],

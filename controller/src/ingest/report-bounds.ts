@@ -1,4 +1,13 @@
-import { expectAtMost, expectEqual, expectFew, maxReportedTextLength, sumOf } from '@offramp/contracts';
+import {
+  expectAtMost,
+  expectEqual,
+  expectFew,
+  maxReportedTextLength,
+  sumOf,
+  type WindowCounter,
+  type WindowCounters,
+  windowCounters,
+} from '@offramp/contracts';
 import type { DeviceState, Report } from './checked-report.js';
 
 /** Far longer than NATS is ever away; later reports say what happened since. */
@@ -42,6 +51,37 @@ export function checkState(state: DeviceState): void {
   }
 }
 
+type Bound = [most: number, of: string];
+
+const bySamples = ({ samples }: WindowCounters): Bound => [samples, 'samples'];
+const byTime = (_: WindowCounters, windowMs: number): Bound => [
+  mostSamples(windowMs),
+  `${maxPerMs} a millisecond`,
+];
+const byMacs = ({ samples }: WindowCounters): Bound => [samples * maxSampleMacs, 'for these samples'];
+const mostAudits = (samples: number) => samples + maxAuditsBefore;
+
+/** The most that each counter of a window may be. */
+const counterBounds: Record<WindowCounter, (window: WindowCounters, windowMs: number) => Bound> = {
+  samples: byTime,
+  refused: byTime,
+  failed: byTime,
+  offloaded: bySamples,
+  degraded: bySamples,
+  labelled: bySamples,
+  correct: ({ labelled }) => [labelled, 'labelled'],
+  deviceMacs: byMacs,
+  cloudMacs: byMacs,
+  offloadBytes: ({ samples }) => [samples * maxSampleBytes, 'for these samples'],
+  audited: ({ samples, auditsDropped }) => [
+    mostAudits(samples) - auditsDropped,
+    'samples, and audits under way',
+  ],
+  auditsDropped: ({ samples }) => [mostAudits(samples), 'samples, and audits under way'],
+  auditsAgreed: ({ audited }) => [audited, 'audited'],
+  auditBytes: ({ samples }) => [mostAudits(samples) * maxSampleBytes, 'for these audits'],
+};
+
 /**
  * Refuses what no device can have done in a window. A device that lies within these bounds is believed.
  * @throws RangeError naming the field
@@ -50,26 +90,18 @@ export function checkWindow(report: Omit<Report, 'device' | 'group' | 'bootId' |
   const { window, windowMs, state, latency, evidence } = report;
   const { samples, exits, agreement, encodings } = window;
   expectAtMost('window_ms', windowMs, maxWindowMs, 'a year');
-  const most = mostSamples(windowMs);
-  for (const name of ['samples', 'refused', 'failed'] as const) {
-    expectAtMost(name, window[name], most, `${maxPerMs} a millisecond`);
+  for (const name of windowCounters) {
+    const [most, of] = counterBounds[name](window, windowMs);
+    expectAtMost(name, window[name], most, of);
   }
   if (samples > 0 || exits.length > 0) expectEqual('exits', exits.length, state.branches + 1, 'exits');
   expectEqual('samples', samples, sumOf(exits), 'exits');
-  for (const name of ['offloaded', 'degraded', 'labelled'] as const) {
-    expectAtMost(name, window[name], samples, 'samples');
-  }
-  expectAtMost('correct', window.correct, window.labelled, 'labelled');
   expectAtMost('latency_sketch', latency?.count ?? 0, samples, 'samples');
-  for (const name of ['deviceMacs', 'cloudMacs'] as const) {
-    expectAtMost(name, window[name], samples * maxSampleMacs, 'for these samples');
-  }
   expectFew('agreement', agreement, state.branches);
   for (const { compared, agreed } of agreement) {
     expectAtMost('agreement', compared, exits.at(-1) ?? 0, 'at the final exit');
     expectAtMost('agreement', agreed, compared, 'compared');
   }
-  expectAtMost('offload_bytes', window.offloadBytes, samples * maxSampleBytes, 'for these samples');
   for (const { encoding } of encodings) expectAtMost('encodings', encoding, maxEncoding, 'an encoding');
   expectEqual(
     'encodings',
@@ -79,10 +111,6 @@ export function checkWindow(report: Omit<Report, 'device' | 'group' | 'bootId' |
   );
   expectAtMost('encodings', sumOf(encodings.map((use) => use.samples)), samples, 'samples');
   expectAtMost('encodings', sumOf(encodings.map((use) => use.bytes)), window.offloadBytes, 'offload_bytes');
-  const audits = samples + maxAuditsBefore;
-  expectAtMost('audited', window.audited + window.auditsDropped, audits, 'samples, and audits under way');
-  expectAtMost('audits_agreed', window.auditsAgreed, window.audited, 'audited');
-  expectAtMost('audit_bytes', window.auditBytes, audits * maxSampleBytes, 'for these audits');
   checkEvidence(evidence, window);
 }
 
@@ -90,7 +118,7 @@ type EvidenceCounts = Report['evidence'][number]['counts'];
 
 /** What policies did is a part of what was done in the window. */
 function checkEvidence(evidence: Report['evidence'], window: Report['window']): void {
-  const audits = window.samples + maxAuditsBefore;
+  const audits = mostAudits(window.samples);
   evidence.forEach(({ policyVersion }, i) => {
     expectAtMost(
       'evidence',

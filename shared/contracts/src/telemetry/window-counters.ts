@@ -1,9 +1,10 @@
 /**
  * The counters of a `Window` in `proto/offramp/v1/fleet.proto`, which defines each of them. Reports, sums and the HTTP API
- * follow these fields: a new counter is a field there, one here, and the line that counts. What people see of it (metrics,
- * summaries, tables) is chosen where it is shown.
+ * follow these fields: a new counter is a field there, one here, the line that counts, and its bound in the controller's
+ * `report-bounds.ts`, which the compiler asks for. What people see of it (metrics, summaries, tables) is chosen where it
+ * is shown.
  *
- * `evidenceDropped` is none of them: it belongs to the window's evidence.
+ * `evidenceDropped` is not one of them: it belongs to the window's evidence.
  */
 export class WindowCounters {
   samples = 0;

@@ -13,13 +13,17 @@ export interface GrpcTransportOptions {
   greetingTimeoutMs: number;
 }
 
+/** Ping a connection that has been silent for this long … */
+const keepaliveTimeMs = 10_000;
+/** … and give it up if there is no answer after this: the worker's machine is gone. */
+const keepaliveTimeoutMs = 5_000;
+
 const channelOptions = {
   // One attempt per client: the caller that opens streams decides when to try again.
   'grpc.use_local_subchannel_pool': 1,
   'grpc.enable_retries': 0,
-  // Detects within 15 s that the worker's machine is gone.
-  'grpc.keepalive_time_ms': 10_000,
-  'grpc.keepalive_timeout_ms': 5_000,
+  'grpc.keepalive_time_ms': keepaliveTimeMs,
+  'grpc.keepalive_timeout_ms': keepaliveTimeoutMs,
 };
 
 /** The `Resume` stream over gRPC, without transport security. */

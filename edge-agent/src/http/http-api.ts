@@ -15,6 +15,7 @@ import { httpDecoder } from '../pipeline/decoders.js';
 import type { IncomingSample } from '../pipeline/pipeline.js';
 import type { Slot } from '../slots.js';
 import { BodyBudget } from './body-budget.js';
+import { discardBody } from './discard-body.js';
 import { readBody } from './read-body.js';
 import { type BodyFormat, bodyFormats } from './sample-body.js';
 
@@ -122,7 +123,14 @@ function classifyRoute(
     server.addContentTypeParser(mediaType, (_, __, done) => done(null));
   }
   server.post('/v1/classify', {
-    onRequest: async () => agent.checkRoom(),
+    onRequest: async ({ raw }) => {
+      try {
+        agent.checkRoom();
+      } catch (error) {
+        discardBody(raw, clock);
+        throw error;
+      }
+    },
     handler: async (request, reply) => {
       const { bytes, release } = await readBody(request.raw, maxBodyBytes, budget, clock);
       try {

@@ -10,6 +10,7 @@ import { type Body, readBody } from './read-body.js';
 
 const maxBodyBytes = 1_000_000;
 const budgetBytes = 32 * 2 ** 20;
+const eventually = { timeout: 30_000, interval: 5 };
 
 let clock: ManualClock;
 let budget: BodyBudget;
@@ -105,7 +106,7 @@ describe('readBody', () => {
     await vi.waitFor(() => expect(freeBytes()).toBe(budgetBytes));
   });
 
-  it('reads the rest of a refused body a second later, and serves the next request on the same connection', async () => {
+  it('reads the rest of a refused body slowly, and serves the next request on the same connection', async () => {
     const others = budget.open();
     others.add(budgetBytes);
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -116,11 +117,12 @@ describe('readBody', () => {
     await text(refused);
     const [incoming] = requests;
     expect(incoming?.complete).toBe(false);
-    clock.advance(999);
-    expect(incoming?.isPaused()).toBe(true);
-    clock.advance(1);
+    await vi.waitFor(() => {
+      clock.advance(100);
+      expect(incoming?.destroyed).toBe(true);
+    }, eventually);
     await sent;
-    await vi.waitFor(() => expect(incoming?.complete).toBe(true));
+    expect(clock.pending).toBe(0);
     others.release();
     const next = start({}, agent);
     next.end('next');

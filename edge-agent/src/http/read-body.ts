@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { type Clock, OfframpError } from '@offramp/runtime';
 import { errorCodes } from 'fastify';
 import type { BodyBudget } from './body-budget.js';
+import { discardBody } from './discard-body.js';
 
 /** A complete body, and its part of the budget. */
 export interface Body {
@@ -9,12 +10,8 @@ export interface Body {
   release(): void;
 }
 
-/** How long the rest of a refused body waits unread, in milliseconds: reading it costs as much as reading an accepted one. */
-const unreadMs = 1_000;
-
 /**
- * Reads the body of a request. The rest of a refused body is discarded later. The client gets the refusal at once, and
- * its connection stays usable.
+ * Reads the body of a request. The rest of a refused body is discarded.
  * @param maxBytes of this body
  * @throws OfframpError `OVERLOADED`; `REQUEST_INVALID` if the client goes away; Fastify's error of status 413
  */
@@ -25,7 +22,10 @@ export function readBody(
   clock: Clock,
 ): Promise<Body> {
   const announced = Number(incoming.headers['content-length'] ?? 0);
-  if (announced > maxBytes) return Promise.reject(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
+  if (announced > maxBytes) {
+    discardBody(incoming, clock);
+    return Promise.reject(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
+  }
   return new Promise((resolve, reject) => {
     const share = budget.open();
     // Dropped as soon as they are joined or refused: the handlers and `release` keep this scope alive.
@@ -38,15 +38,7 @@ export function readBody(
       stop();
       chunks = [];
       share.release();
-      // Without a read, Node.js would discard the rest as soon as the response is sent.
-      incoming
-        .on('error', () => undefined)
-        .pause()
-        .read(0);
-      incoming.once(
-        'close',
-        clock.after(unreadMs, () => incoming.resume()),
-      );
+      discardBody(incoming, clock);
       reject(error);
     };
     const onData = (chunk: Buffer) => {

@@ -66,7 +66,8 @@ export class PictureClients {
   async #post(address, picture) {
     const headers = { 'content-type': 'image/jpeg', 'content-length': picture.length };
     const outgoing = request(`${address}/v1/classify`, { method: 'POST', headers, agent: this.#agent });
-    outgoing.end(picture);
+    // After a refusal, the agent may end while the body is still being sent.
+    outgoing.on('error', () => undefined).end(picture);
     try {
       const [response] = await once(outgoing, 'response');
       response.resume();

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { configCommand } from '../../config-command.js';
 import { OutageNotice } from '../../fleet/outage-notice.js';
+import { stoppable } from '../../fleet/stoppable.js';
 import { formatTime, printable } from '../../fleet/text.js';
 import { jsonText } from '../../json-text.js';
 import { outputIsStyled, painter, terminalWidth } from '../../painter.js';
@@ -49,35 +50,16 @@ function follow(
   refreshMs: number,
   print: (event: FleetEvent) => void,
 ): Service {
-  let stopped = false;
-  let wake: () => void = () => undefined;
   const notice = new OutageNotice(console.error);
-  const run = async () => {
+  return stoppable(async (wait) => {
     let after = from;
-    while (!stopped) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, refreshMs);
-        wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-      if (stopped) return;
+    while (await wait(refreshMs)) {
       for (const event of await newerEvents(client, group, after, notice)) {
         print(event);
         after = event.sequence;
       }
     }
-  };
-  const done = run();
-  return {
-    done,
-    stop() {
-      stopped = true;
-      wake();
-      return done;
-    },
-  };
+  });
 }
 
 /** Errors that end when NATS or a controller is back. */

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { configCommand } from '../../config-command.js';
 import { fleetToJson } from '../../fleet/json.js';
 import { renderFleet } from '../../fleet/render-fleet.js';
+import { stoppable } from '../../fleet/stoppable.js';
 import { outputIsStyled, outputWidth, painter } from '../../painter.js';
 import { runService, type Service } from '../../service.js';
 import { controllerOptions, printJson, withController } from './controller-options.js';
@@ -52,11 +53,9 @@ function view(fleet: Fleet, group: string | undefined, maxDevices?: number): str
 
 /** Updates the view periodically, and shows the error while the controller does not answer. */
 function watch(client: ControllerClient, group: string | undefined, refreshMs: number): Service {
-  let stopped = false;
-  let wake: () => void = () => undefined;
-  const run = async () => {
+  return stoppable(async (wait, stopped) => {
     let lines: string[] = [];
-    while (!stopped) {
+    do {
       const problem: string[] = [];
       try {
         lines = view(await client.listDevices(group), group, (process.stdout.rows || 40) - otherLines);
@@ -64,25 +63,8 @@ function watch(client: ControllerClient, group: string | undefined, refreshMs: n
         const { code, message } = toOfframpError(error);
         problem.push(painter(outputIsStyled())('red', `[${code}] ${message}; asking again`));
       }
-      if (stopped) break;
-      logUpdate([...lines, ...problem].join('\n'));
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, refreshMs);
-        wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    }
+      if (!stopped.aborted) logUpdate([...lines, ...problem].join('\n'));
+    } while (await wait(refreshMs));
     logUpdate.done();
-  };
-  const done = run();
-  return {
-    done,
-    stop() {
-      stopped = true;
-      wake();
-      return done;
-    },
-  };
+  });
 }

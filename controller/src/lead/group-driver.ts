@@ -54,6 +54,8 @@ const deviationMsPerDevice = 10;
 export class GroupDriver {
   private readonly driven = new Map<string, Driven>();
   private readonly lookedAtMs = new Map<string, number>();
+  /** When the workers' utilisation was last taken into account, by group. */
+  private readonly weighedAtMs = new Map<string, number>();
 
   constructor(private readonly options: GroupDriverOptions) {}
 
@@ -148,9 +150,16 @@ export class GroupDriver {
       answers: (of: readonly string[]) =>
         bundleDigest === null ? [] : evidence.answers(group, of, bundleDigest),
       lookForDeviating: this.mayLook(group, devices.length, nowMs),
-      workerUtilisation: workers.utilisation(nowMs),
+      workerUtilisation: this.newUtilisation(group, nowMs),
       stageSeconds: bundleDigest === null ? [] : workers.stageSeconds(bundleDigest),
     };
+  }
+
+  private newUtilisation(group: string, nowMs: number): number | null {
+    const sinceMs = this.weighedAtMs.get(group) ?? Number.NEGATIVE_INFINITY;
+    const utilisation = this.options.workers.utilisationSince(sinceMs, nowMs);
+    if (utilisation !== null) this.weighedAtMs.set(group, nowMs);
+    return utilisation;
   }
 
   private mayLook(group: string, devices: number, nowMs: number): boolean {

@@ -54,7 +54,7 @@ export interface GroupInputs {
   answers(devices: readonly string[]): DeviceAnswers[];
   /** Whether to look for outlier devices, which takes a while in a large group. */
   lookForDeviating: boolean;
-  /** Offered work over the workers' capacity; `null`: not known. */
+  /** Offered work over the workers' capacity; `null`: not measured since the last step. */
   workerUtilisation: number | null;
   /** Workers' time per sample and stage of the bundle; `null`: not known. */
   stageSeconds: readonly (number | null)[];

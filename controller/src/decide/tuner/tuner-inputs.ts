@@ -10,7 +10,7 @@ export interface TunerInputs {
   /** The most important one first. */
   goals: readonly Goal[];
   facts: ExitFacts;
-  /** Offered work over the workers' capacity; `null`: unknown. */
+  /** Offered work over the workers' capacity; `null`: not measured since the last step. */
   workerUtilisation: number | null;
   /** The newest policy of the devices. */
   policy: { thresholds: readonly number[]; auditRate: number };

@@ -45,6 +45,28 @@ describe('WorkerRegister', () => {
     expect(register.workers(0).map(({ worker }) => worker)).toEqual(['cpu-1', 'gpu-1']);
   });
 
+  it('gives each measurement of utilisation once to a reader that says when it last read', () => {
+    register.apply(report({ utilisation: 1.5 }), 1_000);
+    expect(register.utilisationSince(Number.NEGATIVE_INFINITY, 1_100)).toBe(1.5);
+    // The worker is gone, and what it last said still stands in the list of workers.
+    for (const nowMs of [1_200, 5_000, 11_000]) {
+      expect(register.utilisation(nowMs)).toBe(1.5);
+      expect(register.utilisationSince(1_100, nowMs)).toBeNull();
+    }
+    register.apply(report({ bootId: 'b', utilisation: 0.5 }), 6_000);
+    expect(register.utilisationSince(1_100, 6_100)).toBe(0.5);
+  });
+
+  it('waits for workers with half of all threads', () => {
+    const from = (worker: string, sequence: number, utilisation: number) =>
+      report({ worker, sequence, utilisation });
+    for (const worker of ['a', 'b', 'c', 'd']) register.apply(from(worker, 1, 1), 0);
+    register.apply(from('a', 2, 0.2), 1_000);
+    expect(register.utilisationSince(500, 1_000)).toBeNull();
+    register.apply(from('b', 2, 0.4), 1_000);
+    expect(register.utilisationSince(500, 1_000)).toBeCloseTo(0.3);
+  });
+
   it('gives the time of a sample at each stage, from all reports of the last ten seconds', () => {
     register.apply(report(), 0);
     const slower = [{ bundleDigest, stage: 1, samples: 300, seconds: 1.8 }];

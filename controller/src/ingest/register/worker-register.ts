@@ -94,14 +94,17 @@ export class WorkerRegister {
 
   /** Mean utilisation, weighted by threads; above 1 if workers cannot keep up. `null` without recent reports. */
   utilisation(nowMs: number): number | null {
-    let threads = 0;
-    let busy = 0;
-    for (const { reports } of this.live(nowMs)) {
-      const newest = reports.at(-1) as Report;
-      threads += newest.threads;
-      busy += newest.threads * newest.utilisation;
-    }
-    return threads === 0 ? null : busy / threads;
+    return meanUtilisation(this.newest(nowMs));
+  }
+
+  /**
+   * Mean utilisation by reports that arrived after `sinceMs`. `null` until workers with half of all threads have reported,
+   * so that a controller that reacts to it reacts once to each measurement, and never to that of workers that are gone.
+   */
+  utilisationSince(sinceMs: number, nowMs: number): number | null {
+    const newest = this.newest(nowMs);
+    const since = newest.filter(({ seenAtMs }) => seenAtMs > sinceMs);
+    return 2 * threadsOf(since) < threadsOf(newest) ? null : meanUtilisation(since);
   }
 
   /**
@@ -142,6 +145,10 @@ export class WorkerRegister {
     return 'counted';
   }
 
+  private newest(nowMs: number): Report[] {
+    return this.live(nowMs).map(({ reports }) => reports.at(-1) as Report);
+  }
+
   private live(nowMs: number): Entry[] {
     this.forget(nowMs);
     return [...this.entries.values()];
@@ -154,6 +161,16 @@ export class WorkerRegister {
       if (entry.reports.length === 0) this.entries.delete(key);
     }
   }
+}
+
+function threadsOf(reports: readonly Report[]): number {
+  return reports.reduce((sum, { threads }) => sum + threads, 0);
+}
+
+function meanUtilisation(reports: readonly Report[]): number | null {
+  const threads = threadsOf(reports);
+  if (threads === 0) return null;
+  return reports.reduce((sum, report) => sum + report.threads * report.utilisation, 0) / threads;
 }
 
 function statusOf(worker: string, report: Report, nowMs: number): WorkerStatus {

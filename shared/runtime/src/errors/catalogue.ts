@@ -118,7 +118,8 @@ const entries = {
     action: 'Check that the address belongs to this machine and that the user may listen on it.',
   },
   REQUEST_INVALID: {
-    meaning: 'The API does not accept the HTTP request.',
+    meaning:
+      'The API does not accept the HTTP request. Where HTTP has a status for the reason, such as 404, 408, 413, 415, 417 or 431, the response has that one.',
     action: 'Correct the field, header or path that the message names.',
     http: 400,
   },

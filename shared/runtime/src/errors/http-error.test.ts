@@ -33,6 +33,11 @@ describe('httpErrorOf', () => {
     });
   });
 
+  it('does not count what another server leaves unanswered as a defect', () => {
+    const error = new OfframpError('OUTCOME_UNKNOWN', 'JetStream did not answer');
+    expect(httpErrorOf(error)).toMatchObject({ status: 504, isFault: false });
+  });
+
   it('counts any other error as a defect', () => {
     expect(httpErrorOf(new Error('undefined is not a function'))).toMatchObject({
       status: 500,

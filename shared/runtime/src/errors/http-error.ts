@@ -12,6 +12,8 @@ export interface HttpError {
   isFault: boolean;
 }
 
+/** The server is busy or stops; what it asked did not answer. */
+const faultsOfOthers: readonly number[] = [503, 504];
 /** Of an error of the HTTP framework, which may quote the request. */
 const maxForeignMessageLength = 500;
 
@@ -20,7 +22,7 @@ const maxForeignMessageLength = 500;
  * @param status instead of the one that the catalogue gives the code
  */
 export function httpErrorOf(error: unknown, status = statusOf(error)): HttpError {
-  const isFault = status >= 500 && status !== 503;
+  const isFault = status >= 500 && !faultsOfOthers.includes(status);
   const challenge = status === 401 ? { 'www-authenticate': 'Bearer' } : {};
   if (!isOfframpError(error)) {
     const code = status < 500 ? 'REQUEST_INVALID' : 'INTERNAL';

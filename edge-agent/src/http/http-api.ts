@@ -15,8 +15,8 @@ import { httpDecoder } from '../pipeline/decoders.js';
 import type { IncomingSample } from '../pipeline/pipeline.js';
 import type { Slot } from '../slots.js';
 import { BodyBudget } from './body-budget.js';
-import { discardBody } from './discard-body.js';
 import { readBody } from './read-body.js';
+import { RefusedBodies } from './refused-bodies.js';
 import { type BodyFormat, bodyFormats } from './sample-body.js';
 
 /** The parts of the agent that the API uses. */
@@ -66,6 +66,7 @@ export async function startHttpApi(
 ): Promise<HttpApi> {
   const target = parseListenAddress(options.listen);
   const decoder = httpDecoder(clock);
+  const refused = new RefusedBodies(clock);
   const formats = bodyFormats(bundle.manifest.input, decoder);
   const server = createHttpServer(
     {
@@ -89,7 +90,7 @@ export async function startHttpApi(
   server.register(async (guarded) => {
     guarded.addHook('onRequest', async ({ headers }) => checkHost(headers.host));
     guarded.get('/v1/status', () => agent.status());
-    classifyRoute(guarded, options.maxBodyBytes, formats, agent, clock);
+    classifyRoute(guarded, options.maxBodyBytes, formats, agent, refused);
   });
   const address = await listenHttp(server, options.listen);
   logger.info({ address }, 'HTTP API listens');
@@ -98,7 +99,9 @@ export async function startHttpApi(
   }
   const close = async (graceMs = 0) => {
     const cancel = clock.after(Math.min(graceMs, closeGraceMs), () => server.server.closeAllConnections());
-    await server.close();
+    const closed = server.close();
+    refused.abandon();
+    await closed;
     cancel();
     decoder.close();
   };
@@ -114,7 +117,7 @@ function classifyRoute(
   maxBodyBytes: number,
   formats: readonly BodyFormat[],
   agent: HttpApiAgent,
-  clock: Clock,
+  refused: RefusedBodies,
 ): void {
   const budget = new BodyBudget(maxBodyBytes);
   let requests = 0;
@@ -127,12 +130,12 @@ function classifyRoute(
       try {
         agent.checkRoom();
       } catch (error) {
-        discardBody(raw, clock);
+        refused.discard(raw);
         throw error;
       }
     },
     handler: async (request, reply) => {
-      const { bytes, release } = await readBody(request.raw, maxBodyBytes, budget, clock);
+      const { bytes, release } = await readBody(request.raw, maxBodyBytes, budget, refused);
       try {
         if (bytes.byteLength === 0) {
           throw new OfframpError('REQUEST_INVALID', 'expected a sample as body, found none');

@@ -7,6 +7,7 @@ import { ManualClock } from '@offramp/runtime/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { BodyBudget } from './body-budget.js';
 import { type Body, readBody } from './read-body.js';
+import { RefusedBodies } from './refused-bodies.js';
 
 const maxBodyBytes = 1_000_000;
 const budgetBytes = 32 * 2 ** 20;
@@ -14,6 +15,7 @@ const eventually = { timeout: 30_000, interval: 5 };
 
 let clock: ManualClock;
 let budget: BodyBudget;
+let refused: RefusedBodies;
 let server: Server;
 let bodies: Body[];
 let requests: IncomingMessage[];
@@ -21,11 +23,12 @@ let requests: IncomingMessage[];
 beforeEach(async () => {
   clock = new ManualClock();
   budget = new BodyBudget(maxBodyBytes);
+  refused = new RefusedBodies(clock);
   bodies = [];
   requests = [];
   server = createServer((incoming, response) => {
     requests.push(incoming);
-    readBody(incoming, maxBodyBytes, budget, clock).then(
+    readBody(incoming, maxBodyBytes, budget, refused).then(
       (body) => {
         bodies.push(body);
         response.end(String(body.bytes.byteLength));
@@ -112,9 +115,9 @@ describe('readBody', () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     const outgoing = start({ 'content-length': '900000' }, agent);
     const sent = once(outgoing.end(Buffer.alloc(900_000)), 'finish');
-    const [refused] = await once(outgoing, 'response');
-    expect(refused.statusCode).toBe(503);
-    await text(refused);
+    const [refusal] = await once(outgoing, 'response');
+    expect(refusal.statusCode).toBe(503);
+    await text(refusal);
     const [incoming] = requests;
     expect(incoming?.complete).toBe(false);
     await vi.waitFor(() => {
@@ -128,7 +131,27 @@ describe('readBody', () => {
     next.end('next');
     const [answered] = await once(next, 'response');
     expect(await text(answered)).toBe('4');
-    expect(answered.socket).toBe(refused.socket);
+    expect(answered.socket).toBe(refusal.socket);
     agent.destroy();
+  });
+
+  it('closes the connection of a refused body that still arrives, at a stop', async () => {
+    const outgoing = start({ 'content-length': '900000000' });
+    outgoing.on('error', () => undefined).write(Buffer.alloc(900_000));
+    const [refusal] = await once(outgoing, 'response');
+    expect(refusal.statusCode).toBe(413);
+    const closed = new Promise((resolve) => server.close(resolve));
+    refused.abandon();
+    await closed;
+    await vi.waitFor(() => expect(clock.pending).toBe(0), eventually);
+  });
+
+  it('reads no more of a refused body when its client is gone', async () => {
+    const outgoing = start({ 'content-length': '900000000' });
+    outgoing.on('error', () => undefined).write(Buffer.alloc(900_000));
+    await once(outgoing, 'response');
+    expect(clock.pending).toBe(1);
+    outgoing.destroy();
+    await vi.waitFor(() => expect(clock.pending).toBe(0), eventually);
   });
 });

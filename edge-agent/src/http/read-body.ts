@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
-import { type Clock, OfframpError } from '@offramp/runtime';
+import { OfframpError } from '@offramp/runtime';
 import { errorCodes } from 'fastify';
 import type { BodyBudget } from './body-budget.js';
-import { discardBody } from './discard-body.js';
+import type { RefusedBodies } from './refused-bodies.js';
 
 /** A complete body, and its part of the budget. */
 export interface Body {
@@ -11,19 +11,20 @@ export interface Body {
 }
 
 /**
- * Reads the body of a request. The rest of a refused body is discarded.
+ * Reads the body of a request.
  * @param maxBytes of this body
+ * @param refused discards the rest of a refused body
  * @throws OfframpError `OVERLOADED`; `REQUEST_INVALID` if the client goes away; Fastify's error of status 413
  */
 export function readBody(
   incoming: IncomingMessage,
   maxBytes: number,
   budget: BodyBudget,
-  clock: Clock,
+  refused: RefusedBodies,
 ): Promise<Body> {
   const announced = Number(incoming.headers['content-length'] ?? 0);
   if (announced > maxBytes) {
-    discardBody(incoming, clock);
+    refused.discard(incoming);
     return Promise.reject(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
   }
   return new Promise((resolve, reject) => {
@@ -38,7 +39,7 @@ export function readBody(
       stop();
       chunks = [];
       share.release();
-      discardBody(incoming, clock);
+      refused.discard(incoming);
       reject(error);
     };
     const onData = (chunk: Buffer) => {

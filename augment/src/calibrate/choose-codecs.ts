@@ -28,6 +28,8 @@ export interface ChooseCodecsOptions {
   limit?: number;
   /** Inference threads. Default 1. */
   threads?: number;
+  /** Samples per batch, at most. Default: as many as activations of a bounded size come from. */
+  batchSize?: number;
   progress: ProgressListener;
   signal?: AbortSignal | undefined;
 }
@@ -39,6 +41,10 @@ const maxBatch = 64;
 const maxBatchBytes = 64 * 2 ** 20;
 /** If fewer pictures than this are offloaded, all pictures are used, because few give little evidence. */
 const minOffloaded = 100;
+/** Pictures that all codecs are tried on. They tell which are too coarse, and which of the others are small. */
+const firstPictures = 64;
+/** Codecs of a boundary that are tried on all pictures at a time, the smallest: usually one of them is within bounds. */
+const mostContenders = 3;
 
 /** One stage boundary on trial. */
 interface Boundary {
@@ -48,6 +54,8 @@ interface Boundary {
   offloadedOnly: boolean;
   /** Candidates within the allowed loss so far, including a lossless one. */
   tallies: CodecTally[];
+  /** Those of them that have been tried on all pictures. */
+  tried: CodecTally[];
   /** Pictures that exit earlier with the backbone's answer. */
   agreedBefore: number;
 }
@@ -68,15 +76,15 @@ export async function chooseCodecs(
   const { input, stages } = bundle.manifest;
   const samples = Math.min(dataset.size, options.limit ?? defaultLimit);
   const allowedLost = Math.floor(samples * allowedLoss + 1e-9);
+  const batchSize = Math.min(options.batchSize ?? maxBatch, batchSizeOf(bundle));
   const boundaries = await boundariesOf(bundle, samples);
   const pool = await InferencePool.create(bundle, { threads });
-  progress.step('choosing codecs', samples);
-  try {
+  const tryPictures = async (from: number, to: number, trials: readonly Trial[]) => {
     const running = new Set<Promise<void>>();
-    const indices = Array.from({ length: samples }, (_, i) => i);
-    for await (const batch of pictureBatches(dataset, indices, input, batchSizeOf(bundle))) {
+    const indices = Array.from({ length: to - from }, (_, i) => from + i);
+    for await (const batch of pictureBatches(dataset, indices, input, batchSize)) {
       throwIfInterrupted(signal);
-      const job = tryBatch(bundle, pool, batch, boundaries, allowedLost).then(() => {
+      const job = tryBatch(bundle, pool, batch, trials, allowedLost).then(() => {
         progress.advance(batch.indices.length);
       });
       running.add(job);
@@ -87,15 +95,35 @@ export async function chooseCodecs(
       if (running.size >= threads) await Promise.race(running);
     }
     await Promise.all(running);
+    throwIfInterrupted(signal);
+  };
+  progress.step('choosing codecs', samples);
+  try {
+    const first = Math.min(firstPictures, samples);
+    await tryPictures(
+      0,
+      first,
+      boundaries.map((boundary) => ({ boundary, contenders: boundary.tallies, isFirst: true })),
+    );
+    for (let isFirst = true; ; isFirst = false) {
+      const trials = boundaries.map((boundary) => ({
+        boundary,
+        contenders: contendersOf(boundary),
+        isFirst,
+      }));
+      if (trials.every(({ contenders }) => contenders.length === 0)) break;
+      if (!isFirst) progress.step('choosing finer codecs', samples - first);
+      await tryPictures(first, samples, trials);
+      for (const { boundary, contenders } of trials) boundary.tried.push(...contenders);
+    }
   } finally {
     await pool.close();
   }
-  throwIfInterrupted(signal);
   return stages.map((_, i) => {
     const boundary = boundaries[i];
     if (!boundary) return undefined;
-    const { tallies, agreedBefore } = boundary;
-    return cheapestCodec(tallies, { samples, agreedBefore, allowedLost });
+    const { tried, agreedBefore } = boundary;
+    return cheapestCodec(tried, { samples, agreedBefore, allowedLost });
   });
 }
 
@@ -116,6 +144,7 @@ async function boundariesOf(bundle: Bundle, samples: number): Promise<Boundary[]
       tallies: codecCandidates(stageLayout(bundle.manifest, branch + 1)).map(
         (candidate) => new CodecTally(candidate),
       ),
+      tried: [],
       agreedBefore: 0,
     };
   });
@@ -126,30 +155,47 @@ function batchSizeOf({ manifest }: Bundle): number {
   return Math.max(1, Math.min(maxBatch, Math.floor(maxBatchBytes / (4 * elements))));
 }
 
-/** Runs a batch through every exit, then from every boundary with every remaining codec. */
+/** A boundary and the codecs that are tried on some pictures. */
+interface Trial {
+  boundary: Boundary;
+  contenders: readonly CodecTally[];
+  /** Whether the pictures have not been seen at this boundary. */
+  isFirst: boolean;
+}
+
+/** The smallest of the codecs that remain, unless one that has been tried on all pictures does. */
+function contendersOf({ tallies, tried }: Boundary): CodecTally[] {
+  if (tallies.some((tally) => tried.includes(tally))) return [];
+  const bytes = (tally: CodecTally) => tally.bytes / Math.max(1, tally.samples);
+  return tallies.toSorted((a, b) => bytes(a) - bytes(b)).slice(0, mostContenders);
+}
+
+/** Runs a batch through every exit, then from every boundary with the codecs that are tried there. */
 async function tryBatch(
   bundle: Bundle,
   runner: StageRunner,
   batch: PictureBatch,
-  boundaries: readonly Boundary[],
+  trials: readonly Trial[],
   allowedLost: number,
 ): Promise<void> {
   const { exits, activations } = await runEveryExit(bundle, runner, batch);
   const { thresholds } = bundle.manifest.policy;
-  for (const [i, boundary] of boundaries.entries()) {
+  for (const [i, { boundary, contenders, isFirst }] of trials.entries()) {
+    if (contenders.length === 0) continue;
     const rows: TriedRow[] = [];
     for (const [row, outcomes] of exits.entries()) {
       const leftAt = exitOf(outcomes, thresholds, 0);
       const backboneLabel = (outcomes.at(-1) as ExitOutcome).label;
       if (boundary.offloadedOnly && leftAt < boundary.stage) {
-        if (outcomes[leftAt]?.label === backboneLabel) boundary.agreedBefore++;
+        if (isFirst && outcomes[leftAt]?.label === backboneLabel) boundary.agreedBefore++;
         continue;
       }
       const exactly = outcomes[exitOf(outcomes, thresholds, boundary.stage)]?.label;
       rows.push({ row, backboneLabel, agreesExactly: exactly === backboneLabel });
     }
     if (rows.length === 0) continue;
-    for (const tally of [...boundary.tallies]) {
+    for (const tally of contenders) {
+      if (tally.lost > allowedLost) continue;
       await tryCodec(bundle, runner, boundary, tally, rows, activations[i] as Float32Array);
       if (tally.lost > allowedLost) boundary.tallies = boundary.tallies.filter((other) => other !== tally);
     }

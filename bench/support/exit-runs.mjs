@@ -21,7 +21,7 @@ import { argMax, Bundle, evaluateThresholds, InferencePool } from '@offramp/bund
 import { openDataset, subsetOf } from '@offramp/data';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { splitForTrial } from '../../augment/dist/branches/choose-by-trial.js';
-import { confidenceFeatures } from '../../augment/dist/branches/confidence-features.js';
+import { ExitAnswers } from '../../augment/dist/branches/exit-answers.js';
 import { fitConfidence } from '../../augment/dist/branches/fit-confidence.js';
 import { chooseThresholds } from '../../augment/dist/calibrate/choose-thresholds.js';
 import { pictureBatches } from '../../augment/dist/pictures/picture-batches.js';
@@ -255,16 +255,20 @@ export async function curveOf(
       continue;
     }
     const previous = reuse !== 'none' && i > 0 ? branches[i - 1].probabilities : null;
-    const part = (rows) => [selectRows(probabilities, rows), previous && selectRows(previous, rows)];
+    const featuresOf = (rows) => {
+      const answers = new ExitAnswers(criterion, rows.length, previous !== null);
+      answers.add(0, selectRows(probabilities, rows), previous && selectRows(previous, rows));
+      return answers.features;
+    };
     const { head, confidence } = await fitConfidence(
       criterion,
-      ...part(fit),
+      featuresOf(fit),
       fit.map((row) => agrees[row]),
       seed,
       () => undefined,
     );
     fitted.push(confidence);
-    applied.push(applyHead(head, ...part(read)));
+    applied.push(applyHead(head, featuresOf(read)));
   }
   const fitTable = tableOf(fit, fitted);
   const readTable = tableOf(read, applied);
@@ -274,15 +278,8 @@ export async function curveOf(
   });
 }
 
-function applyHead(head, probabilities, previous) {
-  if (head.kind !== 'learned') {
-    const entropy = (row) => row.reduce((sum, p) => (p > 0 ? sum - p * Math.log(p) : sum), 0);
-    return range(probabilities.rows).map((i) => {
-      const row = rowOf(probabilities, i);
-      return head.kind === 'max-softmax' ? Math.max(...row) : 1 - entropy(row) / Math.log(row.length);
-    });
-  }
-  const features = confidenceFeatures(probabilities, previous);
+function applyHead(head, features) {
+  if (head.kind !== 'learned') return [...features.values];
   return range(features.rows).map((i) => {
     const score = rowOf(features, i).reduce((sum, value, j) => sum + value * head.weights[j], head.bias);
     return 1 / (1 + Math.exp(-score));

@@ -45,6 +45,9 @@ export class GraphBuilder {
   readonly parameters = new Map<string, Variable>();
   readonly states = new Map<string, State>();
 
+  /** @param microBatches of a step: running statistics move by the share of a step with each of them */
+  constructor(private readonly microBatches = 1) {}
+
   /** A float32 input of every step. */
   input(name: string, shape: readonly number[]): Tensor {
     return this.addInput(name, shape, 'float32');
@@ -95,7 +98,8 @@ export class GraphBuilder {
    * @param x batch × channels × …
    */
   batchNorm(x: Tensor, name: string, options: BatchNormOptions = {}): Tensor {
-    const { epsilon = 1e-5, momentum = 0.9, frozen = false } = options;
+    const { epsilon = 1e-5, frozen = false } = options;
+    const momentum = (options.momentum ?? 0.9) ** (1 / this.microBatches);
     if (x.shape.length < 2) fail('batchNorm', 'expected batch × channels × …');
     const channels = x.shape.slice(1, 2);
     const scale = this.parameter(`${name}.scale`, channels, ones);

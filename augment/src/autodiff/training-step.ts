@@ -23,7 +23,7 @@ export interface TrainingStepOptions extends TrainingGraphOptions {
 }
 
 export interface StepResult {
-  /** Before the update. */
+  /** Before the update; of the micro-batch, where a step has several. */
   loss: number;
   /** Row-major. */
   outputs: Readonly<Record<string, Float32Array>>;
@@ -35,17 +35,23 @@ type Carried = Readonly<Record<string, RuntimeTensor>>;
 /**
  * One step of training as one ONNX graph: forward pass, gradients and Adam. The graph takes parameters and
  * moments and writes the new ones into preallocated buffers, so a step costs one `run` and no further copies.
+ * With `microBatches` a step is that many runs: the gradient is the mean of theirs, as if they were one batch, but batch
+ * norms use the statistics of a micro-batch.
  * Equal seeds and inputs give equal parameters, bit for bit, on the same machine.
  *
  * `run` blocks the calling thread; the event loop runs between two steps.
  */
 export class TrainingStep {
   private steps = 0;
+  /** Micro-batches of the step in progress. */
+  private taken = 0;
   private busy = false;
   private msInRuntime = 0;
 
   private constructor(
     private readonly session: InferenceSession,
+    private readonly update: InferenceSession | null,
+    private readonly microBatches: number,
     private readonly inputs: ReadonlyMap<string, Tensor>,
     private readonly outputs: readonly string[],
     private readonly trained: VariableVector,
@@ -64,8 +70,8 @@ export class TrainingStep {
     loss: Tensor,
     options: TrainingStepOptions,
   ): Promise<TrainingStep> {
-    const { optimizer = {}, outputs = {}, values = new Map() } = options;
-    const { session, trained, kept } = await compileTrainingGraph(graph, loss, options);
+    const { optimizer = {}, outputs = {}, values = new Map(), microBatches = 1 } = options;
+    const { session, update, trained, kept } = await compileTrainingGraph(graph, loss, options);
     const carried = (first: boolean): Carried => {
       const vector = (size: number, initial?: () => Float32Array) =>
         new RuntimeTensor('float32', first && initial ? initial() : new Float32Array(size), [size]);
@@ -76,10 +82,13 @@ export class TrainingStep {
         ...(kept.size > 0
           ? { [names.states]: vector(kept.size, () => kept.initialValues(options.seed, values)) }
           : {}),
+        ...(update ? { [names.gradient]: vector(trained.size) } : {}),
       };
     };
     return new TrainingStep(
       session,
+      update,
+      microBatches,
       graph.inputs,
       Object.keys(outputs),
       trained,
@@ -101,7 +110,7 @@ export class TrainingStep {
   }
 
   /**
-   * Takes one step. If it fails, parameters do not change.
+   * Takes one step, or runs the next micro-batch of one; the last one changes the parameters. If it fails, they do not change.
    * @param inputs row-major values of every input of the graph
    * @throws OfframpError `TENSOR_INVALID` for an input of a wrong length; `TRAINING_FAILED` for a loss that is
    *   not a number
@@ -111,37 +120,84 @@ export class TrainingStep {
     learningRate: number,
   ): Promise<StepResult> {
     if (this.busy) throw new OfframpError('INTERNAL', 'a training step began before the last one ended');
-    const feeds = new Map(Object.entries(this.current));
-    for (const [name, { shape, type }] of this.inputs) {
-      feeds.set(name, fed(name, inputs[name], shape, type));
-    }
-    const scalars = adamScalars(learningRate, this.steps + 1, this.optimizer);
-    for (const key of ['learningRate', 'stepSize', 'rootCorrection'] as const) {
-      feeds.set(names[key], new RuntimeTensor('float32', Float32Array.of(scalars[key]), []));
-    }
-    const fetches = new Map<string, RuntimeTensor | null>([[names.loss, null]]);
-    for (const [name, tensor] of Object.entries(this.next)) fetches.set(nextOf(name), tensor);
-    for (const name of this.outputs) fetches.set(outputName(name), null);
-
+    const feeds = [...this.inputs].map(
+      ([name, { shape, type }]) => [name, fed(name, inputs[name], shape, type)] as const,
+    );
     this.busy = true;
-    const start = performance.now();
-    const run = this.session.run(Object.fromEntries(feeds), Object.fromEntries(fetches));
-    const results = await run.finally(() => {
+    try {
+      const results = await this.run(
+        this.session,
+        [...feeds, ...this.scalars(learningRate)],
+        [names.loss, ...this.outputs.map(outputName)],
+      );
+      const loss = Number(results[names.loss]?.data[0]);
+      this.expectFinite(loss);
+      this.turn(this.session);
+      this.taken++;
+      if (this.taken === this.microBatches) await this.finish(learningRate);
+      const outputs = this.outputs.map(
+        (name) => [name, results[outputName(name)]?.data as Float32Array] as const,
+      );
+      return { loss, outputs: Object.fromEntries(outputs) };
+    } finally {
       this.busy = false;
+    }
+  }
+
+  private async finish(learningRate: number): Promise<void> {
+    if (this.update) {
+      await this.run(this.update, this.scalars(learningRate), []);
+      this.turn(this.update);
+      this.valuesOf(names.gradient).fill(0);
+    }
+    this.taken = 0;
+    this.steps++;
+  }
+
+  private scalars(learningRate: number): (readonly [string, RuntimeTensor])[] {
+    const scalars = adamScalars(learningRate, this.steps + 1, this.optimizer);
+    return (['learningRate', 'stepSize', 'rootCorrection'] as const).map((key) => [
+      names[key],
+      new RuntimeTensor('float32', Float32Array.of(scalars[key]), []),
+    ]);
+  }
+
+  /** Runs a session that writes the next values of what it carries. */
+  private async run(
+    session: InferenceSession,
+    given: readonly (readonly [string, RuntimeTensor])[],
+    fetched: readonly string[],
+  ): Promise<InferenceSession.OnnxValueMapType> {
+    const reads = new Set(session.inputNames);
+    const feeds = [...Object.entries(this.current), ...given].filter(([name]) => reads.has(name));
+    const fetches = new Map<string, RuntimeTensor | null>(fetched.map((name) => [name, null]));
+    for (const name of this.carriedBy(session)) fetches.set(nextOf(name), this.next[name] as RuntimeTensor);
+    const start = performance.now();
+    const run = session.run(Object.fromEntries(feeds), Object.fromEntries(fetches));
+    return run.finally(() => {
       this.msInRuntime += performance.now() - start;
     });
-    const loss = Number(results[names.loss]?.data[0]);
-    if (!Number.isFinite(loss)) {
-      throw new OfframpError('TRAINING_FAILED', `the loss is ${loss} at step ${this.steps + 1}`, {
-        hint: 'Try a smaller learning rate, and check the preprocessing: mean and std must be those the model was trained with.',
-      });
-    }
-    this.steps++;
-    [this.current, this.next] = [this.next, this.current];
-    const outputs = this.outputs.map(
-      (name) => [name, results[outputName(name)]?.data as Float32Array] as const,
-    );
-    return { loss, outputs: Object.fromEntries(outputs) };
+  }
+
+  /** What was written is read from now on. */
+  private turn(session: InferenceSession): void {
+    const { current, next } = this;
+    const written = new Set(this.carriedBy(session));
+    const chosen = (a: Carried, b: Carried) =>
+      Object.fromEntries(Object.keys(a).map((name) => [name, (written.has(name) ? b : a)[name]])) as Carried;
+    this.current = chosen(current, next);
+    this.next = chosen(next, current);
+  }
+
+  private carriedBy(session: InferenceSession): string[] {
+    return Object.keys(this.current).filter((name) => session.outputNames.includes(nextOf(name)));
+  }
+
+  private expectFinite(loss: number): void {
+    if (Number.isFinite(loss)) return;
+    throw new OfframpError('TRAINING_FAILED', `the loss is ${loss} at step ${this.steps + 1}`, {
+      hint: 'Try a smaller learning rate, and check the preprocessing: mean and std must be those the model was trained with.',
+    });
   }
 
   /** Copies of the values of all parameters and states, by name. */
@@ -173,6 +229,7 @@ export class TrainingStep {
 
   async close(): Promise<void> {
     await this.session.release();
+    await this.update?.release();
   }
 
   private valuesOf(name: string): Float32Array {
@@ -182,10 +239,10 @@ export class TrainingStep {
   private contents() {
     const variables = (vector: VariableVector) =>
       vector.variables.map(({ name, tensor }) => ({ name, shape: tensor.shape }));
-    return Object.keys(this.current).map((name) => ({
-      name,
-      variables: variables(name === names.states ? this.kept : this.trained),
-    }));
+    // Between two steps there is no gradient.
+    return Object.keys(this.current)
+      .filter((name) => name !== names.gradient)
+      .map((name) => ({ name, variables: variables(name === names.states ? this.kept : this.trained) }));
   }
 }
 

@@ -1,5 +1,5 @@
 import { setImmediate as eventLoopTurn } from 'node:timers/promises';
-import { argMax, createSession, type InputSpecification } from '@offramp/bundle';
+import { argMax, createSession, elementsOf, type InputSpecification } from '@offramp/bundle';
 import type { Dataset } from '@offramp/data';
 import { OfframpError } from '@offramp/runtime';
 import { Tensor } from 'onnxruntime-node';
@@ -10,7 +10,6 @@ import { addAsFloat32 } from '../onnx/segment-ends.js';
 import { writeModel } from '../onnx/write-model.js';
 import { pictureBatches } from '../pictures/picture-batches.js';
 
-const batchSize = 128;
 const outputName = 'backbone_output';
 
 /** Scores of a picture that all lie within this of each other are alike to softmax, in float32. */
@@ -18,7 +17,7 @@ const leastSpread = 1e-6;
 /** Share of a batch that may have such scores. */
 const maxAlike = 0.01;
 
-/** The frozen backbone's results for a batch. */
+/** The frozen backbone's results for a batch, until the next run, which writes into the same memory. */
 export interface BackboneBatch {
   /** The backbone's output, batch × classes. */
   output: Float32Array;
@@ -26,6 +25,13 @@ export interface BackboneBatch {
   labels: Uint16Array;
   /** The watched tensors, in order. */
   tensors: Float32Array[];
+}
+
+/** A tensor of the graph that every run returns. */
+export interface WatchedTensor {
+  name: string;
+  /** Of one sample. */
+  shape: readonly number[];
 }
 
 /** Runs the frozen backbone and returns watched inner tensors. */
@@ -39,20 +45,22 @@ export interface BackboneRunner {
 
 /**
  * Loads a backbone for training.
+ * @param samplesPerRun that ONNX Runtime gets at a time, at most
  * @param cutPoints what `watch` builds on
- * @param watch makes tensors of the graph outputs, and returns their names; it gets the names that the cut points have
- *   here as float32, in their order
+ * @param watch names tensors of the graph that are to be returned; it gets the names that the cut points have here as
+ *   float32, in their order
  */
 export async function openBackbone(
   backbone: BackboneProfile,
+  samplesPerRun: number,
   cutPoints: readonly CutPoint[],
-  watch: (editor: GraphEditor, names: readonly string[]) => string[],
+  watch: (editor: GraphEditor, names: readonly string[]) => readonly WatchedTensor[],
 ): Promise<BackboneRunner> {
   // Names of the backbone may be any text, also what no JavaScript object can have as a property of its own.
   const inner = new Map(cutPoints.map(({ tensor }, i) => [tensor, `cut_point_${i}`]));
   const proto = extractSegment(backbone, null, null, { input: 'input', output: outputName, inner });
   const editor = new GraphEditor(proto);
-  const names = watch(
+  const watched = watch(
     editor,
     cutPoints.map(({ tensor, stored }) => {
       const name = inner.get(tensor) as string;
@@ -62,29 +70,30 @@ export async function openBackbone(
       return values;
     }),
   );
-  const session = await createSession(writeModel(proto), { logSeverityLevel: 3 });
+  const distinct = [...new Map(watched.map((each) => [each.name, each])).values()];
+  for (const { name, shape } of distinct) editor.addOutput(name, [...shape]);
+  // Memory for a pattern of allocations would be taken in addition.
+  const session = await createSession(writeModel(proto), { logSeverityLevel: 3, enableMemPattern: false });
+  const memory = new OutputMemory([{ name: outputName, shape: [backbone.output.classes] }, ...distinct]);
   const run = async (input: Float32Array, batch: number): Promise<BackboneBatch> => {
-    const outputs = await session.run({
-      input: new Tensor('float32', input, [batch, ...backbone.input.shape]),
-    });
-    const output = outputs[outputName]?.data as Float32Array;
-    if (!output.every(Number.isFinite)) {
-      throw new OfframpError(
-        'TRAINING_FAILED',
-        "the backbone's output contains values that are not numbers",
-        {
-          hint: 'Check the preprocessing: mean and std must be those the model was trained with.',
-        },
+    const values = memory.of(batch);
+    for (let from = 0; from < batch; from += samplesPerRun) {
+      const to = Math.min(batch, from + samplesPerRun);
+      await session.run(
+        { input: rowsOf(input, batch, backbone.input.shape, from, to) },
+        values.rows(from, to),
       );
     }
-    const classes = output.length / batch;
+    const output = values.arrays.get(outputName) as Float32Array;
+    const { classes } = backbone.output;
+    expectFinite(output);
     if (backbone.output.kind === 'logits') expectDistinctScores(output, classes);
     return {
       output,
       labels: Uint16Array.from({ length: batch }, (_, row) =>
         argMax(output.subarray(row * classes, (row + 1) * classes)),
       ),
-      tensors: names.map((name) => outputs[name]?.data as Float32Array),
+      tensors: watched.map(({ name }) => values.arrays.get(name) as Float32Array),
     };
   };
   return {
@@ -92,7 +101,7 @@ export async function openBackbone(
     async *over(pictures, input) {
       const indices = Array.from({ length: pictures.size }, (_, i) => i);
       let start = 0;
-      for await (const batch of pictureBatches(pictures, indices, input, batchSize)) {
+      for await (const batch of pictureBatches(pictures, indices, input, samplesPerRun)) {
         yield { start, ...(await run(batch.input, batch.indices.length)) };
         start += batch.indices.length;
         // `run` blocks this thread, so yield to signals and timers.
@@ -101,6 +110,51 @@ export async function openBackbone(
     },
     close: () => session.release(),
   };
+}
+
+/** Memory that runs write their outputs into, for one size of a batch at a time: new memory would wait for the garbage collector. */
+class OutputMemory {
+  private batch = 0;
+  private arrays: ReadonlyMap<string, Float32Array> = new Map();
+
+  constructor(private readonly outputs: readonly WatchedTensor[]) {}
+
+  of(batch: number) {
+    if (batch !== this.batch) {
+      this.arrays = new Map(
+        this.outputs.map(({ name, shape }) => [name, new Float32Array(batch * elementsOf(shape))]),
+      );
+      this.batch = batch;
+    }
+    const { arrays } = this;
+    const rows = (from: number, to: number) =>
+      Object.fromEntries(
+        this.outputs.map(({ name, shape }) => [
+          name,
+          rowsOf(arrays.get(name) as Float32Array, batch, shape, from, to),
+        ]),
+      );
+    return { arrays, rows };
+  }
+}
+
+function rowsOf(
+  values: Float32Array,
+  batch: number,
+  shape: readonly number[],
+  from: number,
+  to: number,
+): Tensor {
+  const width = values.length / batch;
+  return new Tensor('float32', values.subarray(from * width, to * width), [to - from, ...shape]);
+}
+
+/** @throws OfframpError `TRAINING_FAILED` */
+function expectFinite(output: Float32Array): void {
+  if (output.every(Number.isFinite)) return;
+  throw new OfframpError('TRAINING_FAILED', "the backbone's output contains values that are not numbers", {
+    hint: 'Check the preprocessing: mean and std must be those the model was trained with.',
+  });
 }
 
 /** @throws OfframpError `TRAINING_FAILED` for scores whose order the exits of a bundle could not see */

@@ -30,20 +30,29 @@ export const activationInput = (branch: number) => `activation${branch}`;
 export const logitsOutput = (branch: number) => `logits${branch}`;
 export const previousInput = (branch: number) => `previous${branch}`;
 
-/**
- * The forward graph of all branches.
- * @param connection where a branch with reuse gets the previous exit's probabilities: from `inside` the graph, for
- *   training, or from an `input`, as in a deployed stage. Parameters are the same.
- * @param scored what the confidence head sees: the `features` of the class head, or its `answer`, too. A head that is
- *   trained on the pictures that its class head learns, with too few mistakes in them, orders samples by that answer.
- */
+export interface BranchGraphOptions {
+  /** Samples that the graph takes. */
+  batch: number;
+  /** How many such batches make a step of training. Default: 1 */
+  microBatches?: number;
+  /**
+   * Where a branch with reuse gets the previous exit's probabilities: from `inside` the graph, for training, or from an
+   * `input`, as in a deployed stage. Parameters are the same.
+   */
+  connection: 'inside' | 'input';
+  /**
+   * What the confidence head sees: the `features` of the class head, or its `answer`, too. A head that is trained on the
+   * pictures that its class head learns, with too few mistakes in them, orders samples by that answer. Default: `features`
+   */
+  scored?: 'features' | 'answer';
+}
+
+/** The forward graph of all branches. */
 export function buildBranches(
   task: Pick<TrainingTask, 'backbone' | 'designs'>,
-  batch: number,
-  connection: 'inside' | 'input',
-  scored: 'features' | 'answer' = 'features',
+  { batch, microBatches = 1, connection, scored = 'features' }: BranchGraphOptions,
 ): BranchGraph {
-  const g = new GraphBuilder();
+  const g = new GraphBuilder(microBatches);
   const { classes } = task.backbone.output;
   let branchMacs = 0;
   let before: Tensor | null = null;

@@ -1,6 +1,7 @@
 import type { BranchManifest, ExitCriterion, InputSpecification } from '@offramp/bundle';
 import type { Dataset } from '@offramp/data';
 import type { TrainingCheckpoint } from '../checkpoint/training-checkpoint.js';
+import type { MemoryPlan } from '../effort/memory-plan.js';
 import type { GraphEditor } from '../onnx/graph-editor.js';
 import type { BackboneProfile, CutPoint } from '../onnx/profile.js';
 import type { BranchBody } from './body.js';
@@ -37,6 +38,7 @@ export interface TrainingTask {
   criterion: ExitCriterion;
   epochs: number;
   seed: number;
+  memory: MemoryPlan;
   progress: ProgressListener;
   /** Aborts the training with `INTERRUPTED`. */
   signal?: AbortSignal;

@@ -1,8 +1,8 @@
-import { argMax, type BranchManifest } from '@offramp/bundle';
+import type { BranchManifest } from '@offramp/bundle';
 import type { GraphEditor } from '../onnx/graph-editor.js';
 import { throwIfInterrupted } from '../support/interruption.js';
-import { type Matrix, rowOf } from '../training/matrix.js';
 import type { BranchDesign, TrainedBranch, TrainingTask } from './branch-trainer.js';
+import type { ExitAnswers } from './exit-answers.js';
 import { calibrateScores, confidenceFolds, fitConfidence } from './fit-confidence.js';
 import { addExit, confidenceWeights } from './heads.js';
 
@@ -19,8 +19,8 @@ export interface ClassTrainedBranch {
     tensor: string,
     previous: string | null,
   ): { logits: string; score: string | null };
-  /** Its probabilities for the held-out pictures, rows × classes. */
-  heldOut: Matrix;
+  /** For the held-out pictures. */
+  heldOut: ExitAnswers;
   /** Scores of the confidence head that was trained with the class head, for the held-out pictures. */
   scores: Float32Array | null;
 }
@@ -34,12 +34,9 @@ export async function finishBranches(
   const { classes } = task.backbone.output;
   task.progress.step('fitting confidence heads', branches.length * (confidenceFolds + 1));
   const finished: TrainedBranch[] = [];
-  for (const [i, branch] of branches.entries()) {
+  for (const branch of branches) {
     const reuse = branch.design.reuse !== 'none';
-    const previous = reuse ? (branches[i - 1]?.heldOut ?? null) : null;
-    const label = Uint16Array.from({ length: branch.heldOut.rows }, (_, row) =>
-      argMax(rowOf(branch.heldOut, row)),
-    );
+    const { labels: label, features } = branch.heldOut;
     const agrees = label.map((answer, row) => (answer === heldOutLabels[row] ? 1 : 0));
     const onFold = () => {
       throwIfInterrupted(task.signal);
@@ -47,7 +44,7 @@ export async function finishBranches(
     };
     const fitted = branch.scores
       ? await calibrateScores(branch.scores, agrees, task.seed, onFold)
-      : await fitConfidence(task.criterion, branch.heldOut, previous, agrees, task.seed, onFold);
+      : await fitConfidence(task.criterion, features, agrees, task.seed, onFold);
     const weights = confidenceWeights(fitted.head);
     finished.push({
       body: branch.body,

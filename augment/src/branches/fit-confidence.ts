@@ -2,8 +2,8 @@ import { setImmediate as eventLoopTurn } from 'node:timers/promises';
 import type { ExitCriterion } from '@offramp/bundle';
 import { seededPermutation } from '../support/random.js';
 import { applyLogistic, fitLogistic, type LogisticModel } from '../training/logistic-regression.js';
-import { type Matrix, rowOf, selectRows } from '../training/matrix.js';
-import { confidenceFeatures, confidencePrior } from './confidence-features.js';
+import { type Matrix, selectRows } from '../training/matrix.js';
+import { confidencePrior } from './confidence-features.js';
 import type { ConfidenceHead } from './heads.js';
 
 export const confidenceFolds = 5;
@@ -15,30 +15,21 @@ export interface FittedConfidence {
 }
 
 /**
- * Fits an exit's confidence on its probabilities for held-out pictures.
- * @param probabilities of the exit, rows × classes
- * @param previous probabilities of the previous exit, if the branch uses them
+ * Fits an exit's confidence on its answers to held-out pictures.
+ * @param features as `ExitAnswers` has them
  * @param agrees 1 where the exit agrees with the backbone
  * @param onFold called `confidenceFolds + 1` times while a head is fitted
  */
 export async function fitConfidence(
   criterion: ExitCriterion,
-  probabilities: Matrix,
-  previous: Matrix | null,
+  features: Matrix,
   agrees: ArrayLike<number>,
   seed: number,
   onFold: () => void,
 ): Promise<FittedConfidence> {
-  if (criterion === 'confidence') {
-    return fitHead(confidenceFeatures(probabilities, previous), agrees, seed, onFold);
-  }
-  const confidence = new Float32Array(probabilities.rows);
-  for (let row = 0; row < probabilities.rows; row++) {
-    const values = rowOf(probabilities, row);
-    confidence[row] =
-      criterion === 'max-softmax' ? Math.max(...values) : 1 - entropyOf(values) / Math.log(values.length);
-  }
-  return { head: { kind: criterion }, confidence };
+  return criterion === 'confidence'
+    ? fitHead(features, agrees, seed, onFold)
+    : { head: { kind: criterion }, confidence: features.values };
 }
 
 /** Keeps the order of scores where held-out pictures say nothing for them. */
@@ -114,8 +105,4 @@ async function crossFit(
     });
   }
   return { model: await fit(order), confidence };
-}
-
-function entropyOf(probabilities: Float32Array): number {
-  return probabilities.reduce((sum, p) => (p > 0 ? sum - p * Math.log(p) : sum), 0);
 }

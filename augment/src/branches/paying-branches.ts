@@ -10,7 +10,9 @@ export type JudgedBackbone = TrainingTask['backbone'];
  * @param designs in the order of their cut points
  */
 export function exitCostsOf(backbone: JudgedBackbone, designs: readonly BranchDesign[]): number[] {
-  return buildBranches({ backbone, designs }, 1, 'input').parts.map(({ cost }) => cost);
+  return buildBranches({ backbone, designs }, { batch: 1, connection: 'input' }).parts.map(
+    ({ cost }) => cost,
+  );
 }
 
 /** Whether a sample that leaves at the last of the branches costs less than one that the whole backbone answers. */

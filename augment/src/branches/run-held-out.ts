@@ -1,14 +1,13 @@
 import { ForwardSession } from '../autodiff/forward-session.js';
 import { throwIfInterrupted } from '../support/interruption.js';
-import { matrixOf } from '../training/matrix.js';
 import type { BackboneRunner } from './backbone-runner.js';
 import { activationInput, type BranchGraph, previousInput } from './branch-graph.js';
 import type { TrainingTask } from './branch-trainer.js';
+import { ExitAnswers } from './exit-answers.js';
 
 /**
  * Runs the held-out pictures through the backbone and all trained branches.
- * @returns per branch `answers`, pictures × classes probabilities, and `scores`, pictures × 1 confidence logits;
- *   `labels`, the backbone's answers
+ * @returns per branch `answers` and `scores`, confidence logits; `labels`, the backbone's answers
  */
 export async function runHeldOut(
   task: TrainingTask,
@@ -18,8 +17,8 @@ export async function runHeldOut(
 ) {
   const rows = task.heldOut.size;
   const { classes } = task.backbone.output;
-  const answers = parts.map(() => matrixOf(rows, classes));
-  const scores = parts.map(() => matrixOf(rows, 1));
+  const answers = parts.map(({ design }) => new ExitAnswers(task.criterion, rows, design.reuse !== 'none'));
+  const scores = parts.map(() => new Float32Array(rows));
   const labels = new Uint16Array(rows);
   const sessions = await Promise.all(
     parts.map(({ logits, confidence }) =>
@@ -43,9 +42,12 @@ export async function runHeldOut(
           },
           count,
         );
-        previous = outputs.probabilities as Float32Array;
-        answers[i]?.values.set(previous, batch.start * classes);
-        scores[i]?.values.set(outputs.confidence as Float32Array, batch.start);
+        const matrix = (values: Float32Array) => ({ values, rows: count, width: classes });
+        const probabilities = outputs.probabilities as Float32Array;
+        const before = previous && parts[i]?.design.reuse !== 'none' ? matrix(previous) : null;
+        answers[i]?.add(batch.start, matrix(probabilities), before);
+        scores[i]?.set(outputs.confidence as Float32Array, batch.start);
+        previous = probabilities;
       }
       task.progress.advance(count);
       throwIfInterrupted(task.signal);

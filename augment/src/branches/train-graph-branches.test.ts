@@ -96,6 +96,32 @@ describe('trainGraphBranches', () => {
     60_000,
   );
 
+  it('learns in micro-batches what little memory allows, and refuses less before it begins', async () => {
+    const withMemory = async (mebibytes: number) => {
+      const steps: { title: string; total: number }[] = [];
+      const progress = {
+        step: (title: string, total: number) => steps.push({ title, total }),
+        advance: () => undefined,
+      };
+      const attempt = augmentBackbone(await loadBackbone(model), pictures, join(folder, 'little'), {
+        ...options,
+        ...{ epochs: 1, progress, memoryBytes: mebibytes * 2 ** 20 },
+      });
+      return { ...(await attempt.catch((error: unknown) => ({ error }))), steps };
+    };
+    const little = await withMemory(432);
+    if ('error' in little) throw little.error;
+    // Not as many steps as there are micro-batches.
+    const step = little.steps.find(({ title }) => title === 'training the branches');
+    expect(step?.total).toBeGreaterThanOrEqual(Math.floor(640 / 32));
+    expect(step?.total).toBeLessThan(1.5 * (640 / 32));
+    const { branches } = await little.bundle.readCalibration();
+    expect(agreementOf(branches[1]?.agrees ?? '')).toBeGreaterThan(0.5);
+    const less = await withMemory(416);
+    expect(less).toMatchObject({ error: { code: 'CONFIG_INVALID', message: /--memory/ } });
+    expect(less.steps).toEqual([]);
+  });
+
   it('learns true labels on request', async () => {
     const unlabelled: Dataset = { ...pictures, labelled: false, labelAt: () => null };
     const attempt = augmentBackbone(await loadBackbone(model), unlabelled, join(folder, 'labels'), {

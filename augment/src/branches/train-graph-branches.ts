@@ -1,13 +1,16 @@
 import { setImmediate as eventLoopTurn } from 'node:timers/promises';
+import { elementsOf } from '@offramp/bundle';
 import { exportForward } from '../autodiff/export-forward.js';
+import { stepPeakBytes } from '../autodiff/training-graph.js';
 import { TrainingStep } from '../autodiff/training-step.js';
 import type { TrainingFacts } from '../checkpoint/checkpoint-file.js';
+import { runOverhead } from '../effort/memory-plan.js';
+import { divideBatch, type MicroBatches } from '../effort/micro-batches.js';
 import type { CutPoint } from '../onnx/profile.js';
 import type { Augmentation } from '../pictures/augmentation.js';
 import { FittedPictures } from '../pictures/fitted-pictures.js';
 import { epochBatches } from '../pictures/picture-batches.js';
 import { throwIfInterrupted } from '../support/interruption.js';
-import type { Matrix } from '../training/matrix.js';
 import { type BackboneRunner, openBackbone } from './backbone-runner.js';
 import {
   activationInput,
@@ -17,6 +20,7 @@ import {
   previousInput,
 } from './branch-graph.js';
 import type { BranchTrainer, TrainingTask } from './branch-trainer.js';
+import type { ExitAnswers } from './exit-answers.js';
 import { type ClassTrainedBranch, finishBranches } from './finish-branch.js';
 import { branchLoss, type LossOptions } from './losses.js';
 import { runHeldOut } from './run-held-out.js';
@@ -41,13 +45,12 @@ export interface GraphTrainingOptions {
  */
 export function trainGraphBranches(options: GraphTrainingOptions): BranchTrainer {
   return async (task) => {
-    const branches = buildBranches(task, options.batchSize, 'input', scoredBy(options));
+    const branches = buildBranches(task, { batch: 1, connection: 'input', scored: scoredBy(options) });
     const cutPoints = task.designs.map(({ cutPoint }) => cutPoint);
-    const backbone = await openBackbone(task.backbone, cutPoints, (editor, names) => {
-      const shapes = new Map(names.map((name, i) => [name, (cutPoints[i] as CutPoint).shape]));
-      for (const [name, shape] of shapes) editor.addOutput(name, shape);
-      return [...names];
-    });
+    const { backboneBatch } = task.memory;
+    const backbone = await openBackbone(task.backbone, backboneBatch, cutPoints, (_, names) =>
+      names.map((name, i) => ({ name, shape: (cutPoints[i] as CutPoint).shape })),
+    );
     try {
       const values = await train(task, options, backbone);
       const { answers, scores, labels } = await runHeldOut(task, branches, backbone, values);
@@ -73,8 +76,8 @@ export function trainGraphBranches(options: GraphTrainingOptions): BranchTrainer
             });
             return { logits, score: joint ? score : null };
           },
-          heldOut: answers[i] as Matrix,
-          scores: options.confidence === 'joint' ? (scores[i] as Matrix).values : null,
+          heldOut: answers[i] as ExitAnswers,
+          scores: options.confidence === 'joint' ? (scores[i] as Float32Array) : null,
         };
       });
       return { branches: await finishBranches(task, trained, labels), heldOutLabels: labels };
@@ -97,51 +100,38 @@ async function train(
   options: GraphTrainingOptions,
   backbone: BackboneRunner,
 ): Promise<ReadonlyMap<string, Float32Array>> {
-  const batchSize = Math.min(options.batchSize, task.training.size);
-  const { graph: g, parts } = buildBranches(task, batchSize, 'inside', scoredBy(options));
-  const { classes, kind } = task.backbone.output;
-  const teacher = g.input('teacher', [batchSize, classes]);
-  const target = g.integerInput('target', [batchSize]);
-  const branchCost = parts.reduce((sum, { macs }) => sum + macs, 0) / task.backbone.macs;
-  const isJoint = options.loss.kind !== 'separate';
-  const warmUp = isJoint ? g.input(warmUpInput, [1, 1]) : g.filled(0, [1, 1]);
-  const loss = branchLoss(
-    g,
-    parts,
-    {
-      logits: kind === 'logits' ? teacher : g.log(g.clip(teacher, 1e-9, 1)),
-      target,
-      cost: 1 + branchCost,
-    },
-    options.loss,
-    warmUp,
+  const parts = divideBatch(Math.min(options.batchSize, task.training.size), task.memory.step, (size) =>
+    stepBytes(task, options, size),
   );
+  const { graph, loss, outputs } = lossGraph(task, options, parts);
   // Batch norms need full batches, so the remainder of an epoch is left out; it has different pictures each time.
-  const stepsPerEpoch = Math.floor(task.training.size / batchSize);
+  const stepsPerEpoch = Math.floor(task.training.size / (parts.count * parts.size));
   const totalSteps = stepsPerEpoch * task.epochs;
-  const step = await TrainingStep.compile(g, loss, {
+  const step = await TrainingStep.compile(graph, loss, {
     seed: task.seed,
     optimizer: { weightDecay: options.weightDecay },
-    outputs: Object.fromEntries(parts.map(({ logits }, i) => [logitsOutput(i), logits])),
+    outputs,
+    microBatches: parts.count,
   });
   try {
-    const saved = await task.checkpoint?.begin(trainingFacts(options));
+    const saved = await task.checkpoint?.begin(trainingFacts(options, parts));
     if (saved) step.load(saved);
     if (task.epochs > 0) task.progress.step('training the branches', totalSteps, step.stepCount);
-    const pictures = new FittedPictures(task.training, task.input);
+    const pictures = new FittedPictures(task.training, task.input, task.memory.pictures);
     const indices = Array.from({ length: task.training.size }, (_, i) => i);
-    const note = new TrainingNote(parts.length);
+    const note = new TrainingNote(task.designs.length);
     const answers = new Set<number>();
     const firstWholeEpoch = Math.ceil(step.stepCount / stepsPerEpoch);
     // A step depends only on its number, so that a resumed training takes the same steps.
     for (let epoch = Math.floor(step.stepCount / stepsPerEpoch); epoch < task.epochs; epoch++) {
       const { seed } = task;
       const { augmentation } = options;
-      const firstBatch = step.stepCount % stepsPerEpoch;
-      const order = { seed, epoch, augmentation, batchSize, firstBatch };
+      const firstBatch = (step.stepCount % stepsPerEpoch) * parts.count;
+      const order = { seed, epoch, augmentation, batchSize: parts.size, firstBatch };
       for await (const batch of epochBatches(pictures, indices, order)) {
-        if (batch.indices.length < batchSize) break;
-        const { output, labels, tensors } = await backbone.run(batch.input, batchSize);
+        if (step.stepCount === (epoch + 1) * stepsPerEpoch) break;
+        const { stepCount } = step;
+        const { output, labels, tensors } = await backbone.run(batch.input, parts.size);
         const targets = Int32Array.from(
           labels,
           (label, row) => task.targets?.[batch.indices[row] as number] ?? label,
@@ -149,20 +139,22 @@ async function train(
         const activations = tensors.map((tensor, i) => [activationInput(i), tensor] as const);
         const feeds = {
           ...{ teacher: output, target: targets, ...Object.fromEntries(activations) },
-          ...(isJoint && {
-            [warmUpInput]: Float32Array.of(step.stepCount < warmUpShare * totalSteps ? 1 : 0),
+          ...(isJoint(options) && {
+            [warmUpInput]: Float32Array.of(stepCount < warmUpShare * totalSteps ? 1 : 0),
           }),
         };
-        const rate = learningRateAt(step.stepCount / totalSteps) * options.learningRate;
+        const rate = learningRateAt(stepCount / totalSteps) * options.learningRate;
         const { loss, outputs } = await step.step(feeds, rate);
         note.add(
           loss,
-          parts.map((_, i) => outputs[logitsOutput(i)] as Float32Array),
+          task.designs.map((_, i) => outputs[logitsOutput(i)] as Float32Array),
           labels,
         );
         for (const label of labels) answers.add(label);
-        task.progress.advance(1, String(note));
         await eventLoopTurn();
+        // Within a step there is no state to continue from.
+        if (step.stepCount === stepCount) continue;
+        task.progress.advance(1, String(note));
         if (task.signal?.aborted) task.checkpoint?.keep(step.save());
         throwIfInterrupted(task.signal);
         await task.checkpoint?.offer(() => step.save());
@@ -176,9 +168,54 @@ async function train(
   }
 }
 
-function trainingFacts({ loss, augmentation, ...others }: GraphTrainingOptions): TrainingFacts {
+const isJoint = ({ loss }: GraphTrainingOptions) => loss.kind !== 'separate';
+
+/** What a micro-batch of training computes. */
+function lossGraph(task: TrainingTask, options: GraphTrainingOptions, { count, size }: MicroBatches) {
+  const { graph: g, parts } = buildBranches(task, {
+    ...{ batch: size, microBatches: count },
+    connection: 'inside',
+    scored: scoredBy(options),
+  });
+  const { classes, kind } = task.backbone.output;
+  const teacher = g.input('teacher', [size, classes]);
+  const target = g.integerInput('target', [size]);
+  const branchCost = parts.reduce((sum, { macs }) => sum + macs, 0) / task.backbone.macs;
+  const warmUp = isJoint(options) ? g.input(warmUpInput, [1, 1]) : g.filled(0, [1, 1]);
+  const loss = branchLoss(
+    g,
+    parts,
+    {
+      logits: kind === 'logits' ? teacher : g.log(g.clip(teacher, 1e-9, 1)),
+      target,
+      cost: 1 + branchCost,
+    },
+    options.loss,
+    warmUp,
+  );
+  const outputs = Object.fromEntries(parts.map(({ logits }, i) => [logitsOutput(i), logits]));
+  return { graph: g, loss, outputs };
+}
+
+/** Pictures of a micro-batch in memory: the ones that train, the next, and those that wait for the garbage collector. */
+const pictureCopies = 4;
+
+/** What a micro-batch takes: pictures, activations and the step itself. */
+function stepBytes(task: TrainingTask, options: GraphTrainingOptions, size: number): number {
+  const { graph, loss, outputs } = lossGraph(task, options, { count: 1, size });
+  const places = new Set(task.designs.map(({ cutPoint }) => cutPoint));
+  const given = [...places].reduce((sum, { shape }) => sum + elementsOf(shape), 0);
+  const values = size * (given + pictureCopies * elementsOf(task.input.shape));
+  return 4 * values + runOverhead * stepPeakBytes(graph, loss, { outputs });
+}
+
+function trainingFacts(
+  { loss, augmentation, ...others }: GraphTrainingOptions,
+  { count }: MicroBatches,
+): TrainingFacts {
   const { kind, ...weights } = loss;
-  return { trainer: 'graph', loss: kind, ...weights, ...augmentation, ...others };
+  const parts = count > 1 ? { 'micro-batches (--memory)': count } : {};
+  return { trainer: 'graph', loss: kind, ...weights, ...augmentation, ...others, ...parts };
 }
 
 function learningRateAt(progress: number): number {

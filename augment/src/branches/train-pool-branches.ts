@@ -1,10 +1,15 @@
 import { setImmediate as eventLoopTurn } from 'node:timers/promises';
 import { OfframpError } from '@offramp/runtime';
 import { throwIfInterrupted } from '../support/interruption.js';
-import { applyLinearClassifier, trainLinearClassifier } from '../training/linear-classifier.js';
-import { type Matrix, matrixOf } from '../training/matrix.js';
+import {
+  applyLinearClassifier,
+  type LinearClassifier,
+  trainLinearClassifier,
+} from '../training/linear-classifier.js';
+import { type Matrix, matrixOf, rowsOf } from '../training/matrix.js';
 import { openBackbone } from './backbone-runner.js';
 import type { BranchTrainer, TrainingTask } from './branch-trainer.js';
+import { ExitAnswers } from './exit-answers.js';
 import { type ClassTrainedBranch, finishBranches } from './finish-branch.js';
 import { addClassHead } from './heads.js';
 import { addPoolBody, poolGeometry } from './pool-body.js';
@@ -57,12 +62,23 @@ export const trainPoolBranches: BranchTrainer = async (task) => {
         logits: addClassHead(editor, addPoolBody(editor, tensor, cutPoint, grid), head),
         score: null,
       }),
-      heldOut: applyLinearClassifier(head, heldOut.pooled[i] as Matrix),
+      heldOut: answersOf(task, head, heldOut.pooled[i] as Matrix),
       scores: null,
     });
   }
   return { branches: await finishBranches(task, branches, heldOut.labels), heldOutLabels: heldOut.labels };
 };
+
+/** Samples whose probabilities are in memory at a time. */
+const answered = 256;
+
+function answersOf({ criterion }: TrainingTask, head: LinearClassifier, features: Matrix): ExitAnswers {
+  const answers = new ExitAnswers(criterion, features.rows, false);
+  for (let start = 0; start < features.rows; start += answered) {
+    answers.add(start, applyLinearClassifier(head, rowsOf(features, start, start + answered)), null);
+  }
+  return answers;
+}
 
 /** Bytes that {@link trainPoolBranches} keeps in memory. */
 export function pooledBytes({ designs, training, heldOut }: TrainingTask): number {
@@ -87,12 +103,12 @@ async function pooledFeatures(
 ): Promise<PooledFeatures> {
   const widths = task.designs.map(({ cutPoint, body }) => poolGeometry(cutPoint, body.grid).features);
   const cutPoints = task.designs.map(({ cutPoint }) => cutPoint);
-  const runner = await openBackbone(task.backbone, cutPoints, (editor, names) =>
-    task.designs.map(({ cutPoint, body }, i) => {
-      const name = addPoolBody(editor, names[i] as string, cutPoint, body.grid);
-      editor.addOutput(name, [widths[i] as number]);
-      return name;
-    }),
+  const { backboneBatch } = task.memory;
+  const runner = await openBackbone(task.backbone, backboneBatch, cutPoints, (editor, names) =>
+    task.designs.map(({ cutPoint, body }, i) => ({
+      name: addPoolBody(editor, names[i] as string, cutPoint, body.grid),
+      shape: [widths[i] as number],
+    })),
   );
   const pooled = widths.map((width) => matrixOf(pictures.size, width));
   const labels = new Uint16Array(pictures.size);

@@ -135,9 +135,6 @@ export function trainerFacts(options: TrainingOptions): TrainingFacts {
   };
 }
 
-/** Maximum memory for pooled activations. Larger tasks are trained by gradients, which keeps none. */
-const maxPooledBytes = 2 ** 30;
-
 /**
  * The trainer for these options: bodies of pooling alone need one pass of the backbone, others are trained by gradients.
  * @throws OfframpError `CONFIG_INVALID` for options that the trainer does not support
@@ -161,5 +158,6 @@ export function trainerFor(options: TrainingOptions): BranchTrainer {
     augmentation: { flip, crop },
   });
   if (!pooledOnly) return byGradients;
-  return (task) => (pooledBytes(task) <= maxPooledBytes ? trainPoolBranches(task) : byGradients(task));
+  // Larger tasks are trained by gradients, which keeps no activations.
+  return (task) => (pooledBytes(task) <= task.memory.features ? trainPoolBranches(task) : byGradients(task));
 }

@@ -11,13 +11,14 @@ import { alignLabels, type Dataset, subsetOf } from '@offramp/data';
 import { OfframpError } from '@offramp/runtime';
 import { onnx } from '#onnx';
 import { heldOutBeforeTrial, splitForTrial } from '../branches/choose-by-trial.js';
+import { ExitAnswers } from '../branches/exit-answers.js';
 import { fitConfidence } from '../branches/fit-confidence.js';
 import type { ConfidenceHead } from '../branches/heads.js';
 import { tensorOf } from '../onnx/graph-editor.js';
 import { writeModel } from '../onnx/write-model.js';
 import { pictureBatches } from '../pictures/picture-batches.js';
 import { throwIfInterrupted } from '../support/interruption.js';
-import { type Matrix, matrixOf } from '../training/matrix.js';
+import { type Matrix, rowOf } from '../training/matrix.js';
 import { withCodecs } from './calibrate-bundle.js';
 import { calibrationTable } from './calibration-table.js';
 import { type ChooseCodecsOptions, chooseCodecs } from './choose-codecs.js';
@@ -72,19 +73,10 @@ export async function refitConfidence(
   progress.step('fitting confidence heads', models.length);
   const branches = [];
   for (const [i, { proto, head }] of models.entries()) {
-    const probabilities = heldOut.probabilities[i] as Matrix;
-    const label = heldOut.labels[i] as Uint16Array;
-    const previous = stages[i]?.branch?.reuse ? (heldOut.probabilities[i - 1] ?? null) : null;
+    const { labels: label, features } = heldOut.branches[i] as ExitAnswers;
     const agrees = label.map((answer, row) => (answer === heldOut.final[row] ? 1 : 0));
     const onFold = () => throwIfInterrupted(signal);
-    const fitted = await fitConfidence(
-      'confidence',
-      probabilities,
-      previous,
-      agrees,
-      provenance.seed,
-      onFold,
-    );
+    const fitted = await fitConfidence('confidence', features, agrees, provenance.seed, onFold);
     if (proto.graph) setHead(proto.graph, head, fitted.head);
     branches.push({ heldOut: { label, confidence: fitted.confidence } });
     progress.advance(1);
@@ -144,12 +136,13 @@ function setHead(graph: onnx.IGraphProto, names: LearnedHead, head: ConfidenceHe
 }
 
 interface Answers {
-  /** One per branch: pictures × classes. */
-  probabilities: Matrix[];
-  labels: Uint16Array[];
+  branches: ExitAnswers[];
   /** The backbone's labels. */
   final: Uint16Array;
 }
+
+const answersIn = (probabilities: Matrix) =>
+  Uint16Array.from({ length: probabilities.rows }, (_, row) => argMax(rowOf(probabilities, row)));
 
 async function answersOf(
   bundle: Bundle,
@@ -158,8 +151,10 @@ async function answersOf(
 ): Promise<Answers> {
   const { manifest, branches } = bundle;
   const classes = manifest.labels.length;
-  const probabilities = Array.from({ length: branches }, () => matrixOf(pictures.size, classes));
-  const labels = Array.from({ length: branches + 1 }, () => new Uint16Array(pictures.size));
+  const answers = manifest.stages
+    .slice(0, -1)
+    .map(({ branch }) => new ExitAnswers('confidence', pictures.size, branch?.reuse === true));
+  const final = new Uint16Array(pictures.size);
   const indices = Array.from({ length: pictures.size }, (_, i) => i);
   const pool = await InferencePool.create(bundle, { threads });
   progress.step('running held-out samples', pictures.size);
@@ -168,13 +163,14 @@ async function answersOf(
     for await (const batch of pictureBatches(pictures, indices, manifest.input, batchSize)) {
       const rows = batch.indices.length;
       let { input } = batch;
+      let previous: Matrix | null = null;
       for (let stage = 0; stage <= branches; stage++) {
         const outputs = await pool.run(stage, input, rows);
-        probabilities[stage]?.values.set(outputs.probabilities, start * classes);
-        for (let row = 0; row < rows; row++) {
-          const answer = argMax(outputs.probabilities.subarray(row * classes, (row + 1) * classes));
-          (labels[stage] as Uint16Array)[start + row] = answer;
-        }
+        const probabilities: Matrix = { values: outputs.probabilities, rows, width: classes };
+        const reuses = manifest.stages[stage]?.branch?.reuse === true;
+        answers[stage]?.add(start, probabilities, reuses ? previous : null);
+        if (stage === branches) final.set(answersIn(probabilities), start);
+        previous = probabilities;
         input = outputs.activation ?? input;
       }
       start += rows;
@@ -184,5 +180,5 @@ async function answersOf(
   } finally {
     await pool.close();
   }
-  return { probabilities, labels: labels.slice(0, -1), final: labels[branches] as Uint16Array };
+  return { branches: answers, final };
 }

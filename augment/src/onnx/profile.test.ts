@@ -195,10 +195,9 @@ describe('profileBackbone', () => {
       g.addNode('Gemm', ['relu', addWeight(g, 'last', [4, 3])], [output]);
       g.addOutput(output, [3]);
       const profile = await profileBackbone(readModel(writeModel(g.proto), 'named.onnx'));
-      const runner = await openBackbone(profile, profile.cutPoints, (editor, names) => {
-        for (const name of names) editor.addOutput(name, [4]);
-        return [...names];
-      });
+      const runner = await openBackbone(profile, 1, profile.cutPoints, (_, names) =>
+        names.map((name) => ({ name, shape: [4] })),
+      );
       const ran = await runner.run(Float32Array.of(1, -2, 3, 0.5), 1);
       await runner.close();
       return { ran, macs: profile.macs, cutPoints: profile.cutPoints.map(({ tensor }) => tensor) };

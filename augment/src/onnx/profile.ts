@@ -14,6 +14,7 @@ import { parametersOf } from './parameters.js';
 import { prepareModel } from './prepare-model.js';
 import { maxProbeMs } from './probe.js';
 import { quantisedTensors } from './quantisation.js';
+import { samplePeakBytes } from './sample-peak-bytes.js';
 import { bytesPerElement, type StoredTensor, storedTensor } from './stored-tensor.js';
 
 /** A place where the backbone can be cut in two and an exit attached. */
@@ -50,6 +51,8 @@ export interface BackboneProfile {
   /** Of the whole backbone, for one sample. */
   macs: number;
   parameters: number;
+  /** Of all tensors that a run on one sample needs at the same time, about. */
+  samplePeakBytes: number;
   /** Operators whose multiply-accumulates are not in the count, because they cannot be seen into. */
   uncounted: string[];
   /** In the order in which they are computed. */
@@ -95,6 +98,8 @@ export async function profileBackbone(
   const flow = values.nodes;
   const costs = flow.map((node) => macsOf(node, shapeOf));
   const parameters = parametersOf(model.graph, flow);
+  const shapeOrInput = (tensor: string) =>
+    tensor === model.input.name ? [1, ...input.shape] : shapeOf(tensor);
   const total = { macs: 0, parameters: 0 };
   const after = new Map<string, { macs: number; parameters: number }>();
   flow.forEach((node, index) => {
@@ -143,6 +148,7 @@ export async function profileBackbone(
       ...(prepared.oneScore ? { oneScore: true } : {}),
     },
     ...total,
+    samplePeakBytes: samplePeakBytes(values, shapeOrInput, model.output.name),
     uncounted: [...new Set(flow.filter(isOpaque).map(opaqueName))],
     cutPoints,
     gaps: findGaps(

@@ -5,12 +5,13 @@ import { throwIfInterrupted } from '../support/interruption.js';
 /** What a training without branches leaves: the backbone's own answers to the held-out pictures. */
 export async function answersAlone({
   backbone,
+  memory,
   heldOut,
   input,
   progress,
   signal,
 }: TrainingTask): Promise<TrainingResult> {
-  const runner = await openBackbone(backbone, [], () => []);
+  const runner = await openBackbone(backbone, memory.backboneBatch, [], () => []);
   const heldOutLabels = new Uint16Array(heldOut.size);
   progress.step('running the backbone on held-out samples', heldOut.size);
   try {

@@ -19,6 +19,7 @@ import { chooseThresholds, type ThresholdGoal } from '../calibrate/choose-thresh
 import { heldOutProof } from '../calibrate/held-out-proof.js';
 import { checkpointPathOf, TrainingCheckpoint } from '../checkpoint/training-checkpoint.js';
 import { trainingFacts } from '../checkpoint/training-facts.js';
+import { defaultMemoryBytes, planMemory } from '../effort/memory-plan.js';
 import type { Backbone } from '../inspect/load-backbone.js';
 import type { BackboneProfile } from '../onnx/profile.js';
 import { throwIfInterrupted } from '../support/interruption.js';
@@ -63,8 +64,10 @@ export async function augmentBackbone(
   const trueLabels = heldOut.labelled ? trueLabelsOf(heldOut, labels) : null;
   const targets = targetsOf(training, labels, options.targets);
   const { criterion, epochs, seed, progress, signal } = options;
+  const memory = planMemory(profile, options.memoryBytes ?? defaultMemoryBytes);
   const plan: TrainingTask = {
     backbone: profile,
+    memory,
     designs: planned.designs,
     ...{ input, training, heldOut, targets, criterion, epochs, seed, progress },
     ...(signal ? { signal } : {}),
@@ -106,7 +109,8 @@ async function trainAndWrite(
   out: string,
   options: AugmentOptions,
 ): Promise<AugmentResult> {
-  const { backbone, designs, input, training, heldOut } = task;
+  const { backbone, designs, input, training, heldOut, memory } = task;
+  const batchSize = memory.backboneBatch;
   const trained = designs.length > 0 ? await options.trainer(task) : await answersAlone(task);
   throwIfInterrupted(options.signal);
   const placed = trained.branches.map(
@@ -153,14 +157,17 @@ async function trainAndWrite(
         ...(cost === undefined ? { agreement } : { cost }),
         delta: options.delta,
         deviceCost: options.deviceCost,
+        memory: memory.total,
       },
     },
     calibration,
   };
   const bundle = await writeBundle(out, contents, {
-    check: (written) => checkBundle(written, heldOut, calibration, options),
+    check: (written) => checkBundle(written, heldOut, calibration, { ...options, batchSize }),
     complete: async (written) =>
-      designs.length > 0 ? withCodecs(contents, await chooseCodecs(written, heldOut, options)) : contents,
+      designs.length > 0
+        ? withCodecs(contents, await chooseCodecs(written, heldOut, { ...options, batchSize }))
+        : contents,
   });
   const final = calibration.correct?.at(-1);
   const differentAnswers = new Set(trained.heldOutLabels).size;

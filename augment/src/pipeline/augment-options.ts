@@ -29,6 +29,8 @@ export interface AugmentOptions extends DesignOptions {
   /** A device runs as many stages as stay within this share of the backbone's cost. At least one. */
   deviceCost: number;
   seed: number;
+  /** Memory that the process may take. Default: {@link defaultMemoryBytes}. */
+  memoryBytes?: number;
   /**
    * Told, before the training, what the held-out pictures can prove of the agreement.
    * @param heldOut pictures to hold out for as many as are needed: a trial uses some

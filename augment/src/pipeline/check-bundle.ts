@@ -7,6 +7,7 @@ import type { AugmentOptions } from './augment-options.js';
 
 /** How many held-out pictures the finished bundle is checked on. */
 const checkedPictures = 500;
+const mostPerBatch = 64;
 
 /**
  * Runs held-out pictures through a written bundle and compares the answers with those of the training.
@@ -16,13 +17,14 @@ export async function checkBundle(
   bundle: Bundle,
   heldOut: Dataset,
   expected: CalibrationTable,
-  { progress, signal }: Pick<AugmentOptions, 'progress' | 'signal'>,
+  { progress, signal, batchSize }: Pick<AugmentOptions, 'progress' | 'signal'> & { batchSize: number },
 ): Promise<void> {
   const total = Math.min(checkedPictures, heldOut.size);
   progress.step('checking the bundle', total);
   let last = 0;
   const found = await evaluateBundle(bundle, heldOut, {
     limit: total,
+    batchSize: Math.min(mostPerBatch, batchSize),
     onProgress: (done) => {
       throwIfInterrupted(signal);
       progress.advance(done - last);

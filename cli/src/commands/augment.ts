@@ -16,6 +16,8 @@ import {
 } from '@offramp/augment';
 import { bundleNameSchema, exitMacs, type Manifest, maxBundleNameLength } from '@offramp/bundle';
 import {
+  byteSize,
+  bytesIn,
   type ConfigOf,
   defineConfig,
   duration,
@@ -75,6 +77,11 @@ const definition = defineConfig('augment', {
     .positive()
     .default(0.45)
     .describe("Share of the backbone's cost up to which the device runs stages"),
+  memory: byteSize()
+    .default('2GiB')
+    .describe(
+      'Memory that the process may take, apart from the processes that decode pictures; with less, training steps are divided into smaller parts',
+    ),
   checkpointMinutes: duration({ unit: 'minutes', fraction: true })
     .default(5)
     .describe(
@@ -131,6 +138,7 @@ async function augment(
     bodies: bodiesOf(config),
     cutPoints: config.cutPoints ?? null,
     calibration,
+    memoryBytes: bytesIn(config.memory),
     trainer: trainerFor(config),
     trialTrainer: trialTrainerFor(config),
     trainerOptions: trainerFacts(config),

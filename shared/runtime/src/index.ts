@@ -5,6 +5,7 @@ export {
   listenError,
   parseListenAddress,
 } from './config/address.js';
+export { byteSize, bytesIn } from './config/byte-size.js';
 export { commonOptions } from './config/common.js';
 export { type DurationBounds, duration, maxDurationMs } from './config/duration.js';
 export {

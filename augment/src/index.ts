@@ -9,12 +9,12 @@ export {
   trainingOptions,
   trialTrainerFor,
 } from './branches/training-config.js';
-export { calibrateBundle } from './calibrate/calibrate-bundle.js';
+export { type CalibrateOptions, calibrateBundle } from './calibrate/calibrate-bundle.js';
 export { defaultAllowedLoss } from './calibrate/choose-codecs.js';
 export { evaluateBundle } from './calibrate/evaluate-bundle.js';
 export type { HeldOutProof } from './calibrate/held-out-proof.js';
 export { refitConfidence } from './calibrate/refit-confidence.js';
-export { checkpointPathOf } from './checkpoint/training-checkpoint.js';
+export { checkpointPathOf, codecCheckpointPathOf } from './checkpoint/training-checkpoint.js';
 export { branchProblem } from './inspect/branch-outlook.js';
 export {
   inputChoiceOptions,

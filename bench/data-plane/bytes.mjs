@@ -151,7 +151,9 @@ async function boundaryTable(stage) {
   const [chosen] = preferredCodecs(manifest, stage);
   const tried = [
     ...codecs
-      .filter(({ name }) => !name.startsWith('uint8') && (layout.precision || !name.startsWith('model8')))
+      .filter(
+        ({ name }) => !/^(uint8|learned)/.test(name) && (layout.precision || !name.startsWith('model8')),
+      )
       .map((codec) => ({ codec, quantiser: {} })),
     { ...chosen, isChosen: true },
   ];

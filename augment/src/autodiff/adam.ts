@@ -1,5 +1,6 @@
 import { sqrt } from './operators/activations.js';
-import { add, div, mul, sub } from './operators/arithmetic.js';
+import { add, div, maximum, mul, sub } from './operators/arithmetic.js';
+import { sum } from './operators/reductions.js';
 import type { Tensor } from './tensor.js';
 
 export interface AdamOptions {
@@ -13,6 +14,8 @@ export interface AdamOptions {
    * Decoupled: a step subtracts learning rate × this share (AdamW; Loshchilov and Hutter, 2019). Default: 0
    */
   weightDecay?: number;
+  /** A longer gradient, all parameters together, is shortened to this. Default: none is */
+  maxNorm?: number;
   /** Which parameters decay. Default: those of two and more dimensions, so not biases and norms */
   decays?: (name: string, shape: readonly number[]) => boolean;
 }
@@ -59,10 +62,16 @@ export function adamStep(
   options: AdamOptions,
 ): AdamTensors {
   const { beta1, beta2, epsilon } = { ...adamDefaults, ...options };
-  const moment1 = add(mul(before.moment1, beta1), mul(gradient, 1 - beta1));
-  const moment2 = add(mul(before.moment2, beta2), mul(mul(gradient, gradient), 1 - beta2));
+  const bounded = options.maxNorm === undefined ? gradient : shortened(gradient, options.maxNorm);
+  const moment1 = add(mul(before.moment1, beta1), mul(bounded, 1 - beta1));
+  const moment2 = add(mul(before.moment2, beta2), mul(mul(bounded, bounded), 1 - beta2));
   const root = add(mul(sqrt(moment2), scalars.rootCorrection), epsilon);
   const change = div(mul(moment1, scalars.stepSize), root);
   const kept = decay ? mul(before.parameters, sub(1, mul(decay, scalars.learningRate))) : before.parameters;
   return { parameters: sub(kept, change), moment1, moment2 };
+}
+
+function shortened(gradient: Tensor, maxNorm: number): Tensor {
+  const norm = sqrt(sum(mul(gradient, gradient)));
+  return mul(gradient, div(maxNorm, maximum(norm, maxNorm)));
 }

@@ -143,6 +143,7 @@ export class GraphBuilder {
   readonly log = activations.log;
   readonly sqrt = activations.sqrt;
   readonly clip = activations.clip;
+  readonly round = activations.round;
   readonly softmax = softmax;
   readonly logSoftmax = logSoftmax;
   readonly conv = conv;
@@ -160,6 +161,7 @@ export class GraphBuilder {
   readonly concat = shapes.concat;
   readonly slice = shapes.slice;
   readonly gatherColumn = shapes.gatherColumn;
+  readonly zeroPad = shapes.zeroPad;
   readonly oneHot = shapes.oneHot;
   readonly topK = shapes.topK;
 

@@ -2,6 +2,7 @@ import { bodyKinds, bodyReductions, exitCriteria } from '@offramp/bundle';
 import { OfframpError } from '@offramp/runtime';
 import { z } from 'zod';
 import type { TrainingFacts } from '../checkpoint/checkpoint-file.js';
+import { codecModes } from '../codec/learn-codec.js';
 import type { BranchBody } from './body.js';
 import { type BranchTrainer, reuseKinds } from './branch-trainer.js';
 import { lossKinds } from './losses.js';
@@ -95,6 +96,12 @@ export const trainingOptions = {
     .max(1024)
     .default(0)
     .describe('Shift training pictures by up to this many pixels, at random each epoch'),
+  codec: z
+    .enum(codecModes)
+    .default('auto')
+    .describe(
+      'What devices send at the default boundary: quantised values, or the code of a trained encoder. auto trains one, and uses it if it sends fewer bytes for the same agreement; learned uses it whenever the agreement is reached',
+    ),
   seed: z.number().int().default(1).describe('Seed of everything random'),
 };
 

@@ -1,6 +1,6 @@
 import type { CalibrationTable } from '@offramp/bundle';
 import type { TrainedBranch } from '../branches/branch-trainer.js';
-import { roundConfidence } from './evaluate-bundle.js';
+import { roundConfidence } from './round-confidence.js';
 
 /** The branches' outcomes on the held-out pictures. @param trueLabels `null` if there are none */
 export function calibrationTable(

@@ -51,6 +51,20 @@ describe('chooseThresholds', () => {
     expect(disagreementsAt(next)).toBeGreaterThan(allowed);
   });
 
+  it('behind a codec with losses, begins where half of the samples leave early', () => {
+    const losing = (lost: number) => ({
+      ...table,
+      finalAgrees: Array.from({ length: 4000 }, (_, i) => (i % 100 < lost ? '0' : '1')).join(''),
+    });
+    const behind = chooseThresholds(losing(2), exitCosts, goal);
+    const allowed = allowedDisagreements(table.samples, goal.agreement, goal.delta);
+    expect(Math.round((1 - behind.outcome.agreement) * table.samples)).toBeLessThanOrEqual(allowed);
+    expect(behind.outcome.agreement).toBeLessThan(1 - 0.02 * (behind.outcome.exitShares[2] ?? 0));
+    expect(behind.outcome.exitShares[2]).toBeLessThanOrEqual(0.5);
+    const worse = chooseThresholds(losing(30), exitCosts, goal);
+    expect(worse.thresholds).toEqual([2, 2]);
+  });
+
   it('searches jointly on request, at no higher cost and within the same bound', () => {
     const joint = chooseThresholds(table, exitCosts, goal, { search: 'joint' });
     const allowed = allowedDisagreements(table.samples, goal.agreement, goal.delta);

@@ -7,8 +7,12 @@ import {
   runStage,
 } from '@offramp/bundle';
 import { type ExitOutcome, neverExit } from '@offramp/contracts';
-import { alignLabels, type Dataset } from '@offramp/data';
+import { alignLabels, type Dataset, subsetOf } from '@offramp/data';
+import type { LearnedCandidate } from '../codec/learned-candidates.js';
 import { pictureBatches } from '../pictures/picture-batches.js';
+import { decodedTables } from './decoded-table.js';
+import { LearnedTrial } from './learned-trial.js';
+import { roundConfidence } from './round-confidence.js';
 
 export interface EvaluateOptions {
   /** Inference threads. Default 1. */
@@ -22,7 +26,7 @@ export interface EvaluateOptions {
 
 /**
  * Runs a bundle over a data set, every sample through every exit, and records the outcomes. From the
- * table, any thresholds can be judged.
+ * table, any thresholds can be judged. A learned codec of the default boundary is part of what is judged.
  * @throws OfframpError `DATA_INVALID`, `BUNDLE_CORRUPT`, `IMAGE_INVALID`, `INFERENCE_FAILED`
  */
 export async function evaluateBundle(
@@ -36,7 +40,12 @@ export async function evaluateBundle(
   const pool = await InferencePool.create(bundle, { threads });
   const total = Math.min(dataset.size, options.limit ?? dataset.size);
   const outcomes: ExitOutcome[][] = new Array(total);
+  const passes = manifest.stages[manifest.deviceStages - 1]?.learned ? 2 : 1;
   let done = 0;
+  const advance = (count: number) => {
+    done += count;
+    options.onProgress?.(Math.floor(done / passes), total);
+  };
 
   const runBatch = async (indices: readonly number[], input: Float32Array) => {
     const thresholds = neverExit(branches);
@@ -53,8 +62,7 @@ export async function evaluateBundle(
       samples = step.staying;
       activation = step.activation;
     }
-    done += indices.length;
-    options.onProgress?.(done, total);
+    advance(indices.length);
   };
 
   try {
@@ -79,7 +87,7 @@ export async function evaluateBundle(
     outcomes.map((sample, index) => (holds(sample, index) ? '1' : '0')).join('');
   const exitOf = (sample: ExitOutcome[], exit: number) => sample[exit] as ExitOutcome;
   const labels = outcomes.map((_, index) => toBundleLabel(dataset.labelAt(index)));
-  return {
+  const table: CalibrationTable = {
     samples: total,
     branches: Array.from({ length: branches }, (_, exit) => ({
       confidence: outcomes.map((sample) => roundConfidence(exitOf(sample, exit).confidence)),
@@ -91,9 +99,37 @@ export async function evaluateBundle(
         )
       : null,
   };
+  return behindOwnCodec(bundle, dataset, table, advance);
 }
 
-/** Six decimals: enough to order samples by, and half the size in JSON. */
-export function roundConfidence(confidence: number): number {
-  return Math.round(confidence * 1e6) / 1e6;
+/** Beyond the default boundary, samples go on as what the bundle's learned codec makes of them. */
+async function behindOwnCodec(
+  bundle: Bundle,
+  dataset: Dataset,
+  table: CalibrationTable,
+  advance: (count: number) => void,
+): Promise<CalibrationTable> {
+  const { deviceStages, stages } = bundle.manifest;
+  const [candidate] = await ownCandidate(bundle);
+  if (!candidate) return table;
+  const trial = await LearnedTrial.open(candidate, deviceStages, stages[deviceStages]?.inputShape ?? []);
+  try {
+    const samples = subsetOf(
+      dataset,
+      Array.from({ length: table.samples }, (_, i) => i),
+    );
+    const recorded = { dataset: samples, table, behind: null };
+    const progress = { step: () => undefined, advance };
+    const [decoded] = await decodedTables(bundle, deviceStages, [trial], recorded, { progress });
+    return decoded?.table ?? table;
+  } finally {
+    await trial.close();
+  }
+}
+
+async function ownCandidate(bundle: Bundle): Promise<LearnedCandidate[]> {
+  const at = bundle.manifest.deviceStages - 1;
+  const { learned } = bundle.manifest.stages[at] ?? {};
+  const models = await bundle.readLearned(at);
+  return learned && models ? [{ ...learned, ...models }] : [];
 }

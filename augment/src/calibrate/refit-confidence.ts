@@ -19,11 +19,13 @@ import { writeModel } from '../onnx/write-model.js';
 import { pictureBatches } from '../pictures/picture-batches.js';
 import { throwIfInterrupted } from '../support/interruption.js';
 import { type Matrix, rowOf } from '../training/matrix.js';
-import { withCodecs } from './calibrate-bundle.js';
+import { chooseCodec } from './add-learned-codec.js';
+import { chooseEncodings } from './calibrate-bundle.js';
 import { calibrationTable } from './calibration-table.js';
-import { type ChooseCodecsOptions, chooseCodecs } from './choose-codecs.js';
-import { chooseThresholds, type ThresholdGoal } from './choose-thresholds.js';
+import type { ChooseCodecsOptions } from './choose-codecs.js';
+import { chooseThresholds } from './choose-thresholds.js';
 import { type HeldOutProof, heldOutProof } from './held-out-proof.js';
+import { recordedGoal } from './recorded-goal.js';
 
 const batchSize = 64;
 
@@ -34,7 +36,7 @@ export interface RefitOptions extends ChooseCodecsOptions {
 
 /**
  * Refits the confidence heads of an existing bundle, and chooses thresholds for its goal, and codecs. Class heads do not
- * change.
+ * change, and a learned codec stays while it is worth it.
  * @param dataset pictures that no part of the bundle was trained on; if a trial chose its branches, the pictures that
  *   judged the trial are left out
  * @throws OfframpError `CONFIG_INVALID` for a bundle without fitted confidence heads; `FILE_NOT_FOUND`, `BUNDLE_INVALID`,
@@ -63,7 +65,7 @@ export async function refitConfidence(
   });
   const tried = provenance.options.placement === 'auto';
   const pictures = tried ? subsetOf(dataset, splitForTrial(dataset.size).rest) : dataset;
-  const goal = goalOf(provenance.options);
+  const goal = recordedGoal(contents);
   if ('agreement' in goal) {
     const proof = heldOutProof(pictures.size, goal.agreement, goal.delta);
     options.onHeldOut?.(proof, tried ? heldOutBeforeTrial(proof.needed) : proof.needed);
@@ -98,15 +100,13 @@ export async function refitConfidence(
     calibration,
   };
   return writeBundle(directory, refitted, {
-    complete: async (written) => withCodecs(refitted, await chooseCodecs(written, pictures, options)),
+    complete: async (written) => {
+      const encoded = await chooseEncodings(written, refitted, pictures, options);
+      const kept = { ...options, goal, mode: 'auto' as const };
+      // The table was recorded without the codec.
+      return (await chooseCodec(written, encoded, pictures, [], kept, false)).contents;
+    },
   });
-}
-
-function goalOf({ agreement, cost, delta }: Readonly<Record<string, unknown>>): ThresholdGoal {
-  const certainty = { delta: Number(delta) };
-  return cost === undefined
-    ? { ...certainty, agreement: Number(agreement) }
-    : { ...certainty, cost: Number(cost) };
 }
 
 /** Names of the weights and the bias of a head. */

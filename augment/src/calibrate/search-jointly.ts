@@ -26,7 +26,8 @@ export function searchJointly(
     /** Samples, most confident first. */
     order: confidence.map((_, i) => i).sort((a, b) => (confidence[b] as number) - (confidence[a] as number)),
   }));
-  const search: Search = { samples: table.samples, branches, exitCosts, allowed };
+  const disagreesAtFinal = Uint8Array.from(table.finalAgrees ?? '', (bit) => (bit === '1' ? 0 : 1));
+  const search: Search = { samples: table.samples, branches, atFinal: disagreesAtFinal, exitCosts, allowed };
   let best = [...start];
   let bestCost = evaluateThresholds(table, best, exitCosts).cost;
   const lower = (branch: number, others: readonly number[]): boolean => {
@@ -62,18 +63,20 @@ interface SearchedBranch {
 interface Search {
   samples: number;
   branches: readonly SearchedBranch[];
+  /** Whether each sample disagrees at the final exit; empty: none does. */
+  atFinal: Uint8Array;
   exitCosts: readonly number[];
   allowed: number;
 }
 
 /** The cheapest threshold of a branch with the others' given, in one pass over the samples. */
 function bestThreshold(
-  { samples, branches, exitCosts, allowed }: Search,
+  { samples, branches, atFinal, exitCosts, allowed }: Search,
   branch: number,
   thresholds: readonly number[],
 ): { threshold: number; cost: number } {
   const costOf = (exit: number) => exitCosts[exit] as number;
-  const disagreesAt = (sample: number, exit: number) => branches[exit]?.disagrees[sample] ?? 0;
+  const disagreesAt = (sample: number, exit: number) => (branches[exit]?.disagrees ?? atFinal)[sample] ?? 0;
   /** Each sample's exit if it does not exit at this branch. */
   const otherExits = new Uint8Array(samples);
   let cost = 0;

@@ -21,6 +21,11 @@ export function checkpointPathOf(out: string): string {
   return `${resolve(out)}.checkpoint`;
 }
 
+/** Of a codec's training. */
+export function codecCheckpointPathOf(out: string): string {
+  return `${resolve(out)}.codec-checkpoint`;
+}
+
 /** @throws OfframpError `CONFIG_INVALID` for a checkpoint of a training with other options or data */
 export function refuseOther(path: string, before: TrainingFacts, now: TrainingFacts): void {
   const differing = differingFacts(before, now);
@@ -117,7 +122,7 @@ export class TrainingCheckpoint {
   private withResumeHint({ code, message, hint, cause }: OfframpError): OfframpError {
     const resumeHint = 'The same command with --resume continues from there.';
     return new OfframpError(code, `${message}; the training so far is in ${this.path}`, {
-      hint: hint === undefined ? resumeHint : `${hint} ${resumeHint}`,
+      hint: hint?.endsWith(resumeHint) ? hint : [hint, resumeHint].filter(Boolean).join(' '),
       cause,
     });
   }

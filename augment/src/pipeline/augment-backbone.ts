@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import {
   type BundleContents,
   bundleNameSchema,
@@ -12,16 +13,26 @@ import { OfframpError, offrampVersion, quoted, systemClock } from '@offramp/runt
 import type { BranchDesign, TrainingTask } from '../branches/branch-trainer.js';
 import { heldOutBeforeTrial } from '../branches/choose-by-trial.js';
 import { noBranchPays } from '../branches/paying-branches.js';
-import { withCodecs } from '../calibrate/calibrate-bundle.js';
+import { addLearnedCodec } from '../calibrate/add-learned-codec.js';
+import { chooseEncodings } from '../calibrate/calibrate-bundle.js';
 import { calibrationTable } from '../calibrate/calibration-table.js';
-import { chooseCodecs } from '../calibrate/choose-codecs.js';
-import { chooseThresholds, type ThresholdGoal } from '../calibrate/choose-thresholds.js';
+import {
+  type ChosenThresholds,
+  chooseThresholds,
+  type ThresholdGoal,
+} from '../calibrate/choose-thresholds.js';
 import { heldOutProof } from '../calibrate/held-out-proof.js';
-import { checkpointPathOf, TrainingCheckpoint } from '../checkpoint/training-checkpoint.js';
+import {
+  type CheckpointOptions,
+  checkpointPathOf,
+  codecCheckpointPathOf,
+  TrainingCheckpoint,
+} from '../checkpoint/training-checkpoint.js';
 import { trainingFacts } from '../checkpoint/training-facts.js';
 import { defaultMemoryBytes, planMemory } from '../effort/memory-plan.js';
 import type { Backbone } from '../inspect/load-backbone.js';
 import type { BackboneProfile } from '../onnx/profile.js';
+import { noAugmentation } from '../pictures/augmentation.js';
 import { throwIfInterrupted } from '../support/interruption.js';
 import { answersAlone } from './answers-alone.js';
 import type { AugmentOptions, AugmentResult } from './augment-options.js';
@@ -129,13 +140,13 @@ async function trainAndWrite(
   options.progress.step('choosing thresholds', 1);
   const { cost, agreement, delta } = options;
   const goal: ThresholdGoal = cost === undefined ? { agreement, delta } : { cost, delta };
-  const { thresholds, outcome, agreement: provenAgreement } = chooseThresholds(calibration, costs, goal);
+  let chosen: ChosenThresholds = chooseThresholds(calibration, costs, goal);
   options.progress.advance(1);
-  expectSavings(backbone, outcome, { samples: calibration.samples, ...options });
+  expectSavings(backbone, chosen.outcome, { samples: calibration.samples, ...options });
 
   const contents: BundleContents = {
     ...manifestSoFar,
-    policy: { thresholds, targetAgreement: provenAgreement },
+    policy: { thresholds: chosen.thresholds, targetAgreement: chosen.agreement },
     deviceStages: Math.max(1, costs.filter((cost) => cost <= options.deviceCost).length),
     provenance: {
       offrampVersion,
@@ -158,26 +169,46 @@ async function trainAndWrite(
         delta: options.delta,
         deviceCost: options.deviceCost,
         memory: memory.total,
+        codec: options.codec,
       },
     },
     calibration,
   };
   const bundle = await writeBundle(out, contents, {
     check: (written) => checkBundle(written, heldOut, calibration, { ...options, batchSize }),
-    complete: async (written) =>
-      designs.length > 0
-        ? withCodecs(contents, await chooseCodecs(written, heldOut, { ...options, batchSize }))
-        : contents,
+    complete: async (written) => {
+      const choice = { ...options, batchSize };
+      const encoded = await chooseEncodings(written, contents, heldOut, choice);
+      const learning = { ...codecOptions(out, options), batchSize, goal, memory };
+      const added = await addLearnedCodec(written, encoded, { training, heldOut }, learning);
+      chosen = added.chosen ?? chosen;
+      return added.contents;
+    },
   });
   const final = calibration.correct?.at(-1);
   const differentAnswers = new Set(trained.heldOutLabels).size;
   return {
     bundle,
-    outcome,
+    outcome: chosen.outcome,
     backboneAccuracy: final ? shareOfOnes(final) : null,
-    provenAgreement,
+    provenAgreement: chosen.agreement,
     differentAnswers,
   };
+}
+
+function codecOptions(out: string, options: AugmentOptions) {
+  const { codec: mode, epochs, seed, progress, signal, checkpoint, onRemark } = options;
+  return {
+    ...{ mode, epochs, seed, progress, signal, onRemark },
+    augmentation: options.augmentation ?? noAugmentation,
+    ...(checkpoint ? { checkpoint: codecCheckpoint(out, checkpoint) } : {}),
+  };
+}
+
+/** The training of branches may have ended before that of the codec began. */
+function codecCheckpoint(out: string, { everyMinutes, resume }: CheckpointOptions) {
+  const path = codecCheckpointPathOf(out);
+  return { path, everyMinutes, resume: resume && existsSync(path) };
 }
 
 /**

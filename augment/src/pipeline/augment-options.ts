@@ -3,6 +3,8 @@ import type { Dataset } from '@offramp/data';
 import type { BranchTrainer, ProgressListener } from '../branches/branch-trainer.js';
 import type { HeldOutProof } from '../calibrate/held-out-proof.js';
 import type { CheckpointOptions } from '../checkpoint/training-checkpoint.js';
+import type { CodecMode } from '../codec/learn-codec.js';
+import type { Augmentation } from '../pictures/augmentation.js';
 import type { DesignOptions } from './design-branches.js';
 import type { InputPreprocessing } from './model-input.js';
 
@@ -28,6 +30,10 @@ export interface AugmentOptions extends DesignOptions {
   delta: number;
   /** A device runs as many stages as stay within this share of the backbone's cost. At least one. */
   deviceCost: number;
+  /** Where codecs are learned for what devices send. */
+  codec: CodecMode;
+  /** How a codec's training samples are varied. Default: not. */
+  augmentation?: Augmentation;
   seed: number;
   /** Memory that the process may take. Default: {@link defaultMemoryBytes}. */
   memoryBytes?: number;

@@ -47,6 +47,7 @@ const options = {
   // More than so few pictures can prove: what branches save is not the question here.
   agreement: 0.98,
   delta: 0.2,
+  codec: 'quantised',
   deviceCost: 0.45,
   seed: 1,
   progress: { step: () => undefined, advance: () => undefined },

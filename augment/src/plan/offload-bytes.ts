@@ -54,7 +54,8 @@ export function offloadBytes(manifest: Manifest): OffloadBytes {
 function payloadBytes(manifest: Manifest, stage: number): number {
   const elements = elementsOf(manifest.stages[stage]?.inputShape ?? []);
   if (stage === 0 && manifest.input.kind !== 'tensor') return elements;
-  return manifest.stages[stage - 1]?.codec?.meanBytes ?? elements * bytesPerFloat32;
+  const { learned, codec } = manifest.stages[stage - 1] ?? {};
+  return (learned ?? codec)?.meanBytes ?? elements * bytesPerFloat32;
 }
 
 const framed = (bytes: number) => bytes + framingBytes + 9 * Math.floor(bytes / frameBytes);

@@ -19,8 +19,8 @@ test('shares, times, sizes and costs of the example', async () => {
     expect(ms).toBeCloseTo((input.cloudStageMs[stage] ?? 0) * 8);
   });
   expect(input.requestBytes).toHaveLength(stages.length);
-  const activations = stages.slice(0, -1).map(({ codec, activationShape }) => {
-    return codec?.meanBytes ?? elementsOf(activationShape ?? []) * 4;
+  const activations = stages.slice(0, -1).map(({ codec, learned, activationShape }) => {
+    return (learned ?? codec)?.meanBytes ?? elementsOf(activationShape ?? []) * 4;
   });
   [elementsOf(bundle.manifest.input.shape), ...activations].forEach((payload, stage) => {
     expect(input.requestBytes[stage]).toBeGreaterThan(payload);

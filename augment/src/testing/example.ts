@@ -46,6 +46,7 @@ export const pooledOptions: AugmentOptions = {
   agreement: 0.8,
   delta: 0.1,
   deviceCost: 0.45,
+  codec: 'quantised',
   seed: 3,
   trainer: trainPoolBranches,
   progress: { step: () => undefined, advance: () => undefined },

@@ -142,6 +142,7 @@ async function augment(
     trainer: trainerFor(config),
     trialTrainer: trialTrainerFor(config),
     trainerOptions: trainerFacts(config),
+    augmentation: { flip: config.flip, crop: config.crop },
     onRemark: (remark) => progress.say(`warning: ${remark}`),
     onHeldOut: (proof, heldOut) => warnOfFewHeldOut(proof, heldOut, progress),
     progress,
@@ -187,9 +188,10 @@ async function augment(
 
 /** What a device sends of a sample that passes all of its exits. */
 function sending({ stages, deviceStages }: Manifest): string {
-  const { codec } = stages[deviceStages - 1] ?? {};
-  return codec
-    ? `, and sends ${formatInteger(codec.meanBytes)} bytes (${codec.encoding}) of what they leave`
+  const { codec, learned } = stages[deviceStages - 1] ?? {};
+  const sent = learned ? { ...learned, encoding: 'learned' } : codec;
+  return sent
+    ? `, and sends ${formatInteger(sent.meanBytes)} bytes (${sent.encoding}) of what they leave`
     : '';
 }
 

@@ -1,13 +1,15 @@
 import {
+  type CalibrateOptions,
   calibrateBundle,
+  codecCheckpointPathOf,
   defaultAllowedLoss,
   type HeldOutProof,
   refitConfidence,
   splitHoldOut,
 } from '@offramp/augment';
-import { Bundle, elementsOf, formatShape } from '@offramp/bundle';
+import { Bundle, elementsOf, formatShape, type Manifest } from '@offramp/bundle';
 import { subsetOf } from '@offramp/data';
-import { type ConfigOf, defineConfig, shortDigest } from '@offramp/runtime';
+import { type ConfigOf, defineConfig, duration, shortDigest } from '@offramp/runtime';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { configCommand } from '../config-command.js';
@@ -42,8 +44,34 @@ const definition = defineConfig('calibrate', {
     .min(0)
     .max(1)
     .default(defaultAllowedLoss)
-    .describe('Share of the samples whose answer may stop agreeing with the backbone for the encoding'),
+    .describe(
+      'Share of the samples whose answer may stop agreeing with the backbone for the encoding of values',
+    ),
   threads: z.number().int().min(1).max(256).default(2).describe('Threads that run stages'),
+  learnCodec: z.string().optional().meta({
+    description:
+      'Samples to train a codec for the default boundary on, in a folder as for --data; those that --hold-out keeps are left out. Thresholds are chosen again behind it, for which --data has to be what the bundle was calibrated on; it is recorded if fewer bytes are sent for the same agreement',
+    fallback: 'train none, and keep the one that the bundle has',
+  }),
+  epochs: z
+    .number()
+    .int()
+    .min(1)
+    .max(1000)
+    .default(6)
+    .describe(
+      'With --learn-codec: how long to train, as passes over the samples that a training of branches takes as long for',
+    ),
+  seed: z.number().int().default(1).describe('With --learn-codec: seed of everything random'),
+  checkpointMinutes: duration({ unit: 'minutes', fraction: true })
+    .default(5)
+    .describe(
+      'With --learn-codec: minutes between checkpoints beside the bundle; 0: only when it is interrupted',
+    ),
+  resume: z
+    .boolean()
+    .default(false)
+    .describe('With --learn-codec: continue from the checkpoint of an interrupted training'),
 });
 
 export function calibrateCommand(): Command {
@@ -62,17 +90,41 @@ async function calibrate(
   progress: ProgressBar,
   signal: AbortSignal,
 ): Promise<void> {
-  const { input } = (await Bundle.open(directory)).manifest;
+  const { manifest } = await Bundle.open(directory);
+  const { input } = manifest;
   const all = await openData(config, input);
   const dataset =
     config.holdOut === undefined ? all : subsetOf(all, splitHoldOut(all, config.holdOut).heldOut);
-  const run = config.refit ? refitConfidence : calibrateBundle;
-  const bundle = await run(directory, dataset, {
-    ...{ ...config, progress, signal },
-    onHeldOut: (proof: HeldOutProof, heldOut: number) => warnOfFewHeldOut(proof, heldOut, progress),
-  });
+  const options = { ...config, progress, signal };
+  const onHeldOut = (proof: HeldOutProof, heldOut: number) => warnOfFewHeldOut(proof, heldOut, progress);
+  if (config.refit) await refitConfidence(directory, dataset, { ...options, onHeldOut });
+  const learn = await learning(config, directory, manifest, progress);
+  const bundle =
+    config.refit && !learn
+      ? await Bundle.open(directory)
+      : await calibrateBundle(directory, dataset, { ...options, ...(learn ? { learn } : {}) });
   progress.stop();
   process.stdout.write(`${codecTable(bundle)}\n\nbundle   ${directory} (${shortDigest(bundle.digest)})\n`);
+}
+
+/** What to train a codec on, and how; `null` without one. */
+async function learning(
+  config: ConfigOf<typeof definition>,
+  directory: string,
+  { input, provenance }: Manifest,
+  progress: ProgressBar,
+): Promise<CalibrateOptions['learn'] | null> {
+  const { learnCodec: data, epochs, seed, checkpointMinutes: everyMinutes, resume, holdOut } = config;
+  if (data === undefined) return null;
+  const all = await openData({ ...config, data, split: 'train' }, input);
+  const training = holdOut === undefined ? all : subsetOf(all, splitHoldOut(all, holdOut).training);
+  const { flip, crop } = provenance.options;
+  return {
+    ...{ training, epochs, seed, mode: 'auto' },
+    augmentation: { flip: flip === true, crop: typeof crop === 'number' ? crop : 0 },
+    checkpoint: { everyMinutes, resume, path: codecCheckpointPathOf(directory) },
+    onRemark: (remark) => progress.say(`warning: ${remark}`),
+  };
 }
 
 /** The encoding at every stage boundary. */
@@ -89,9 +141,10 @@ export function codecTable({ manifest }: Bundle): string {
       { head: 'agreement', align: right },
       { head: 'lost', align: right },
     ],
-    manifest.stages.slice(0, -1).map(({ activationShape, codec }, i) => {
+    manifest.stages.slice(0, -1).map(({ activationShape, codec: ofValues, learned }, i) => {
       const shape = activationShape ?? [];
       const float32Bytes = 4 * elementsOf(shape);
+      const codec = learned ? { ...learned, encoding: 'learned', step: undefined } : ofValues;
       return [
         `${i + 1}${i + 1 === manifest.deviceStages ? ' (default)' : ''}`,
         formatShape(shape),

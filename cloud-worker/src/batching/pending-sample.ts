@@ -13,6 +13,8 @@ export type SampleOutcome =
 
 /** A sample's tensor, until its batch runs. */
 export interface SampleInput {
+  /** Whether it is a code of the bundle's learned codec instead of an activation. */
+  readonly isCode: boolean;
   /** @throws OfframpError `TENSOR_INVALID` for malformed bytes */
   decodeInto(place: Float32Array): void;
 }

@@ -20,6 +20,8 @@ export class RowStore {
 }
 
 export class StoredRow implements SampleInput {
+  readonly isCode = false;
+
   constructor(
     private values: Float32Array | null,
     private readonly free: () => void,

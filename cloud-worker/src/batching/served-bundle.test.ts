@@ -77,6 +77,7 @@ function submit(stage: number, value: number, decode?: () => void) {
     arrivedMs: systemClock.now(),
     deadlineMs: Number.POSITIVE_INFINITY,
     input: {
+      isCode: false,
       decodeInto: (place) => {
         decode?.();
         place.fill(value);

@@ -145,11 +145,11 @@ export class ServedBundle implements BatchSource {
   /** Never rejects: an error settles the samples of this batch. */
   private async run({ stage, samples: taken }: Batch<PendingSample>): Promise<void> {
     const { clock, stats, logger, rows } = this.shared;
-    const { samples, input } = this.gather(stage, taken);
+    const { samples, input, codes } = this.gather(stage, taken);
     if (samples.length === 0) return;
     stats.onBatch(stage, samples.length);
     try {
-      const step = await runStage(this.runner, stage, samples, input);
+      const step = await runStage(this.runner, stage, samples, input, codes);
       const { computeMs } = step.output;
       this.times.onBatch(stage, samples.length, computeMs);
       stats.onWork(this.bundle.digest, stage, samples.length, computeMs / 1_000);
@@ -197,17 +197,19 @@ export class ServedBundle implements BatchSource {
     const width = elementsOf(this.bundle.manifest.stages[stage]?.inputShape ?? []);
     const batch = this.runner.inputFor(stage, taken.length);
     const samples: PendingSample[] = [];
+    const codes: number[] = [];
     for (const sample of taken) {
       const at = samples.length * width;
       try {
         sample.input?.decodeInto(batch.subarray(at, at + width));
+        if (sample.input?.isCode) codes.push(samples.length);
         sample.input = null;
         samples.push(sample);
       } catch (error) {
         sample.settle({ kind: 'refused', error: toOfframpError(error) });
       }
     }
-    return { samples, input: batch.subarray(0, samples.length * width) };
+    return { samples, input: batch.subarray(0, samples.length * width), codes };
   }
 }
 

@@ -71,7 +71,7 @@ const candidate = (labels: number[], differing: Partial<AuditCandidate['policy']
   },
   outcomes: outcomes(...labels),
   input: new Float32Array(elements(bundle.manifest.input.shape)),
-  activation: null,
+  end: null,
 });
 const fromWorker = (first: number, last = bundle.branches): OffloadAuditOutcome => ({
   answer: { outcome: outcome(last), passed: outcomes(...new Array(last).fill(1)).slice(first) },
@@ -113,7 +113,7 @@ describe('Auditor', () => {
     workerSays = fromWorker(1);
     const cascade = { run: () => Promise.reject(new Error('not needed')) };
     const auditor = auditorOf({ deviceStages: 1, cascade });
-    auditor.consider({ ...candidate([1, 2]), activation: activation() });
+    auditor.consider({ ...candidate([1, 2]), end: { activation: activation() } });
     await settle();
     expect(events.at(-1)).toMatchObject({ record: { leftAt: 1, exits: { 1: { agreed: false } } } });
   });

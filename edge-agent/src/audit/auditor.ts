@@ -1,4 +1,4 @@
-import type { Bundle, CascadePool, CascadeSample } from '@offramp/bundle';
+import type { Bundle, CascadePool, CascadeSample, PassedSample } from '@offramp/bundle';
 import { type AuditDropReason, binOf, type ExitOutcome, neverExit } from '@offramp/contracts';
 import type { Clock } from '@offramp/runtime';
 import type { OffloadLink } from '../offload/offload-link.js';
@@ -14,8 +14,8 @@ export interface AuditCandidate {
   outcomes: readonly ExitOutcome[];
   /** The model's input. */
   input: Float32Array;
-  /** The activation of the device's last stage; `null` if the sample exited earlier. */
-  activation: Float32Array | null;
+  /** What the device's last stage made of it; `null` if the sample exited earlier. */
+  end: PassedSample | null;
 }
 
 export interface AuditorParts {
@@ -85,27 +85,27 @@ export class Auditor {
   private async runOn(candidate: AuditCandidate): Promise<void> {
     const { bundle, cascade, deviceStages } = this.parts;
     const outcomes = [...candidate.outcomes];
-    let { activation } = candidate;
-    if (!activation) {
+    let { end } = candidate;
+    if (!end) {
       // Starts from the input, because activations are not kept: few would ever be needed.
       const again: CascadeSample = { thresholds: neverExit(bundle.branches), passed: [] };
-      const end = await cascade.run(again, candidate.input, { background: true });
+      const reached = await cascade.run(again, candidate.input, { background: true });
       outcomes.push(...again.passed.slice(outcomes.length));
-      if ('left' in end) {
-        this.end(candidate, [...outcomes, end.left]);
+      if ('left' in reached) {
+        this.end(candidate, [...outcomes, reached.left]);
         return;
       }
       // A cascade that hurries ends early.
       if (again.passed.length < deviceStages) throw new Error('the device is stopping');
-      activation = end.activation;
+      end = reached;
     }
-    await this.offload(candidate, outcomes, activation);
+    await this.offload(candidate, outcomes, end);
   }
 
   private async offload(
     candidate: AuditCandidate,
     outcomes: readonly ExitOutcome[],
-    activation: Float32Array,
+    end: PassedSample,
   ): Promise<void> {
     const { bundle, link, writer } = this.parts;
     const { policy, input } = candidate;
@@ -117,7 +117,7 @@ export class Auditor {
       bundleDigest: bundle.digestBytes,
       policyVersion: policy.version,
       write: (encodings) => {
-        const tensors = { activation, input: writer.sendsInput ? input : null };
+        const tensors = { ...end, input: writer.sendsInput ? input : null };
         const written = writer.write(tensors, neverExit(bundle.branches), encodings);
         const bytes = written.tensor.data.byteLength;
         this.lastBytes = bytes;

@@ -3,6 +3,7 @@ import {
   codecNamed,
   encodeFirst,
   float32,
+  learned,
   type Manifest,
   preferredCodecs,
   stageLayout,
@@ -17,6 +18,8 @@ import type { WrittenSample } from './offload-sample.js';
 export interface SampleTensors {
   /** The activation of the device's last stage. */
   activation: Float32Array;
+  /** Symbols of the bundle's learned codec for it, if there is one. */
+  code?: Float32Array;
   /** The model's input; `null` if the operator has not allowed to send it. */
   input: Float32Array | null;
 }
@@ -35,7 +38,7 @@ export class SampleWriter {
     private readonly manifest: Manifest,
     private readonly deviceStages: number,
     readonly sendsInput: boolean,
-    lossless = false,
+    private readonly lossless = false,
   ) {
     this.preferred = preferredCodecs(manifest, deviceStages, lossless);
     this.layout = stageLayout(manifest, deviceStages);
@@ -46,15 +49,30 @@ export class SampleWriter {
    * @param encodings that the worker accepts
    */
   write(
-    { activation, input }: SampleTensors,
+    { activation, code, input }: SampleTensors,
     thresholds: readonly number[],
     encodings: ReadonlySet<number>,
   ): WrittenSample {
-    const asActivation = this.writeActivation(activation, thresholds, encodings);
+    const asActivation =
+      (code && this.writeCode(code, thresholds, encodings)) ??
+      this.writeActivation(activation, thresholds, encodings);
     const asInput = input && this.writeInput(input, thresholds, encodings);
     return asInput && asInput.tensor.data.byteLength < asActivation.tensor.data.byteLength
       ? asInput
       : asActivation;
+  }
+
+  /** @returns `null` where the worker takes no codes, or this one is none */
+  private writeCode(
+    code: Float32Array,
+    thresholds: readonly number[],
+    encodings: ReadonlySet<number>,
+  ): WrittenSample | null {
+    const { encoding } = learned;
+    const encoded = !this.lossless && encodings.has(encoding) ? learned.encode(code, this.layout) : null;
+    if (!encoded) return null;
+    const tensor = { shape: [...this.layout.shape], ...encoded };
+    return { stage: this.deviceStages, tensor, thresholds: [...thresholds] };
   }
 
   private writeActivation(

@@ -1,4 +1,10 @@
-import { type Bundle, brokenExitError, type CascadePool, type CascadeSample } from '@offramp/bundle';
+import {
+  type Bundle,
+  brokenExitError,
+  type CascadePool,
+  type CascadeSample,
+  type PassedSample,
+} from '@offramp/bundle';
 import type { ExitOutcome } from '@offramp/contracts';
 import { type Clock, OfframpError, toOfframpError } from '@offramp/runtime';
 import {
@@ -111,12 +117,11 @@ export class Pipeline {
       return result;
     }
     const { sendsInput } = this.parts.writer;
-    const { activation } = end;
-    const result = await this.offload(header, sample, { activation, input: sendsInput ? input : null });
+    const result = await this.offload(header, sample, { ...end, input: sendsInput ? input : null });
     const { answer, passed } = result;
     if (!answer.degraded) {
       const { exit, labelIndex: label, confidence } = answer;
-      this.consider(sample, [...passed, { exit, label, confidence }], input, activation);
+      this.consider(sample, [...passed, { exit, label, confidence }], input, end);
     }
     return result;
   }
@@ -125,9 +130,9 @@ export class Pipeline {
     { policy }: RunningSample,
     outcomes: readonly ExitOutcome[],
     input: Float32Array,
-    activation: Float32Array | null,
+    end: PassedSample | null,
   ): void {
-    this.parts.auditor.consider({ policy, outcomes, input, activation });
+    this.parts.auditor.consider({ policy, outcomes, input, end });
   }
 
   private async offload(

@@ -7,6 +7,7 @@ export {
   brokenExitError,
   type CascadeEnd,
   type CascadeSample,
+  type PassedSample,
   runStage,
 } from './cascade/cascade.js';
 export { CascadePool } from './cascade/cascade-pool.js';
@@ -31,16 +32,19 @@ export {
   parseEncodings,
 } from './codec/encodings-header.js';
 export { float32 } from './codec/float32.js';
+export { learned } from './codec/learned.js';
 export { stageLayout, type TensorLayout } from './codec/tensor-layout.js';
 export { uint8, uint8Deflated } from './codec/uint8.js';
 export { Bundle, manifestFileName } from './files/bundle.js';
 export {
   type BundleContents,
   checkReplaceable,
+  type LearnedCodecContents,
   readBundleContents,
   writeBundle,
 } from './files/write-bundle.js';
 export { BufferPool } from './inference/buffer-pool.js';
+export { CodecSession } from './inference/codec-session.js';
 export { createSession } from './inference/create-session.js';
 export { InferencePool, type PooledStageOutput } from './inference/inference-pool.js';
 export type { SessionOptions } from './inference/session-options.js';
@@ -55,6 +59,8 @@ export {
   sampleValues,
   type TensorInput,
 } from './manifest/input-specification.js';
+export type { LearnedCodecManifest, SymbolTable } from './manifest/learned-codec.js';
+export { frequencyBits } from './manifest/learned-codec.js';
 export {
   type ActivationCodecManifest,
   type ActivationEncoding,

@@ -47,6 +47,11 @@ export function sqrt(x: Tensor): Tensor {
   return differentiable(y, [x, (dy) => operation('Div', [mul(dy, 0.5), y], x.shape)]);
 }
 
+/** The nearest integer, the even one of two. No gradient passes. */
+export function round(x: Tensor): Tensor {
+  return unary('Round', x);
+}
+
 /** x clipped to bounds; no gradient passes beyond them. */
 export function clip(x: Tensor, low: number, high: number): Tensor {
   return minimum(maximum(x, low), high);

@@ -87,6 +87,28 @@ export function slice(x: Tensor, axis: number, start: number, end: number): Tens
   ]);
 }
 
+/** Zeros around a tensor. @param before,after how many, per axis; none along the batch */
+export function zeroPad(x: Tensor, before: readonly number[], after: readonly number[]): Tensor {
+  const added = (axis: number) => (before[axis] ?? 0) + (after[axis] ?? 0);
+  if (before.length !== x.shape.length || after.length !== x.shape.length || added(0) !== 0) {
+    fail('zeroPad', `expected counts for each axis of ${formatShape(x.shape)} after the batch`);
+  }
+  const y = operation(
+    'Pad',
+    [x, integers([...before, ...after])],
+    x.shape.map((size, axis) => size + added(axis)),
+  );
+  return differentiable(y, [
+    x,
+    (dy) =>
+      x.shape.reduce(
+        (cut, size, axis) =>
+          added(axis) === 0 ? cut : rawSlice(cut, axis, before[axis] ?? 0, (before[axis] ?? 0) + size),
+        dy,
+      ),
+  ]);
+}
+
 /**
  * One entry of every row.
  * @param x rows × columns

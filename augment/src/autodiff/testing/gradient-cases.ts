@@ -199,6 +199,21 @@ export const gradientCases: readonly GradientCase[] = [
     build: (g, x, w) => g.conv(x, w, { padding: 1, groups: 2 }),
   },
   {
+    name: 'conv in groups with constant weights',
+    shapes: [picture],
+    build: (g, x) => g.conv(x, g.constant(uniform([6, 2, 3, 3], 9), [6, 2, 3, 3]), { padding: 1, groups: 2 }),
+  },
+  {
+    name: 'conv with constant weights, stride 2',
+    shapes: [picture],
+    build: (g, x) => g.conv(x, g.constant(uniform([3, 4, 3, 3], 9), [3, 4, 3, 3]), { padding: 1, stride: 2 }),
+  },
+  {
+    name: 'zeroPad',
+    shapes: [[2, 3, 4]],
+    build: (g, x) => g.zeroPad(x, [0, 1, 0], [0, 2, 1]),
+  },
+  {
     name: 'conv in groups',
     shapes: [picture, [6, 2, 3, 3]],
     build: (g, x, w) => g.conv(x, w, { padding: 1, groups: 2 }),

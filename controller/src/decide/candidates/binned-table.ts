@@ -9,6 +9,8 @@ export interface BinnedTable {
   bins: Uint8Array[];
   /** Per branch and sample: whether the branch agrees with the backbone. */
   agrees: boolean[][];
+  /** Samples that disagree at the final exit, behind a codec with losses. */
+  finalDisagrees: boolean[];
   /** Per branch and sample: the first candidate under which it exits there or earlier, see `ThresholdPath.opensOf`. */
   opens: Uint16Array[];
 }
@@ -31,6 +33,7 @@ export function binTable(
     candidates: path.candidates,
     bins,
     agrees: table.branches.map(({ agrees }) => Array.from(agrees, (bit) => bit === '1')),
+    finalDisagrees: Array.from(table.finalAgrees ?? '', (bit) => bit === '0'),
     opens,
   };
 }

@@ -43,6 +43,17 @@ describe('tableOutcomes', () => {
     expect(disagreement[last]).toBeCloseTo(0.4, 1);
   });
 
+  it('counts samples that disagree at the end, behind a codec with losses', () => {
+    const losing = { ...sampleTable(4_000, 1, 0.3), finalAgrees: '1000'.repeat(1_000) };
+    const { disagreement, exitShares } = tableOutcomes(binTable(losing, path, binOf), even);
+    const exact = tableOutcomes(table, even);
+    expect(disagreement[0]).toBeCloseTo(0.75);
+    const middle = Math.floor(path.candidates / 2);
+    const added = (disagreement[middle] as number) - (exact.disagreement[middle] as number);
+    expect(added / (exitShares.at(-1)?.[middle] as number)).toBeCloseTo(0.75, 1);
+    expect(disagreement.at(-1)).toBeCloseTo(exact.disagreement.at(-1) as number);
+  });
+
   it('counts a sample of double weight twice, and lowers the effective size if few samples decide', () => {
     const bits = (odd: string, even: string) =>
       Array.from({ length: 1_000 }, (_, i) => (i % 2 ? odd : even)).join('');

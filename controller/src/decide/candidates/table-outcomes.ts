@@ -4,7 +4,7 @@ import type { BinnedTable } from './binned-table.js';
 export interface TableOutcomes {
   /** Per candidate: the number of equally weighted samples with the same certainty about its disagreement; at most the table's. */
   effectiveSamples: Float64Array;
-  /** Per candidate: share of samples that exit early with another answer than the backbone's. */
+  /** Per candidate: share of samples that get another answer than the backbone's. */
   disagreement: Float64Array;
   /** Per exit, the final one last, and per candidate: share of samples that exit there. */
   exitShares: Float64Array[];
@@ -15,7 +15,7 @@ const priorDisagreed = 5;
 
 /** @param weights one per sample of the table, with any sum */
 export function tableOutcomes(table: BinnedTable, weights: Float64Array): TableOutcomes {
-  const { candidates, opens, agrees } = table;
+  const { candidates, opens, agrees, finalDisagrees } = table;
   let sum = 0;
   let squares = 0;
   for (const weight of weights) {
@@ -30,19 +30,21 @@ export function tableOutcomes(table: BinnedTable, weights: Float64Array): TableO
     changes[from] = (changes[from] as number) + share;
     changes[to] = (changes[to] as number) - share;
   };
+  const noteDisagreement = (from: number, to: number, share: number) => {
+    note(disagreement, from, to, share);
+    note(squared, from, to, share * share);
+  };
   for (let sample = 0; sample < table.samples; sample++) {
     const share = (weights[sample] as number) / sum;
     let to = candidates;
     opens.forEach((branch, exit) => {
       const from = branch[sample] as number;
       note(exitShares[exit] as Float64Array, from, to, share);
-      if (!agrees[exit]?.[sample]) {
-        note(disagreement, from, to, share);
-        note(squared, from, to, share * share);
-      }
+      if (!agrees[exit]?.[sample]) noteDisagreement(from, to, share);
       to = from;
     });
     note(exitShares.at(-1) as Float64Array, 0, to, share);
+    if (finalDisagrees[sample]) noteDisagreement(0, to, share);
   }
   const shares = runningSums(disagreement);
   const kish = squares === 0 ? 0 : (sum * sum) / squares;

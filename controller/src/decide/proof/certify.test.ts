@@ -18,6 +18,16 @@ describe('certifiedByTable', () => {
     expect(of(100_000)).toBe(3);
   });
 
+  it('behind a codec with losses, begins where half of the samples exit early', () => {
+    const behind = (...disagreement: number[]) => ({
+      ...outcomes(5_000, ...disagreement),
+      exitShares: [Float64Array.from([0, 0.3, 0.6, 0.9]), Float64Array.from([1, 0.7, 0.4, 0.1])],
+    });
+    expect(certifiedByTable(behind(0.03, 0.02, 0.015, 0.014), 0.02, 0.05)).toBe(3);
+    expect(certifiedByTable(behind(0.03, 0.02, 0.015, 0.03), 0.02, 0.05)).toBe(2);
+    expect(certifiedByTable(behind(0.03, 0.02, 0.025, 0.014), 0.02, 0.05)).toBe(0);
+  });
+
   it('stops at the first candidate that fails', () => {
     expect(certifiedByTable(outcomes(5_000, 0, 0.03, 0.01), 0.02, 0.05)).toBe(0);
   });

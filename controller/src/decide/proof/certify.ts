@@ -2,6 +2,8 @@ import { binomialCdf } from '@offramp/bundle';
 import type { TableOutcomes } from '../candidates/table-outcomes.js';
 import { disagreementBounds, logCapitalForSafer } from './betting.js';
 
+const earlyShare = 0.5;
+
 /** Like `AuditTally`, for every candidate of a path. */
 export interface CandidateTally {
   /** In (0, 1]. */
@@ -16,12 +18,15 @@ export interface CandidateTally {
 /**
  * The cheapest candidate for which the calibration table proves that at most a share `level` disagrees, with certainty
  * 1 − `delta` for all candidates together (fixed-sequence testing: all safer candidates are proven, too). Each test is the
- * exact binomial test at the candidate's effective size.
+ * exact binomial test at the candidate's effective size. Behind a codec with losses, samples that run to the end may disagree:
+ * the sequence then begins where half of the samples exit early.
  */
 export function certifiedByTable(outcomes: TableOutcomes, level: number, delta: number): number {
-  return lastThatHolds(outcomes.disagreement.length, (candidate) => {
-    return chanceOfSoFew(outcomes, candidate, level) <= delta;
-  });
+  const holds = (candidate: number) => chanceOfSoFew(outcomes, candidate, level) <= delta;
+  const { disagreement, exitShares } = outcomes;
+  const losesAtFinal = (disagreement[0] as number) > 0;
+  const first = losesAtFinal ? (exitShares.at(-1)?.findIndex((share) => share <= earlyShare) ?? -1) : 0;
+  return first > 0 && !holds(first) ? 0 : lastThatHolds(disagreement.length, holds, Math.max(0, first));
 }
 
 /** As {@link certifiedByTable}, by audits of current traffic, valid at all times at once. */
@@ -82,9 +87,9 @@ function talliesOf(tallies: readonly CandidateTally[], candidate: number) {
   }));
 }
 
-/** Candidate 0 holds by definition: it has no early exits. */
-function lastThatHolds(candidates: number, holds: (candidate: number) => boolean): number {
-  let candidate = 0;
+/** @param first holds: candidate 0 does by definition, because it has no early exits */
+function lastThatHolds(candidates: number, holds: (candidate: number) => boolean, first = 0): number {
+  let candidate = first;
   while (candidate + 1 < candidates && holds(candidate + 1)) candidate++;
   return candidate;
 }

@@ -43,6 +43,11 @@ describe('evaluateThresholds', () => {
     });
   });
 
+  it('takes the final exit at its word where the table says what it answers behind a codec', () => {
+    expect(evaluateThresholds({ ...table, finalAgrees: '0101' }, [0.9, 0.7], costs).agreement).toBe(2 / 4);
+    expect(evaluateThresholds({ ...table, finalAgrees: '0101' }, [2, 2], costs).agreement).toBe(2 / 4);
+  });
+
   it('gives no accuracy without labels', () => {
     expect(evaluateThresholds({ ...table, correct: null }, [0.9, 0.7], costs)).toMatchObject({
       agreement: 3 / 4,

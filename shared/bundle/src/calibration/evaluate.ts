@@ -35,7 +35,8 @@ export function evaluateThresholds(
       exit++;
     }
     counts[exit] = (counts[exit] as number) + 1;
-    if (exit === final || table.branches[exit]?.agrees[sample] === '1') agreed++;
+    const agrees = exit === final ? table.finalAgrees : table.branches[exit]?.agrees;
+    if (agrees?.[sample] !== '0') agreed++;
     if (table.correct?.[exit]?.[sample] === '1') correct++;
   }
   const exitShares = counts.map((count) => count / table.samples);

@@ -12,6 +12,7 @@ describe('parseCalibrationTable', () => {
   it('reads tables with labels, without, and of no samples', () => {
     expect(parse(table)).toEqual(table);
     expect(parse({ ...table, correct: null }).correct).toBeNull();
+    expect(parse({ ...table, finalAgrees: '10' }).finalAgrees).toBe('10');
     expect(parse({ samples: 0, branches: [], correct: null }).branches).toEqual([]);
   });
 
@@ -33,6 +34,7 @@ describe('parseCalibrationTable', () => {
       'expected 2 samples',
     ],
     ['too many bits', { ...table, branches: [{ confidence: [0, 1], agrees: '011' }] }, 'found 3'],
+    ['a final exit of other length', { ...table, finalAgrees: '1' }, 'found 1'],
     ['labels of other length', { ...table, correct: ['01', '1'] }, 'found 1'],
     ['labels of too few exits', { ...table, correct: ['01'] }, 'correct: expected one entry per exit'],
     ['another field', { ...table, more: 1 }, 'more'],

@@ -6,7 +6,7 @@ const bits = z.string().regex(/^[01]*$/, 'expected a string of 0 and 1');
 const tableSchema = z
   .strictObject({
     samples: z.number().int().nonnegative(),
-    /** Per branch, in order; the final exit agrees with the backbone by definition. */
+    /** Per branch, in order. */
     branches: z.array(
       z.strictObject({
         /** One per sample, in [0, 1]. */
@@ -15,6 +15,11 @@ const tableSchema = z
         agrees: bits,
       }),
     ),
+    /**
+     * Where samples reach the final exit behind a codec with losses: one character per sample, whether it gives the
+     * backbone's answer then. Default: it does.
+     */
+    finalAgrees: bits.optional(),
     /** Whether each exit (the final one last) gives the true label; `null` if labels are unknown. */
     correct: z.array(bits).nullable(),
   })
@@ -22,6 +27,7 @@ const tableSchema = z
     const lengths = [
       ...table.branches.flatMap((branch) => [branch.confidence.length, branch.agrees.length]),
       ...(table.correct ?? []).map((exit) => exit.length),
+      ...(table.finalAgrees === undefined ? [] : [table.finalAgrees.length]),
     ];
     const wrong = lengths.find((length) => length !== table.samples);
     if (wrong !== undefined) {

@@ -29,4 +29,6 @@ export interface CascadeReply {
   steps: CascadeStep[];
   /** In the batch's last reply: the next stage's inputs for the samples that did not leave, moved. Else `null`. */
   activation: Float32Array | null;
+  /** With them, if the bundle has a learned codec for these: their codes, moved. */
+  code?: Float32Array | null;
 }

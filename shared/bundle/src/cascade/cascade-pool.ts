@@ -221,13 +221,16 @@ export class CascadePool {
     return batch;
   }
 
-  private receive(batch: Batch, { steps, activation }: CascadeReply): boolean {
+  private receive(batch: Batch, { steps, activation, code }: CascadeReply): boolean {
     for (const step of steps) advance(batch, step);
     if (activation === null) return false;
     if (batch.aloneSinceMs !== null) this.inline.noteThreadTime(this.clock.now() - batch.aloneSinceMs);
-    const width = activation.length / Math.max(1, batch.jobs.length);
+    const rowOf = (values: Float32Array, row: number) => {
+      const width = values.length / Math.max(1, batch.jobs.length);
+      return values.subarray(row * width, (row + 1) * width);
+    };
     batch.jobs.forEach((job, row) => {
-      job.resolve({ activation: activation.subarray(row * width, (row + 1) * width) });
+      job.resolve({ activation: rowOf(activation, row), ...(code ? { code: rowOf(code, row) } : {}) });
     });
     return true;
   }

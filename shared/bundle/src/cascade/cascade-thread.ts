@@ -31,7 +31,8 @@ async function runBatch(
   let samples: CascadeSample[] = thresholds.map((own) => ({ thresholds: own, passed: [] }));
   let activation = input;
   let steps: CascadeStep[] = [];
-  for (let stage = 0; stage < stages.length && !(hurrying && stage > 0) && !thread.ending; stage++) {
+  let stage = 0;
+  for (; stage < stages.length && !(hurrying && stage > 0) && !thread.ending; stage++) {
     const startedAt = performance.now();
     const step = await runStage(sessions, stage, samples, activation);
     steps.push(stepOf(samples, step));
@@ -43,7 +44,10 @@ async function runBatch(
       steps = [];
     }
   }
-  thread.reply({ steps, activation }, samples.length > 0 ? [activation.buffer as ArrayBuffer] : []);
+  if (samples.length === 0) return thread.reply({ steps, activation }, []);
+  const code = stage === stages.length ? await sessions.encode(activation, samples.length) : null;
+  const moved = (code ? [activation, code] : [activation]).map(({ buffer }) => buffer as ArrayBuffer);
+  thread.reply({ steps, activation, code }, moved);
 }
 
 function stepOf(

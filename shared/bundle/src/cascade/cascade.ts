@@ -15,7 +15,13 @@ export interface CascadeSample {
 }
 
 /** The result of a sample: the exit it left by or, if it passed them all, the next stage's input. */
-export type CascadeEnd = { left: ExitOutcome } | { activation: Float32Array };
+export type CascadeEnd = { left: ExitOutcome } | PassedSample;
+
+export interface PassedSample {
+  activation: Float32Array;
+  /** Symbols of the bundle's learned codec, if it has one for this activation. */
+  code?: Float32Array;
+}
 
 export interface AnsweredSample<S> {
   sample: S;
@@ -47,6 +53,7 @@ const nothing = new Float32Array(0);
  * that continue. At the last stage all leave. An exit whose confidence or probabilities are not numbers gives no answer.
  *
  * @param input the samples' inputs to this stage, in order; handed over, see {@link StageRunner.run}
+ * @param codes rows of the input that begin with a code, see {@link StageRunner.run}
  * @throws OfframpError `INFERENCE_FAILED`, `TENSOR_INVALID`
  */
 export async function runStage<S extends CascadeSample, O extends StageOutput>(
@@ -54,8 +61,9 @@ export async function runStage<S extends CascadeSample, O extends StageOutput>(
   stage: number,
   samples: readonly S[],
   input: Float32Array,
+  codes: readonly number[] = [],
 ): Promise<StageStep<S, O>> {
-  const output = await runner.run(stage, input, samples.length);
+  const output = await runner.run(stage, input, samples.length, codes);
   const classes = output.probabilities.length / samples.length;
   const isLast = output.activation === null;
   const answered: AnsweredSample<S>[] = [];

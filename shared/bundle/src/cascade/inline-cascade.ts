@@ -57,13 +57,15 @@ export class InlineCascade {
     this.busy = true;
     try {
       let activation = input;
-      for (let stage = 0; stage < this.stages && !(this.hurrying && stage > 0); stage++) {
+      let stage = 0;
+      for (; stage < this.stages && !(this.hurrying && stage > 0); stage++) {
         const step = await runStage(sessions, stage, [sample], activation);
         if (step.answered[0]) return { left: step.answered[0].outcome };
         if (step.staying.length === 0) throw brokenExitError(stage);
         activation = step.activation;
       }
-      return { activation };
+      const code = stage === this.stages ? await sessions.encode(activation, 1) : null;
+      return { activation, ...(code ? { code } : {}) };
     } finally {
       this.busy = false;
       this.averageMs += (this.clock.now() - startedAt - this.averageMs) * newestWeight;

@@ -8,7 +8,7 @@ import { stageLayout } from './tensor-layout.js';
 function manifestWith(change: (stages: Manifest['stages']) => void): Manifest {
   const contents = sampleBundle();
   const file = { path: 'a', bytes: 1, sha256: 'a'.repeat(64) };
-  const stages = contents.stages.map((stage) => ({ ...stage, model: file }));
+  const stages = contents.stages.map(({ learned: _, ...stage }) => ({ ...stage, model: file }));
   change(stages);
   const calibration = { table: file, samples: 3 };
   const format = { format: 'offramp-bundle', formatVersion: 1 };

@@ -15,8 +15,14 @@ export interface CodecChoice {
 /** A codec without its last step, deflate. */
 type Family = Exclude<ActivationEncoding, `${string}+deflate`>;
 
-/** For any activation, coarsest first. */
-const families: readonly Family[] = ['int4', 'int8', 'float16', 'float32'];
+/** For any activation: what is more precise than each family, coarsest first. */
+const finerFamilies: Readonly<Record<Family, readonly Family[]>> = {
+  int4: ['int8', 'float16', 'float32'],
+  int8: ['float16', 'float32'],
+  float16: ['float32'],
+  float32: [],
+  model8: ['float32'],
+};
 /** For one that the model quantises, as precise as any: its own integers are as small as others. */
 const exactFamilies: readonly Family[] = ['model8', 'float32'];
 
@@ -45,7 +51,7 @@ export function preferredCodecs(manifest: Manifest, stage: number, lossless = fa
   const { encoding, step } = chosen;
   const quantiser = step === undefined ? {} : { step };
   const [family] = encoding.split('+') as [Family];
-  const finer = isQuantised ? exactFamilies : families.slice(families.indexOf(family) + 1);
+  const finer = isQuantised ? exactFamilies : finerFamilies[family];
   return [
     { codec: codecNamed(encoding), quantiser },
     ...(encoding === family ? [] : [{ codec: codecNamed(family), quantiser }]),

@@ -5,14 +5,17 @@ import type { ActivationCodec, EncodedTensor, Quantiser } from './activation-cod
 import { deflated } from './deflated.js';
 import { float16 } from './float16.js';
 import { float32 } from './float32.js';
+import { codeSymbols, learned } from './learned.js';
 import { model8 } from './model8.js';
 import { int4, int8 } from './quantised.js';
 import { pictureOf, type TensorLayout } from './tensor-layout.js';
 import { uint8, uint8Deflated } from './uint8.js';
 
 /**
- * All codecs. A new one is a file here, an entry of this list, a number in `Encoding` of `proto/offramp/v1/offload.proto`,
- * and, for activations, a name in `activationEncodings` of the manifest; `augment/src/calibrate/codec-candidates.ts` says where it is tried.
+ * All codecs. A new one is a file here, an entry of this list, and a number in `Encoding` of `proto/offramp/v1/offload.proto`.
+ * One that is not for every tensor has a place in {@link expectPlace}. One of activations' values also has a name in
+ * `activationEncodings` of the manifest, a row in `finerFamilies` of `codec-choice.ts`, which says what a device sends to a worker that
+ * does not take it, and, if calibration is to choose it, a place in `augment/src/calibrate/codec-candidates.ts`.
  */
 export const codecs: readonly ActivationCodec[] = [
   float32,
@@ -27,6 +30,7 @@ export const codecs: readonly ActivationCodec[] = [
   deflated(int4, Encoding.ENCODING_INT4_DEFLATE),
   uint8Deflated,
   deflated(model8, Encoding.ENCODING_MODEL8_DEFLATE),
+  learned,
 ];
 
 /** @throws OfframpError `TENSOR_INVALID` for an encoding this version does not know */
@@ -69,8 +73,10 @@ export function checkTensor(what: string, layout: TensorLayout, tensor: TensorMe
   const codec = codecFor(tensor.encoding);
   expectPlace(what, codec, layout);
   codec.check(what, data, layout);
+  const isCode = codec === learned;
   return {
-    elements: elementsOf(layout.shape),
+    elements: isCode ? codeSymbols(layout) : elementsOf(layout.shape),
+    isCode,
     decodeInto: (into) => codec.decode(what, data, into, layout),
   };
 }
@@ -84,7 +90,9 @@ function expectPlace(what: string, { name }: ActivationCodec, layout: TensorLayo
         : 'the input of stage 0'
       : name.startsWith(model8.name) && !layout.quantisation
         ? 'activations that the model itself quantises to 8 bits'
-        : null;
+        : name === learned.name && !layout.code
+          ? 'activations for which the bundle has a learned codec'
+          : null;
   if (elsewhere === null) return;
   throw new OfframpError(
     'TENSOR_INVALID',
@@ -95,8 +103,10 @@ function expectPlace(what: string, { name }: ActivationCodec, layout: TensorLayo
 /** A received tensor, checked and not yet decoded. */
 export interface CheckedTensor {
   elements: number;
+  /** Whether these are symbols of a code, of which the bundle's decoder makes the tensor. */
+  isCode: boolean;
   /**
-   * @param into a view of `elements` elements, such as a sample's place in a batch
+   * @param into a view that begins with room for `elements` elements, such as a sample's place in a batch
    * @throws OfframpError `TENSOR_INVALID`
    */
   decodeInto(into: Float32Array): void;

@@ -1,4 +1,5 @@
 import type { InputSpecification, PictureInput } from '../manifest/input-specification.js';
+import type { SymbolTable } from '../manifest/learned-codec.js';
 import type { ActivationQuantisation, Manifest } from '../manifest/manifest.js';
 import { elementsOf } from '../shape.js';
 
@@ -12,6 +13,8 @@ export interface TensorLayout {
   quantisation?: ActivationQuantisation;
   /** Rows at the end of an activation that carry the answer of the exit before (`reuse`). They have float32. */
   carriedRows?: number;
+  /** If a code of the bundle's learned codec can stand for the activation: its symbols' tables. */
+  code?: readonly SymbolTable[];
 }
 
 /** The model's input, if the tensor is that and it is made of a picture. */
@@ -28,8 +31,12 @@ type LayoutManifest = Pick<Manifest, 'input' | 'stages' | 'labels'>;
 export function stageLayout(manifest: LayoutManifest, stage: number): TensorLayout {
   const shape = manifest.stages[stage]?.inputShape ?? [];
   if (stage === 0) return { shape, input: manifest.input };
-  const quantisation = manifest.stages[stage - 1]?.quantisation;
-  return { shape, carriedRows: carriedRows(manifest, stage), ...(quantisation ? { quantisation } : {}) };
+  const { quantisation, learned } = manifest.stages[stage - 1] ?? {};
+  return {
+    ...{ shape, carriedRows: carriedRows(manifest, stage) },
+    ...(quantisation ? { quantisation } : {}),
+    ...(learned ? { code: learned.tables } : {}),
+  };
 }
 
 function carriedRows({ stages, labels }: LayoutManifest, stage: number): number {

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { checkFile, messageOf, OfframpError, readFile, sha256Hex, systemCodeOf } from '@offramp/runtime';
 import { type CalibrationTable, parseCalibrationTable } from '../calibration/table.js';
-import { type BundleFile, type Manifest, parseManifest } from '../manifest/manifest.js';
+import type { BundleFile } from '../manifest/bundle-file.js';
+import { type Manifest, parseManifest } from '../manifest/manifest.js';
 
 export const manifestFileName = 'manifest.json';
 export const maxManifestBytes = 16 * 2 ** 20;
@@ -56,9 +57,11 @@ export class Bundle {
    */
   async checkStages(): Promise<string> {
     const changes: string[] = [];
-    for (const { model } of this.manifest.stages) {
-      const { ino, mtimeMs } = await this.access(model, checkFile);
-      changes.push(`${ino} ${mtimeMs}`);
+    for (const { model, learned } of this.manifest.stages) {
+      for (const file of learned ? [model, learned.encoder, learned.decoder] : [model]) {
+        const { ino, mtimeMs } = await this.access(file, checkFile);
+        changes.push(`${ino} ${mtimeMs}`);
+      }
     }
     return changes.join();
   }
@@ -72,6 +75,16 @@ export class Bundle {
     // In turn: of a broken bundle, no more than its first broken file is in memory.
     for (const { model } of this.manifest.stages.slice(from, to)) models.push(await this.read(model));
     return models;
+  }
+
+  /**
+   * The ONNX models of the codec that was learned for a stage's activation; `null` if none was.
+   * @throws OfframpError `BUNDLE_CORRUPT`
+   */
+  async readLearned(stage: number): Promise<{ encoder: Uint8Array; decoder: Uint8Array } | null> {
+    const learned = this.manifest.stages[stage]?.learned;
+    if (!learned) return null;
+    return { encoder: await this.read(learned.encoder), decoder: await this.read(learned.decoder) };
   }
 
   /** @throws OfframpError `BUNDLE_CORRUPT`, `BUNDLE_INVALID` */

@@ -2,12 +2,25 @@ import { readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { makeFolder, messageOf, OfframpError, readTextFile, sha256Hex, systemCodeOf } from '@offramp/runtime';
 import type { CalibrationTable } from '../calibration/table.js';
-import { type BundleFile, type Manifest, manifestSchema } from '../manifest/manifest.js';
+import type { BundleFile } from '../manifest/bundle-file.js';
+import type { LearnedCodecManifest } from '../manifest/learned-codec.js';
+import { type Manifest, manifestSchema, type StageManifest } from '../manifest/manifest.js';
 import { Bundle, manifestFileName, maxManifestBytes } from './bundle.js';
+
+/** A stage, with the bytes of its models instead of their files. */
+export type StageContents = Omit<StageManifest, 'model' | 'learned'> & {
+  model: Uint8Array;
+  learned?: LearnedCodecContents;
+};
+
+export type LearnedCodecContents = Omit<LearnedCodecManifest, 'encoder' | 'decoder'> & {
+  encoder: Uint8Array;
+  decoder: Uint8Array;
+};
 
 /** What of a manifest does not follow from the files. */
 export type BundleContents = Omit<Manifest, 'format' | 'formatVersion' | 'stages' | 'calibration'> & {
-  stages: (Omit<Manifest['stages'][number], 'model'> & { model: Uint8Array })[];
+  stages: StageContents[];
   calibration: CalibrationTable;
 };
 
@@ -56,9 +69,18 @@ export async function writeBundle(
 export async function readBundleContents(bundle: Bundle): Promise<BundleContents> {
   const { format, formatVersion, stages, ...manifest } = bundle.manifest;
   const models = await bundle.readStages();
+  const contents: StageContents[] = [];
+  for (const [i, { learned, ...stage }] of stages.entries()) {
+    const codec = await bundle.readLearned(i);
+    contents.push({
+      ...stage,
+      model: models[i] as Uint8Array,
+      ...(learned && codec ? { learned: { ...learned, ...codec } } : {}),
+    });
+  }
   return {
     ...manifest,
-    stages: stages.map((stage, i) => ({ ...stage, model: models[i] as Uint8Array })),
+    stages: contents,
     calibration: await bundle.readCalibration(),
   };
 }
@@ -71,8 +93,15 @@ async function writeFiles(staging: string, contents: BundleContents): Promise<vo
     return { path, bytes: bytes.byteLength, sha256: sha256Hex(bytes) };
   };
   const stages: Manifest['stages'] = [];
-  for (const [i, stage] of contents.stages.entries()) {
-    stages.push({ ...stage, model: await write(`stages/${i}.onnx`, stage.model) });
+  for (const [i, { learned, ...stage }] of contents.stages.entries()) {
+    const codec = learned && {
+      learned: {
+        ...learned,
+        encoder: await write(`stages/${i}.encoder.onnx`, learned.encoder),
+        decoder: await write(`stages/${i}.decoder.onnx`, learned.decoder),
+      },
+    };
+    stages.push({ ...stage, model: await write(`stages/${i}.onnx`, stage.model), ...codec });
   }
   const table = await write('calibration.json', Buffer.from(JSON.stringify(contents.calibration)));
   const manifest: Manifest = manifestSchema.parse({

@@ -21,6 +21,27 @@ export function checkStage(
   ]);
 }
 
+/**
+ * The same of a learned codec's encoder or decoder.
+ * @param what names it in messages
+ * @throws OfframpError `BUNDLE_INVALID`
+ */
+export function checkCodec(
+  { inputMetadata, outputMetadata }: Pick<InferenceSession, 'inputMetadata' | 'outputMetadata'>,
+  what: string,
+  part: 'encoder' | 'decoder',
+  activation: readonly number[],
+  symbols: number,
+): void {
+  const ends = [
+    [stageTensors.activation, activation],
+    [stageTensors.code, [symbols]],
+  ] as const;
+  const [input, output] = part === 'encoder' ? ends : ends.toReversed();
+  compare(`${what}: inputs`, inputMetadata, [input as (typeof ends)[number]]);
+  compare(`${what}: outputs`, outputMetadata, [output as (typeof ends)[number]]);
+}
+
 function compare(
   what: string,
   found: readonly InferenceSession.ValueMetadata[],

@@ -1,7 +1,13 @@
 import { OfframpError } from '@offramp/runtime';
 import type { Bundle } from '../files/bundle.js';
 import { elementsOf } from '../shape.js';
-import { type InferenceReply, type InferenceThreadData, outputViews, transferOf } from './run-buffers.js';
+import {
+  type InferenceReply,
+  type InferenceRequest,
+  type InferenceThreadData,
+  outputViews,
+  transferOf,
+} from './run-buffers.js';
 import { RunMemory } from './run-memory.js';
 import { checkSessionOptions, type SessionOptions } from './session-options.js';
 import { readStageModels } from './stage-models.js';
@@ -100,12 +106,17 @@ export class InferencePool implements StageRunner {
   }
 
   /** @throws OfframpError `TENSOR_INVALID` for a wrong length, `INFERENCE_FAILED`, `STOPPING` */
-  async run(stage: number, input: Float32Array, batch: number): Promise<PooledStageOutput> {
+  async run(
+    stage: number,
+    input: Float32Array,
+    batch: number,
+    codes: readonly number[] = [],
+  ): Promise<PooledStageOutput> {
     this.check(stage, input, batch);
     if (this.threads.closed) throw this.threads.closed;
     const buffers = this.memory.take(stage, input, batch);
     return new Promise((resolve, reject) => {
-      const request = { stage, batch, buffers };
+      const request: InferenceRequest = { stage, batch, buffers, codes };
       this.waiting.push({ stage, batch, request, transfer: transferOf(buffers), resolve, reject });
       this.threads.dispatch();
     });

@@ -24,6 +24,8 @@ export interface InferenceRequest {
   stage: number;
   batch: number;
   buffers: RunBuffers;
+  /** Rows of the input that begin with a code. */
+  codes: readonly number[];
 }
 
 export interface InferenceReply {

@@ -9,7 +9,7 @@ function sampleManifest(): Manifest {
     format: 'offramp-bundle',
     formatVersion: 1,
     ...rest,
-    stages: stages.map((stage, i) => ({ ...stage, model: file(`stages/${i}.onnx`) })),
+    stages: stages.map(({ learned: _, ...stage }, i) => ({ ...stage, model: file(`stages/${i}.onnx`) })),
     calibration: { table: file('calibration.json'), samples: calibration.samples },
   };
 }
@@ -25,6 +25,11 @@ function changed(path: string, value: unknown): unknown {
 }
 
 const codec = { encoding: 'int8', meanBytes: 100, agreement: 1, agreementLost: 0 };
+const codecFile = { path: 'stages/0.encoder.onnx', bytes: 7, sha256: 'c'.repeat(64) };
+const learned = (symbols: number, frequencies: number[] = [2 ** 13, 2 ** 13]) => ({
+  ...{ encoder: codecFile, decoder: codecFile, encoderMacs: 1, decoderMacs: 2 },
+  ...{ tables: [{ symbols, lowest: -1, frequencies }], meanBytes: 3, agreement: 1, agreementLost: 0 },
+});
 const tooLarge = (shape: string) => `: expected at most 134217728 values in a sample; found ${shape}`;
 
 const parse = (manifest: unknown) => parseManifest(JSON.stringify(manifest), 'manifest.json');
@@ -32,6 +37,8 @@ const parse = (manifest: unknown) => parseManifest(JSON.stringify(manifest), 'ma
 describe('parseManifest', () => {
   it('reads back what follows the schema', () => {
     expect(parse(sampleManifest())).toEqual(sampleManifest());
+    const withCodec = changed('stages.0.learned', learned(8));
+    expect(parse(withCodec)).toEqual(withCodec);
   });
 
   it.each([
@@ -75,6 +82,27 @@ describe('parseManifest', () => {
     ['input.preprocessing.mean', [-1e308], 'input.preprocessing.mean.0: '],
     ['policy.thresholds', [0.5, 1e39], 'policy.thresholds.1: '],
     ['stages.0.codec', { ...codec, step: 1e-320 }, 'stages.0.codec.step: '],
+    ['stages.2.learned', learned(4), 'stages.2.learned: expected none on the last stage'],
+    [
+      'stages.0.learned',
+      learned(9),
+      'stages.0.learned.tables: expected no more symbols than the activation has elements; found 9',
+    ],
+    ['stages.0.learned', learned(0), 'stages.0.learned.tables.0.symbols: '],
+    ['stages.0.learned', learned(8, []), 'stages.0.learned.tables.0.frequencies: '],
+    [
+      'stages.0.learned',
+      learned(8, [1, 2]),
+      'stages.0.learned.tables.0.frequencies: expected frequencies with the sum 16384',
+    ],
+    ['stages.0.learned', learned(8, [0, 2 ** 14]), 'stages.0.learned.tables.0.frequencies.0: '],
+    ['stages.0.learned', learned(8, [0.5, 2 ** 14 - 0.5]), 'stages.0.learned.tables.0.frequencies.0: '],
+    [
+      'stages.0.learned',
+      learned(8, new Array<number>(512).fill(32)),
+      'stages.0.learned.tables.0.frequencies: ',
+    ],
+    ['stages.0.learned', { ...learned(8), tables: [] }, 'stages.0.learned.tables: '],
     ['backbone.macs', 0, 'backbone.macs: '],
     ['formatVersion', 2, 'formatVersion: '],
     ['unheardOf', true, 'unheardOf'],

@@ -1,24 +1,14 @@
 import { maxThreshold } from '@offramp/contracts';
 import { z } from 'zod';
+import { elementsOf } from '../shape.js';
+import { fileSchema, sha256 } from './bundle-file.js';
 import { inputProblems, inputSchema } from './input-schema.js';
+import { learnedCodecSchema } from './learned-codec.js';
 import { parseBundleJson } from './parse-json.js';
 import { bounded, dimension } from './shape-schema.js';
 
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected a SHA-256 in lower-case hexadecimal');
 const count = z.number().int().nonnegative();
 const shape = bounded(z.array(dimension).min(1).max(8));
-
-/** A file of the bundle, by its path relative to the manifest. */
-const fileSchema = z.strictObject({
-  path: z
-    .string()
-    .regex(
-      /^(?!\.{1,2}(\/|$))[\w.-]+(\/(?!\.{1,2}(\/|$))[\w.-]+)*$/,
-      'expected a relative path below the bundle',
-    ),
-  bytes: count.max(2 ** 31),
-  sha256,
-});
 
 /** Body kinds: `pool` has no convolution, `conv1` to `conv3` have that many blocks of [conv 3×3, batch norm, ReLU]. */
 export const bodyKinds = ['pool', 'conv1', 'conv2', 'conv3'] as const;
@@ -92,6 +82,8 @@ const stageSchema = z.strictObject({
   quantisation: quantisationSchema.optional(),
   /** How a device that stops after this stage encodes the activation for the wire. Default: float32. */
   codec: activationCodecSchema.optional(),
+  /** What it sends instead where the worker takes it. */
+  learned: learnedCodecSchema.optional(),
   /** Multiply-accumulates of the backbone's segment for one sample. */
   segmentMacs: count,
   segmentParameters: count,
@@ -151,13 +143,20 @@ export const manifestSchema = z
       if ((stage.activationShape === null) !== (i === last)) {
         fail(['stages', i, 'activationShape'], 'expected an activation from every stage but the last');
       }
-      for (const key of ['codec', 'quantisation'] as const) {
+      for (const key of ['codec', 'learned', 'quantisation'] as const) {
         if (stage[key] && i === last) {
           fail(['stages', i, key], 'expected none on the last stage, which has no activation');
         }
       }
       if (stage.codec?.encoding.startsWith('model8') && !stage.quantisation) {
         fail(['stages', i, 'codec', 'encoding'], 'expected model8 only with a quantisation');
+      }
+      const symbols = (stage.learned?.tables ?? []).reduce((sum, table) => sum + table.symbols, 0);
+      if (symbols > elementsOf(stage.activationShape ?? [0])) {
+        fail(
+          ['stages', i, 'learned', 'tables'],
+          `expected no more symbols than the activation has elements; found ${symbols}`,
+        );
       }
       const before = i === 0 ? manifest.input.shape : manifest.stages[i - 1]?.activationShape;
       if (before && before.join() !== stage.inputShape.join()) {
@@ -184,7 +183,6 @@ export type ActivationQuantisation = z.infer<typeof quantisationSchema>;
 export type BranchManifest = NonNullable<StageManifest['branch']>;
 export type ActivationCodecManifest = z.infer<typeof activationCodecSchema>;
 export type ActivationEncoding = (typeof activationEncodings)[number];
-export type BundleFile = z.infer<typeof fileSchema>;
 export type ExitCriterion = (typeof exitCriteria)[number];
 
 /**

@@ -16,7 +16,6 @@ const within = (...names: string[]) => join(folder.path, ...names);
 const training = (out: string, ...rest: string[]) => [
   ...['augment', backbonePath, '--data', within('data'), '--split', 'test', '--out', out],
   ...['--branches', '2', '--placement', 'linear', '--grid', '2', '--hold-out', '100', '--mean', '0.286'],
-  ...['--codec', 'quantised'],
   ...(rest.includes('--std') ? rest : ['--std', '0.353', ...rest]),
 ];
 const pooled = ['--body', 'pool', '--reuse', 'none'];
@@ -35,7 +34,7 @@ describe('offramp augment with its default recipe', () => {
     const ended = await offramp(
       ...['augment', backbonePath, '--data', within('data'), '--split', 'test', '--out', out],
       ...['--hold-out', '100', '--mean', '0.286', '--std', '0.353', '--epochs', '1', '--batch-size', '32'],
-      ...['--agreement', '0.5', '--branches', '2', '--codec', 'quantised'],
+      ...['--agreement', '0.5', '--branches', '2'],
     );
     expect(ended.status, ended.stderr).toBe(0);
     expect(ended.stderr).toMatch(/trial: training the branches: 10 of 10/);

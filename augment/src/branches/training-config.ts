@@ -98,9 +98,9 @@ export const trainingOptions = {
     .describe('Shift training pictures by up to this many pixels, at random each epoch'),
   codec: z
     .enum(codecModes)
-    .default('auto')
+    .default('quantised')
     .describe(
-      'What devices send at the default boundary: quantised values, or the code of a trained encoder. auto trains one, and uses it if it sends fewer bytes for the same agreement; learned uses it whenever the agreement is reached',
+      'What devices send at the default boundary: quantised values, or the code of a trained encoder, whose training takes about as long as that of the branches. auto uses it if fewer bytes are sent for the same agreement at a bounded cost, learned whenever the agreement is reached',
     ),
   seed: z.number().int().default(1).describe('Seed of everything random'),
 };

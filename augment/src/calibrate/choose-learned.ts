@@ -16,7 +16,7 @@ import { type DecodedTable, decodedTables, type RecordedSamples } from './decode
 import { LearnedTrial } from './learned-trial.js';
 
 /** What a codec loses is made good by higher thresholds; the cascade may cost this much more for it. */
-const maxCostGrowth = 1.5;
+const maxCostGrowth = 2;
 const bytesPerFloat32 = 4;
 
 /** What a bundle has with a learned codec at its default boundary, or without. */
@@ -31,7 +31,7 @@ export interface LearnedChoice {
 export interface LearnedOptions
   extends Pick<ChooseCodecsOptions, 'allowedLoss' | 'batchSize' | 'progress' | 'signal'> {
   goal: ThresholdGoal;
-  /** Whether a learned codec is used also where quantised values take fewer bytes. */
+  /** Whether a learned codec is used whenever the goal is reached: where quantised values take fewer bytes, and at any cost. */
   always: boolean;
 }
 
@@ -117,13 +117,13 @@ function judge(
 function isAllowed(
   { chosen }: Judged,
   without: Judged,
-  { goal, allowedLoss = defaultAllowedLoss }: LearnedOptions,
+  { goal, always, allowedLoss = defaultAllowedLoss }: LearnedOptions,
 ): boolean {
   const { outcome, thresholds } = chosen;
   // A cost is kept by any codec: only the agreement says what this one does.
   if ('cost' in goal) return outcome.agreement >= without.chosen.outcome.agreement - allowedLoss;
   const isProven = thresholds.some((threshold) => threshold < neverExits);
-  return isProven && outcome.cost <= maxCostGrowth * without.chosen.outcome.cost;
+  return isProven && (always || outcome.cost <= maxCostGrowth * without.chosen.outcome.cost);
 }
 
 /** Samples that pass all exits before `stage`. */

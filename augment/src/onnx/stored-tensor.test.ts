@@ -5,13 +5,15 @@ import { profileBackbone } from './profile.js';
 import { readModel } from './read-model.js';
 import { codesOf, type StoredTensor } from './stored-tensor.js';
 import { withModel, worstCut } from './testing/halves.js';
-import { addResidualNetwork, Layers, type Numbers } from './testing/layers.js';
+import { Layers, type Numbers } from './testing/layers.js';
+import { addResidualNetwork } from './testing/residual-network.js';
 import { writeModel } from './write-model.js';
 
 function residual(numbers: Numbers, opset = 17): Uint8Array {
   const shape = [3, 16, 16];
   const editor = GraphEditor.create('x', shape, opset);
-  addResidualNetwork(new Layers(editor, numbers), 'x', shape, { widths: [8, 16], classes: 5, output: 'y' });
+  const layers = new Layers(editor, numbers);
+  layers.end(addResidualNetwork(layers, 'x', shape, { widths: [8, 16], classes: 5 }), 'y');
   editor.addOutput('y', [5]);
   return writeModel(editor.proto);
 }

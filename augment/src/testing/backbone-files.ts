@@ -7,9 +7,11 @@ const folder = fileURLToPath(new URL('../../../../shared/models', import.meta.ur
 /**
  * Backbones of many kinds, from a folder beside the repository; none where it is absent.
  * @param tests what is skipped then
+ * @param under a folder in it
  */
-export function backboneFiles(tests: string): { name: string; path: string }[] {
-  return filesBeside(folder, tests)
+export function backboneFiles(tests: string, under = ''): { name: string; path: string }[] {
+  const within = join(folder, under);
+  return filesBeside(within, tests)
     .filter((name) => name.endsWith('.onnx'))
-    .map((name) => ({ name, path: join(folder, name) }));
+    .map((name) => ({ name, path: join(within, name) }));
 }

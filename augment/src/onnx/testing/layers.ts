@@ -1,9 +1,8 @@
-import { codecNamed, elementsOf } from '@offramp/bundle';
-import Long from 'long';
-import { onnx } from '#onnx';
+import { elementsOf } from '@offramp/bundle';
 import { combineSeeds } from '../../support/random.js';
 import { DataType } from '../data-type.js';
-import type { GraphEditor } from '../graph-editor.js';
+import type { AttributeValue, GraphEditor } from '../graph-editor.js';
+import { addFloat16 } from './float16-constant.js';
 
 /** In what a network computes: `qdq`, float32 between pairs of QuantizeLinear and DequantizeLinear; `qoperator`, integers. */
 export const numberKinds = ['float32', 'float16', 'qdq', 'qoperator'] as const;
@@ -17,6 +16,8 @@ export interface Feature {
   /** Of integers, and of what was dequantised. */
   range?: Range;
 }
+
+type Attributes = Readonly<Record<string, AttributeValue>>;
 
 interface Range {
   scale: number;
@@ -45,10 +46,11 @@ const maxInt8 = 127;
 export class Layers {
   private count = 0;
 
+  /** @param prefix of all names, for a graph inside another */
   constructor(
-    private readonly editor: GraphEditor,
-    private readonly numbers: Numbers,
-    private readonly seed = 1,
+    readonly editor: GraphEditor,
+    private readonly numbers: Numbers = 'float32',
+    private readonly prefix = '',
   ) {}
 
   /** @param input name of a float32 tensor */
@@ -60,11 +62,10 @@ export class Layers {
   conv(x: Feature, filters: number, options: ConvOptions = {}): Feature {
     const { kernel = 3, stride = 1, groups = 1, relu = true } = options;
     const [channels = 1, ...sides] = x.shape;
-    const dims = [filters, channels / groups, kernel, kernel];
-    const pad = (kernel - 1) / 2;
+    const dims = [filters, channels / groups, ...sides.map(() => kernel)];
     const attributes = {
-      strides: { ints: [stride, stride] },
-      pads: { ints: [pad, pad, pad, pad] },
+      strides: { ints: sides.map(() => stride) },
+      pads: { ints: [...sides, ...sides].map(() => (kernel - 1) / 2) },
       group: { i: groups },
     };
     const shape = [filters, ...sides.map((side) => Math.ceil(side / stride))];
@@ -89,8 +90,8 @@ export class Layers {
 
   /** To one value a channel, flat. */
   pool(x: Feature): Feature {
-    const [channels = 1] = x.shape;
-    const shape = [channels, 1, 1];
+    const [channels = 1, ...sides] = x.shape;
+    const shape = [channels, ...sides.map(() => 1)];
     const pooled =
       this.numbers === 'qoperator'
         ? this.integers(
@@ -143,20 +144,37 @@ export class Layers {
     inputs: readonly string[],
     shape: readonly number[],
     range: Range,
-    attributes: Parameters<GraphEditor['addNode']>[3] = {},
+    attributes: Attributes = {},
   ): Feature {
     return { ...this.write(opType, inputs, shape, attributes), range };
   }
 
-  private write(
+  /** Any operator, whose first output it is. An empty name stands for an input that is left out. */
+  write(
     opType: string,
-    inputs: readonly string[],
+    inputs: readonly (string | Feature)[],
     shape: readonly number[],
-    attributes: Parameters<GraphEditor['addNode']>[3] = {},
+    attributes: Attributes = {},
   ): Feature {
-    const name = this.editor.uniqueName(`${opType}_${this.count++}`);
-    this.editor.addNode(opType, inputs, [name], attributes);
+    const name = this.editor.uniqueName(`${this.prefix}${opType}_${this.count++}`);
+    const names = inputs.map((input) => (typeof input === 'string' ? input : input.name));
+    this.editor.addNode(opType, names, [name], attributes);
     return { name, shape };
+  }
+
+  /** Random weights. @returns their name */
+  weight(...dims: number[]): string {
+    return this.constant('w', dims, this.random(dims));
+  }
+
+  /** @returns the name of a constant of the network's own type; of one dimension unless `dims` say otherwise */
+  floats(values: readonly number[], dims: readonly number[] = [values.length]): string {
+    return this.constant('floats', dims, Float32Array.from(values));
+  }
+
+  /** @returns the name of a constant of int64; of one dimension unless `dims` say otherwise */
+  integers64(values: readonly number[], dims: readonly number[] = [values.length]): string {
+    return this.editor.addInitializer(`${this.prefix}integers`, dims, BigInt64Array.from(values, BigInt));
   }
 
   /** Names of weight and bias. */
@@ -215,70 +233,32 @@ export class Layers {
     ];
   }
 
-  /** Uniform, so that sums over what one output reads have about the variance of what is read (He initialisation). */
+  /**
+   * Uniform, so that sums over what one output reads have about the variance of what is read (He initialisation). What many
+   * values have in common cancels in those sums, so that different samples get different answers.
+   */
   private random(dims: readonly number[]): Float32Array {
     const fanIn = elementsOf(dims.slice(1));
     const bound = dims.length === 1 ? 0.1 : Math.sqrt(6 / fanIn);
-    const seed = combineSeeds(this.seed, this.count++);
-    return Float32Array.from(
+    const seed = combineSeeds(1, this.count++);
+    const values = Float32Array.from(
       { length: elementsOf(dims) },
       (_, i) => (combineSeeds(seed, i) / 2 ** 31) * bound,
     );
+    if (dims.length === 1 || fanIn < 4) return values;
+    for (let start = 0; start < values.length; start += fanIn) {
+      const row = values.subarray(start, start + fanIn);
+      const mean = row.reduce((sum, value) => sum + value, 0) / fanIn;
+      row.forEach((value, i) => {
+        row[i] = value - mean;
+      });
+    }
+    return values;
   }
 
-  private constant(name: string, dims: readonly number[], values: Float32Array): string {
+  private constant(base: string, dims: readonly number[], values: Float32Array): string {
+    const name = `${this.prefix}${base}`;
     if (this.numbers !== 'float16') return this.editor.addInitializer(name, dims, values);
     return addFloat16(this.editor, name, dims, values);
   }
-}
-
-/** Adds a constant of float16. */
-export function addFloat16(
-  editor: GraphEditor,
-  name: string,
-  dims: readonly number[],
-  values: Float32Array,
-): string {
-  const unique = editor.uniqueName(name);
-  const rawData = codecNamed('float16').encode(values, { shape: dims })?.data;
-  if (!rawData) throw new RangeError(`${name}: expected values that float16 holds`);
-  editor.graph.initializer.push(
-    new onnx.TensorProto({
-      name: unique,
-      dims: dims.map((size) => Long.fromNumber(size)),
-      dataType: DataType.float16,
-      rawData,
-    }),
-  );
-  return unique;
-}
-
-/**
- * A small residual network: a convolution, blocks of two with a shortcut, pooling, a classifier.
- * @param widths channels of each block; all but the first halve the sides
- */
-export function addResidualNetwork(
-  layers: Layers,
-  input: string,
-  inputShape: readonly number[],
-  { widths, blocksPerWidth = 1, classes, output }: ResidualOptions,
-): void {
-  let x = layers.conv(layers.begin(input, inputShape), widths[0] ?? 8);
-  for (const [level, width] of widths.entries()) {
-    for (let block = 0; block < blocksPerWidth; block++) {
-      const stride = level > 0 && block === 0 ? 2 : 1;
-      const inner = layers.conv(layers.conv(x, width, { stride }), width, { relu: false });
-      const shortcut = stride === 1 ? x : layers.conv(x, width, { kernel: 1, stride, relu: false });
-      x = layers.add(inner, shortcut);
-    }
-  }
-  layers.end(layers.dense(layers.pool(x), classes), output);
-}
-
-export interface ResidualOptions {
-  widths: readonly number[];
-  /** Default 1. */
-  blocksPerWidth?: number;
-  classes: number;
-  output: string;
 }

@@ -4,7 +4,7 @@ import { messageOf, OfframpError, openFile, quoted, readPart, systemCodeOf } fro
 import type { onnx } from '#onnx';
 import { bitsOf, dataTypeName } from './data-type.js';
 import { DataLocation, externalTensors } from './graph.js';
-import { maxModelBytes } from './read-model.js';
+import { maxModelBytes } from './model.js';
 
 const hint =
   'Put the file beside the model, or save the model as one file: onnx.save_model(onnx.load(path), path, save_as_external_data=False).';

@@ -1,4 +1,8 @@
-import type { onnx } from '#onnx';
+import { onnx } from '#onnx';
+import { subgraphsOf } from './graph.js';
+
+/** The limit of the format itself: a protobuf message is smaller than 2 GiB. */
+export const maxModelBytes = 2 ** 31 - 1;
 
 /**
  * A classifier as ONNX holds it: one input of numbers, one output, weights inside the file, an operator set that is not old. The
@@ -36,4 +40,20 @@ export function changed<T extends { $unknowns?: Uint8Array[] }>(
   const copy = new Type({ ...message, ...changes });
   if (message.$unknowns) copy.$unknowns = message.$unknowns;
   return copy;
+}
+
+/** A node with other graphs inside it; itself where it has none. */
+export function withInnerGraphs(
+  node: onnx.NodeProto,
+  change: (graph: onnx.GraphProto) => onnx.GraphProto,
+): onnx.NodeProto {
+  if (subgraphsOf(node).length === 0) return node;
+  return changed(onnx.NodeProto, node, {
+    attribute: node.attribute.map((attribute) =>
+      changed(onnx.AttributeProto, attribute, {
+        ...(attribute.g ? { g: change(attribute.g) } : {}),
+        graphs: attribute.graphs.map(change),
+      }),
+    ),
+  });
 }

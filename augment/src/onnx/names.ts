@@ -1,6 +1,6 @@
 import { onnx } from '#onnx';
 import { subgraphsOf } from './graph.js';
-import { changed } from './model.js';
+import { changed, withInnerGraphs } from './model.js';
 
 /** Every tensor name that appears in a graph or in the graphs inside it. */
 export function namesIn(graph: onnx.GraphProto): Set<string> {
@@ -29,18 +29,11 @@ export function takeName(taken: Set<string>, base: string): string {
 /** A copy of a node whose tensors have other names, in the graphs inside it as well. */
 export function renameNode(node: onnx.NodeProto, names: ReadonlyMap<string, string>): onnx.NodeProto {
   const rename = (name: string) => names.get(name) ?? name;
-  return changed(onnx.NodeProto, node, {
+  const own = changed(onnx.NodeProto, node, {
     input: node.input.map(rename),
     output: node.output.map(rename),
-    attribute: node.attribute.map((attribute) =>
-      attribute.g || attribute.graphs.length > 0
-        ? changed(onnx.AttributeProto, attribute, {
-            ...(attribute.g ? { g: renameGraph(attribute.g, names) } : {}),
-            graphs: attribute.graphs.map((graph) => renameGraph(graph, names)),
-          })
-        : attribute,
-    ),
   });
+  return withInnerGraphs(own, (graph) => renameGraph(graph, names));
 }
 
 // ONNX forbids an inner graph to reuse a name from outside, so one map holds at every depth.

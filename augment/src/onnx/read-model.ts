@@ -3,15 +3,13 @@ import Long from 'long';
 import protobuf from 'protobufjs/minimal.js';
 import { onnx } from '#onnx';
 import { externalTensors, initialiserNames, sortTopologically } from './graph.js';
+import { inlineFunctions } from './inline-functions.js';
 import { inputTypeOf } from './input-layout.js';
 import { refuseOpenLoops } from './loops.js';
-import { type OnnxModel, opsetOf } from './model.js';
+import { maxModelBytes, type OnnxModel, opsetOf } from './model.js';
 import { listOperators, noNetworkHint } from './operator-names.js';
 import { chooseOutput } from './outputs.js';
 import { upgrade } from './upgrade.js';
-
-/** The limit of the format itself: a protobuf message is smaller than 2 GiB. */
-export const maxModelBytes = 2 ** 31 - 1;
 
 /** From here on initialisers need not be listed among a graph's inputs. */
 const irVersionWithFreeInitialisers = 4;
@@ -62,7 +60,8 @@ export function decodeModel(bytes: Uint8Array, where: string): onnx.ModelProto {
  * The classifier in a message.
  * @throws OfframpError as {@link readModel}
  */
-export function modelOf(proto: onnx.ModelProto, where: string, outputName?: string): OnnxModel {
+export function modelOf(decoded: onnx.ModelProto, where: string, outputName?: string): OnnxModel {
+  const proto = inlineFunctions(decoded, where);
   const graph = proto.graph as onnx.GraphProto;
   const opset = opsetOf(proto);
   if (opset < 1) throw withoutOperatorSet(proto, where);

@@ -1,9 +1,9 @@
 import { OfframpError } from '@offramp/runtime';
 import Long from 'long';
 import { onnx } from '#onnx';
-import { describeNode, subgraphsOf } from './graph.js';
+import { describeNode } from './graph.js';
 import { attributeOf, tensorOf } from './graph-editor.js';
-import { changed, isDefaultDomain, opsetOf } from './model.js';
+import { changed, isDefaultDomain, opsetOf, withInnerGraphs } from './model.js';
 import { namesIn, takeName } from './names.js';
 import { type Rewriting, rewritings } from './upgrade-rules.js';
 import { declaredShape } from './value-info.js';
@@ -62,18 +62,11 @@ interface Context {
 
 function upgradeGraph(graph: onnx.GraphProto, context: Context): onnx.GraphProto {
   return changed(onnx.GraphProto, graph, {
-    node: graph.node.flatMap((node) => upgradeNode(withUpgradedGraphs(node, context), context)),
-  });
-}
-
-function withUpgradedGraphs(node: onnx.NodeProto, context: Context): onnx.NodeProto {
-  if (subgraphsOf(node).length === 0) return node;
-  return changed(onnx.NodeProto, node, {
-    attribute: node.attribute.map((attribute) =>
-      changed(onnx.AttributeProto, attribute, {
-        ...(attribute.g ? { g: upgradeGraph(attribute.g, context) } : {}),
-        graphs: attribute.graphs.map((graph) => upgradeGraph(graph, context)),
-      }),
+    node: graph.node.flatMap((node) =>
+      upgradeNode(
+        withInnerGraphs(node, (inner) => upgradeGraph(inner, context)),
+        context,
+      ),
     ),
   });
 }

@@ -1,6 +1,6 @@
 import { OfframpError } from '@offramp/runtime';
 import { onnx } from '#onnx';
-import { maxModelBytes } from './read-model.js';
+import { maxModelBytes } from './model.js';
 
 /**
  * The bytes of an ONNX file.

@@ -6,14 +6,13 @@ import { Tensor } from 'onnxruntime-node';
 import { extractSegment } from '../onnx/extract-segment.js';
 import { GraphEditor } from '../onnx/graph-editor.js';
 import type { BackboneProfile, CutPoint } from '../onnx/profile.js';
+import { leastSpread, spreadHint, spreadsOf } from '../onnx/score-spread.js';
 import { addAsFloat32 } from '../onnx/segment-ends.js';
 import { writeModel } from '../onnx/write-model.js';
 import { pictureBatches } from '../pictures/picture-batches.js';
 
 const outputName = 'backbone_output';
 
-/** Scores of a picture that all lie within this of each other are alike to softmax, in float32. */
-const leastSpread = 1e-6;
 /** Share of a batch that may have such scores. */
 const maxAlike = 0.01;
 
@@ -159,18 +158,15 @@ function expectFinite(output: Float32Array): void {
 
 /** @throws OfframpError `TRAINING_FAILED` for scores whose order the exits of a bundle could not see */
 function expectDistinctScores(output: Float32Array, classes: number): void {
-  const rows = output.length / classes;
-  const spreads = Array.from({ length: rows }, (_, row) => {
-    const scores = output.subarray(row * classes, (row + 1) * classes);
-    return Math.max(...scores) - Math.min(...scores);
-  });
+  const spreads = spreadsOf(output, classes);
+  const rows = spreads.length;
   const alike = spreads.filter((spread) => spread < leastSpread).length;
   if (alike <= maxAlike * rows) return;
   throw new OfframpError(
     'TRAINING_FAILED',
     `expected scores of the backbone that differ from class to class; those of ${alike} of ${rows} samples lie within ${Math.max(...spreads.filter((spread) => spread < leastSpread)).toPrecision(1)}, which softmax makes equal probabilities of`,
     {
-      hint: 'Check the preprocessing: mean, std and --scale must be those the model was trained with. If the scores are this small on purpose, multiply them by a constant in the export.',
+      hint: `Check the preprocessing: mean, std and --scale must be those the model was trained with. ${spreadHint}`,
     },
   );
 }

@@ -3,7 +3,7 @@ import type { onnx } from '#onnx';
 import type { Unfit } from './examine.js';
 import { dataFlow, describeNode, pruned, withInnerNodes, writesOf } from './graph.js';
 import { isDefaultDomain, type OnnxModel } from './model.js';
-import { isRandom } from './shape-arithmetic.js';
+import { isRandom, shapeArithmetic } from './shape-arithmetic.js';
 import { constantBoolean } from './tensor-data.js';
 
 /** Operators that quantise a tensor by its smallest and largest value, over all samples of a batch. */
@@ -18,12 +18,14 @@ const trainingHint = 'Export the model for inference: model.eval() before the ex
  * Refuses a model with a node on the samples' path that computes over the whole batch, or by chance.
  * @throws OfframpError `MODEL_UNSUPPORTED`
  */
-export function refuseBatchStatistics({ where, proto, graph, input, output, opset }: OnnxModel): void {
+export function refuseBatchStatistics(model: OnnxModel): void {
+  const { where, proto, graph, input, output, opset } = model;
   const { dynamic } = dataFlow(graph, input.name, output.name);
+  const { values } = shapeArithmetic(model);
   const needed = pruned(graph.node, output.name);
   const onPath = needed.filter((node) => isRandom(node) || writesOf(node).some((name) => dynamic.has(name)));
   for (const node of [...onPath, ...proto.functions.flatMap((entry) => entry.node)].flatMap(withInnerNodes)) {
-    const found = problemOf(node, graph, opset);
+    const found = problemOf(node, graph, opset) ?? choiceProblem(node, values.dynamic);
     if (!found) continue;
     throw new OfframpError(
       'MODEL_UNSUPPORTED',
@@ -49,6 +51,15 @@ function problemOf(node: onnx.NodeProto, graph: onnx.GraphProto, opset: number):
     return { problem: 'is in training mode: it drops random values', hint: trainingHint };
   }
   return null;
+}
+
+/** @param values that depend on what the samples hold */
+function choiceProblem(node: onnx.NodeProto, values: ReadonlySet<string>): Unfit | null {
+  if (node.opType !== 'If' || !isDefaultDomain(node.domain) || !values.has(node.input[0] ?? '')) return null;
+  return {
+    problem: 'chooses by what the samples hold, once for the whole batch',
+    hint: 'Export the model without conditions on the data, for example traced instead of scripted.',
+  };
 }
 
 function isTraining(node: onnx.NodeProto, opset: number): boolean {

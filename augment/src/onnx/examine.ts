@@ -6,6 +6,7 @@ import { dataFlow, describeNode } from './graph.js';
 import type { OnnxModel } from './model.js';
 import { type Probe, type ProbeRun, runtimeMessage } from './probe.js';
 import { quantisedTensors } from './quantisation.js';
+import { leastSpread, spreadHint, spreadsOf } from './score-spread.js';
 
 /** Samples of a run beside the first are of other sizes and signs. */
 const batch = 3;
@@ -77,6 +78,7 @@ export async function examine(
     throw new OfframpError(
       'MODEL_UNSUPPORTED',
       `${model.where}: expected output ${name} to hold one score per class, [batch, classes]; found [batch, ${outputShape.join(', ')}]`,
+      { hint: 'Exits answer for whole samples. End the model with a pooling over all other dimensions.' },
     );
   }
   const alone = single.output.subarray(0, classes);
@@ -85,10 +87,12 @@ export async function examine(
     return unlikeInBatch(model, probe, perSample, single);
   }
   if (!nearlyEqual(alone, reference.output.subarray(0, classes), rounding)) return changing;
+  const outputKind = outputKindOf(several.output, classes);
+  if (outputKind === 'logits') refuseAlike(model, several.output, classes);
   return {
     model,
     classes,
-    outputKind: outputKindOf(several.output, classes),
+    outputKind,
     shapeOf: (tensor) => single.shapes.get(tensor) ?? [],
     perSample,
     typeOf: (tensor) => probe.typeOf(tensor),
@@ -150,6 +154,17 @@ export function nearlyEqual(a: Float32Array, b: Float32Array, allowed = 0): bool
 /** A quantised score that is nearly in the middle between two integers is rounded to either. */
 function roundingOf({ graph, output }: OnnxModel): number {
   return 1.5 * (quantisedTensors(graph).get(output.name)?.scale ?? 0);
+}
+
+/** @throws OfframpError `MODEL_UNSUPPORTED` for logits that softmax makes equal, in all samples; those of no spread may have other causes */
+function refuseAlike({ where, output: { name } }: OnnxModel, output: Float32Array, classes: number): void {
+  const largest = Math.max(...spreadsOf(output, classes));
+  if (!(largest > 0 && largest < leastSpread)) return;
+  throw new OfframpError(
+    'MODEL_UNSUPPORTED',
+    `${where}: expected scores that differ from class to class; those of ${name} lie within ${largest.toPrecision(1)} of each other, which softmax makes equal probabilities of`,
+    { hint: spreadHint },
+  );
 }
 
 function outputKindOf(output: Float32Array, classes: number): OutputKind {

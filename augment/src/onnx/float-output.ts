@@ -26,7 +26,9 @@ export function withFloatOutput(model: OnnxModel): OnnxModel {
     throw new OfframpError(
       'MODEL_UNSUPPORTED',
       `${where}: expected output ${output.name} to hold scores as floating-point numbers; found ${type}`,
-      { hint: 'Export the model without the operator that chooses the class, such as ArgMax.' },
+      {
+        hint: 'Export the model up to its scores, without the operator that chooses a class or rounds them, such as ArgMax or Cast.',
+      },
     );
   }
   const declared = new onnx.ValueInfoProto({ name });

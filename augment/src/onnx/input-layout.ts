@@ -46,6 +46,7 @@ export function inputTypeOf({ where, input }: Pick<OnnxModel, 'where' | 'input'>
   throw new OfframpError(
     'MODEL_UNSUPPORTED',
     `${where}: expected input ${input.name} to be of one of ${inputTypes.join(', ')}; found ${type}`,
+    { hint: 'Give the model an input of numbers of one of these types, and cast it inside the model.' },
   );
 }
 

@@ -5,7 +5,7 @@ import { withInnerNodes } from './graph.js';
 import { GraphEditor } from './graph-editor.js';
 import { changed, isDefaultDomain, type OnnxModel } from './model.js';
 import { namesIn, renameNode, takeName } from './names.js';
-import { listOperators } from './operator-names.js';
+import { listOperators, noNetworkHint } from './operator-names.js';
 import type { OpenReply, ProbeRequest, RunReply, TensorValue } from './probe-process.js';
 import { writeModel } from './write-model.js';
 
@@ -137,7 +137,7 @@ export class ProbeProcess {
       throw new OfframpError(
         'MODEL_UNSUPPORTED',
         `${this.where}: ONNX Runtime refuses it: ${problem}${found}`,
-        { cause },
+        { ...hintFor(problem, foreign.length > 0), cause },
       );
     }
   }
@@ -164,9 +164,18 @@ const unsupported = [
   ...['only *guarantees* support', 'not support', 'NOT_IMPLEMENTED'],
 ];
 
+/** What it says of a model that is newer than itself. */
+const tooNew = /guarantees\* support|Unsupported model IR/;
+const tooNewHint = 'Export the model for an operator set that ONNX Runtime knows, such as opset_version=17.';
+
 /** Whether ONNX Runtime says that it lacks something, rather than that something is wrong. */
 export function isUnsupported(problem: string): boolean {
   return unsupported.some((words) => problem.includes(words));
+}
+
+function hintFor(problem: string, hasForeign: boolean): { hint?: string } {
+  if (hasForeign) return { hint: noNetworkHint };
+  return tooNew.test(problem) ? { hint: tooNewHint } : {};
 }
 
 /** Nodes of operators that neither ONNX nor the model itself defines. */

@@ -94,6 +94,7 @@ function withoutOperatorSet({ graph, opsetImport }: onnx.ModelProto, where: stri
     return new OfframpError(
       'MODEL_INVALID',
       `${where}: expected the version of the ONNX operator set, found none; the file may be truncated`,
+      { hint: 'Copy or export the file again.' },
     );
   }
   return new OfframpError(

@@ -1,7 +1,7 @@
 export {
   declareInput,
   listWeightsAsInputs,
-  writeAsFunction,
+  writeAsFunctions,
   writeWeightsApart,
   writeWeightsAsNodes,
 } from '../onnx/testing/exporter-habits.js';

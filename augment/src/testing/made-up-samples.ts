@@ -14,17 +14,18 @@ export function madeUpWave(index: number, count: number): Float32Array {
 }
 
 /**
- * Samples without labels, each a {@link madeUpWave}, so that also a network with random weights gives different answers. Bytes
- * for a picture, from -1 to 1 for a tensor.
+ * Samples of two classes that mean nothing, each a {@link madeUpWave}: bytes for a picture, from -1 to 1 for a tensor. A network
+ * with random weights may give all of them the same answer, which is an error without labels.
  */
 export function madeUpSamples(input: InputSpecification, size: number): Dataset {
+  const labelAt = (index: number) => index % 2;
   return {
-    ...{ description: 'made up', size, labelled: false, classNames: null },
-    ...{ nameAt: String, labelAt: () => null },
+    ...{ description: 'made up', size, labelled: true, classNames: null },
+    ...{ nameAt: String, labelAt },
     readFitted: async (index) => {
       const wave = madeUpWave(index, elementsOf(input.shape));
       const values = input.kind === 'tensor' ? wave : Uint8Array.from(wave, (value) => 128 + 120 * value);
-      return { name: String(index), label: null, values };
+      return { name: String(index), label: labelAt(index), values };
     },
   };
 }

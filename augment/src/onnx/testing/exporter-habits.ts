@@ -58,22 +58,20 @@ export function writeWeightsApart({ graph }: GraphEditor, location: string): Uin
   return Buffer.concat(parts);
 }
 
-/** Makes a function of the model of each node of an operator: the same operator, once removed. */
-export function writeAsFunction({ proto, graph }: GraphEditor, opType: string): void {
+/** Makes each node of an operator a call of a function of the model, which holds the node. */
+export function writeAsFunctions({ proto, graph }: GraphEditor, opType: string): void {
   const domain = 'pkg.torch';
-  const [first] = graph.node.filter((node) => node.opType === opType);
-  if (!first) throw new RangeError(`expected a node ${opType}`);
-  const name = `${opType}_function`;
-  const inputs = first.input.map((_, i) => `input_${i}`);
-  proto.functions.push(
-    new onnx.FunctionProto({
-      ...{ name, domain, input: inputs, output: ['result'] },
-      opsetImport: proto.opsetImport.filter((entry) => entry.domain === ''),
-      node: [new onnx.NodeProto({ opType, input: inputs, output: ['result'], attribute: first.attribute })],
-    }),
-  );
-  proto.opsetImport.push(new onnx.OperatorSetIdProto({ domain, version: Long.fromNumber(1) }));
-  for (const node of graph.node.filter((entry) => entry.opType === opType)) {
+  const opsetImport = proto.opsetImport.filter((entry) => entry.domain === '');
+  for (const [i, node] of graph.node.entries()) {
+    if (node.opType !== opType) continue;
+    const name = `${opType}_${i}`;
+    const input = node.input.map((_, at) => `input_${at}`);
+    const inner = new onnx.NodeProto({ opType, input, output: ['result'], attribute: node.attribute });
+    proto.functions.push(
+      new onnx.FunctionProto({ ...{ name, domain, input, output: ['result'], opsetImport }, node: [inner] }),
+    );
     Object.assign(node, { opType: name, domain, attribute: [] });
   }
+  if (proto.opsetImport.some((entry) => entry.domain === domain)) return;
+  proto.opsetImport.push(new onnx.OperatorSetIdProto({ domain, version: Long.fromNumber(1) }));
 }

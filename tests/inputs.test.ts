@@ -1,19 +1,18 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
 import { credentials, Metadata, makeClientConstructor } from '@grpc/grpc-js';
 import { GraphEditor, writeModel } from '@offramp/augment';
-import { argMax, Bundle, encodeTensor, float32, manifestFileName } from '@offramp/bundle';
-import { type ClassifyResponse, neverExit, offloadService } from '@offramp/contracts';
+import { argMax, Bundle, encodeTensor, float32 } from '@offramp/bundle';
+import { type ClassifyResponse, offloadService } from '@offramp/contracts';
 import { normalise, openInputs } from '@offramp/data';
-import { type AgentConfig, agentConfig, startAgent } from '@offramp/edge-agent';
-import { createLogger, resolveConfig } from '@offramp/runtime';
+import { npyFile } from '@offramp/data/testing';
+import type { AgentConfig } from '@offramp/edge-agent';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import sharp from 'sharp';
 import { expect, it, onTestFinished } from 'vitest';
-import { readAnswerLines } from './support/answers.js';
 import { offramp, startedWorker } from './support/command-line.js';
-import { temporaryFolder } from './support/example.js';
+import { letNoneLeave, temporaryFolder } from './support/example.js';
+import { answersToSource, startedAgent } from './support/lone-agent.js';
 
 const count = 120;
 const classes = 3;
@@ -101,15 +100,6 @@ const kinds: Record<string, Kind> = {
 const valueAt = (sample: number, i: number) =>
   Math.round(127.5 + 127.5 * Math.sin((sample + 1) * (i + 1) ** 0.6));
 
-function npyFile(shape: readonly number[], type: string, bytes: Uint8Array): Buffer {
-  const text = `{'descr': '${type}', 'fortran_order': False, 'shape': (${shape.join(', ')},), }`;
-  const header = Buffer.alloc(10);
-  header.write('\x93NUMPY\x01\x00', 'latin1');
-  const padded = `${text.padEnd(128 * Math.ceil((text.length + 11) / 128) - 11)}\n`;
-  header.writeUInt16LE(padded.length, 8);
-  return Buffer.concat([header, Buffer.from(padded), bytes]);
-}
-
 /** A model's file, its data as a file, and what the model answers to it. */
 async function writeModelAndData(folder: string, { shape, type, build, prepare }: Kind) {
   const [model, data] = [join(folder, 'model.onnx'), join(folder, 'x.npy')];
@@ -155,11 +145,7 @@ it.each(Object.entries(kinds))(
       ...['--branches', '2', '--placement', 'linear', '--body', 'pool', '--reuse', 'none'],
       ...['--epochs', '2', '--hold-out', '40', '--cost', '1'],
     );
-    // No sample leaves early, so that all answers have to be the model's.
-    const manifestPath = join(bundlePath, manifestFileName);
-    const manifest = JSON.parse(await readFile(manifestPath, 'utf8'));
-    manifest.policy.thresholds = neverExit(manifest.policy.thresholds.length);
-    await writeFile(manifestPath, JSON.stringify(manifest));
+    await letNoneLeave(bundlePath);
     await succeed('calibrate', bundlePath, '--data', data, '--threads', '1');
     expect(await succeed('evaluate', bundlePath, '--data', data, '--threads', '1')).toMatch(
       /^never .* 100\.00 % /m,
@@ -209,26 +195,14 @@ async function succeed(...args: string[]): Promise<string> {
   return stdout;
 }
 
-async function startedAgent(bundlePath: string, changes: Partial<AgentConfig>) {
-  const output = new PassThrough();
-  const lines = readAnswerLines(output);
-  const given = { bundle: bundlePath, nats: 'none', offloadTimeoutMs: 60_000, activationCodec: 'lossless' };
-  const config = await resolveConfig(agentConfig, given, {});
-  const program = await startAgent({ ...config, ...changes }, createLogger('test', 'silent'), { output });
-  return { program, output, lines };
-}
-
 /** Labels of all samples, in order. */
 async function answersFromFile(bundlePath: string, source: string, changes: Partial<AgentConfig>) {
-  const { program, output, lines } = await startedAgent(bundlePath, { source, ...changes });
-  await program.done;
-  output.end();
-  const answers = await lines;
+  const { answers, offloadBytes } = await answersToSource(bundlePath, source, changes);
   const bySample = new Map(answers.map((answer) => [answer.sample, answer]));
   return {
     labels: Array.from({ length: count }, (_, i) => bySample.get(`x.npy:${i}`)?.labelIndex),
     offloaded: answers.filter(({ offloaded, degraded }) => offloaded && !degraded).length,
-    bytes: program.status().totals.offloadBytes,
+    bytes: offloadBytes,
   };
 }
 

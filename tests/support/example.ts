@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { Bundle, type Manifest, manifestFileName } from '@offramp/bundle';
+import { neverExit } from '@offramp/contracts';
 
 const example = fileURLToPath(new URL('../../examples/fashion-mnist', import.meta.url));
 
@@ -29,6 +30,14 @@ export async function writeFewPictures(folder: string, count: number): Promise<v
 export async function temporaryFolder(): Promise<{ path: string; remove(): Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), 'offramp-tests-'));
   return { path, remove: () => rm(path, { recursive: true, force: true }) };
+}
+
+/** Sets a bundle's thresholds so that no sample leaves early, and all answers are the whole model's. */
+export async function letNoneLeave(directory: string): Promise<void> {
+  const path = join(directory, manifestFileName);
+  const manifest = JSON.parse(await readFile(path, 'utf8')) as Manifest;
+  manifest.policy.thresholds = neverExit(manifest.policy.thresholds.length);
+  await writeFile(path, JSON.stringify(manifest));
 }
 
 /** The example's bundle with other thresholds in its manifest, so a bundle of its own. */

@@ -1,0 +1,1 @@
+export { bytesOfNumbers, npyFile, npzFile } from './array-files.js';

@@ -11,8 +11,8 @@ import { loadBackbone } from '../inspect/load-backbone.js';
 import {
   convolutionOptions,
   examplePictures,
-  exampleModel as model,
   pooledOptions,
+  writeSmallBackbone,
 } from '../testing/example.js';
 import { augmentBackbone } from './augment-backbone.js';
 import type { AugmentOptions } from './augment-options.js';
@@ -45,12 +45,18 @@ function interruptAt(title: RegExp, count: number) {
 }
 
 let folder: string;
+let models: string;
+let model: string;
 let pictures: Dataset;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'offramp-interruption-'));
+  models = await mkdtemp(join(tmpdir(), 'offramp-models-'));
+  model = await writeSmallBackbone(models);
   pictures = await examplePictures(270);
 });
-afterAll(() => rm(folder, { recursive: true, force: true }));
+afterAll(async () => {
+  for (const path of [folder, models]) await rm(path, { recursive: true, force: true });
+});
 
 describe('an interrupted augmentBackbone', () => {
   it('goes on from its checkpoint to the same bundle, wherever it was stopped', async () => {

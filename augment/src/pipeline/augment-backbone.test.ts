@@ -13,14 +13,21 @@ import { addWeight, smallModelBytes } from '../onnx/testing/small-model.js';
 import { noAugmentation } from '../pictures/augmentation.js';
 import { pictureBatches } from '../pictures/picture-batches.js';
 import { buildReport, thisMachine, writeReport } from '../report/index.js';
-import { examplePictures, exampleModel as model, pooledOptions as options } from '../testing/example.js';
+import {
+  examplePictures,
+  exampleModel as model,
+  pooledOptions as options,
+  writeSmallBackbone,
+} from '../testing/example.js';
 import { augmentBackbone } from './augment-backbone.js';
 import type { AugmentOptions } from './augment-options.js';
 
 let folder: string;
+let small: string;
 let pictures: Dataset;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'offramp-augment-'));
+  small = await writeSmallBackbone(folder);
   pictures = await examplePictures(800);
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -54,8 +61,8 @@ describe('augmentBackbone', () => {
 
   it('gives the same bundle for the same seed, and replaces an older one', async () => {
     const out = join(folder, 'again');
-    const first = await augmentBackbone(await loadBackbone(model), pictures, out, { ...options, epochs: 1 });
-    const second = await augmentBackbone(await loadBackbone(model), pictures, out, { ...options, epochs: 1 });
+    const first = await augmentBackbone(await loadBackbone(small), pictures, out, { ...options, epochs: 1 });
+    const second = await augmentBackbone(await loadBackbone(small), pictures, out, { ...options, epochs: 1 });
     expect(second.bundle.digest).toBe(first.bundle.digest);
     expect((await readdir(folder)).filter((name) => name.includes('partial'))).toEqual([]);
   });
@@ -155,7 +162,7 @@ describe('branches that do not pay', () => {
 
   it('are fewer than asked for where the model has fewer places, and it says so', async () => {
     const remarks: string[] = [];
-    const { bundle } = await augmentBackbone(await loadBackbone(model), pictures, join(folder, 'fewer'), {
+    const { bundle } = await augmentBackbone(await loadBackbone(small), pictures, join(folder, 'fewer'), {
       ...{ ...options, branches: 60, epochs: 1 },
       onRemark: (remark) => remarks.push(remark),
     });

@@ -1,8 +1,12 @@
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Dataset, openDataset, subsetOf } from '@offramp/data';
 import { type GraphTrainingOptions, trainGraphBranches } from '../branches/train-graph-branches.js';
 import { trainPoolBranches } from '../branches/train-pool-branches.js';
+import { Layers } from '../onnx/testing/layers.js';
+import { addResidualNetwork } from '../onnx/testing/residual-network.js';
+import { smallModelBytes } from '../onnx/testing/small-model.js';
 import type { AugmentOptions } from '../pipeline/augment-options.js';
 
 const example = fileURLToPath(new URL('../../../examples/fashion-mnist', import.meta.url));
@@ -16,6 +20,28 @@ export async function examplePictures(count: number): Promise<Dataset> {
     all,
     Array.from({ length: count }, (_, i) => i),
   );
+}
+
+/**
+ * Writes a residual network of nine layers for the example's pictures, with random weights. It costs a tenth of the
+ * example's backbone: for tests of what happens around a training.
+ * @returns its path
+ */
+export async function writeSmallBackbone(folder: string): Promise<string> {
+  const inputShape = [1, 28, 28];
+  const bytes = smallModelBytes(
+    (editor) => {
+      const layers = new Layers(editor);
+      const scores = addResidualNetwork(layers, 'x', inputShape, {
+        ...{ widths: [8, 16], blocksPerWidth: 2, classes: 10 },
+      });
+      layers.end(scores, 'y');
+    },
+    { inputShape, outputShape: [10] },
+  );
+  const path = join(folder, 'small-backbone.onnx');
+  await writeFile(path, bytes);
+  return path;
 }
 
 /** A small training by gradients. */

@@ -17,5 +17,6 @@ export {
   examplePictures,
   graphTraining,
   pooledOptions,
+  writeSmallBackbone,
 } from './example.js';
 export { madeUpSamples, madeUpWave } from './made-up-samples.js';

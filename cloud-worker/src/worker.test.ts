@@ -11,11 +11,13 @@ import {
   elementsOf,
   encodeTensor,
   encodingsHeader,
+  type PictureInput,
   parseEncodings,
   stageLayout,
   uint8Deflated,
 } from '@offramp/bundle';
 import { Encoding, neverExit, type ResumeRequestInit, type TensorMessage } from '@offramp/contracts';
+import { packPicture, pixelsOfInput } from '@offramp/data';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import {
   bundlePath,
@@ -30,6 +32,8 @@ import {
   startTestWorker,
   TestStream,
 } from './worker.test.kit.js';
+
+const pictureFiles = [Encoding.ENCODING_WEBP, Encoding.ENCODING_JPEG, Encoding.ENCODING_JPEG_SOURCE] as const;
 
 let bundle: Bundle;
 let samples: ReferenceSample[];
@@ -320,7 +324,40 @@ describe('encodings', () => {
     const stream = new TestStream(connect(await startTestWorker()));
     const metadata = await new Promise<Metadata>((resolve) => stream.call.once('metadata', resolve));
     const told = parseEncodings(metadata.get(encodingsHeader)[0]?.toString());
-    expect([...told].sort()).toEqual(codecs.map(({ encoding }) => encoding).sort());
+    for (const { encoding } of codecs) expect(told).toContain(encoding);
+    for (const encoding of pictureFiles) expect(told).toContain(encoding);
+  });
+
+  test('of picture files: a packed picture and the camera’s own are answered, hostile bytes refused alone', async () => {
+    const stream = new TestStream(connect(await startTestWorker()));
+    const { input } = bundle.manifest as { input: PictureInput };
+    const [sample] = samples as [ReferenceSample];
+    const values = decodeTensor('input', stageLayout(bundle.manifest, 0), sample.inputs[0] as TensorMessage);
+    const pixels = pixelsOfInput(values, input) as Uint8Array;
+    const lossless = await packPicture(pixels, input, { form: 'webp-lossless' });
+    const jpeg = await packPicture(pixels, input, { form: 'jpeg', quality: 90 });
+    const final = sample.outcomes[branches];
+    const ask = (sampleId: number, encoding: Encoding, data: Uint8Array) =>
+      stream.ask(request(sampleId, { tensor: { shape: [...input.shape], encoding, data } }));
+    const exact = await ask(1, Encoding.ENCODING_WEBP, lossless);
+    expect(exact.answer).toMatchObject({
+      ...{ exit: branches, label: final?.label, confidence: expect.closeTo(final?.confidence ?? 0, 4) },
+    });
+    for (const [i, encoding] of [Encoding.ENCODING_JPEG, Encoding.ENCODING_JPEG_SOURCE].entries()) {
+      expect((await ask(2 + i, encoding, jpeg)).answer?.label).toBe(final?.label);
+    }
+    const hostile = [
+      [Encoding.ENCODING_JPEG, jpeg.subarray(0, 300)],
+      [Encoding.ENCODING_JPEG, lossless],
+      [Encoding.ENCODING_WEBP, new Uint8Array(100)],
+      [Encoding.ENCODING_JPEG_SOURCE, Uint8Array.of(0xff, 0xd8, 0xff)],
+    ] as const;
+    const refusals = await Promise.all(hostile.map(([encoding, data], i) => ask(10 + i, encoding, data)));
+    for (const { refusal } of refusals) {
+      expect(refusal?.code).toBe(status.INVALID_ARGUMENT);
+      expect(refusal?.message).toMatch(/^input of stage 0: (expected|cannot be decoded)/);
+    }
+    expect((await ask(20, Encoding.ENCODING_WEBP, lossless)).answer).toBeTruthy();
   });
 
   test('are all accepted: lossless ones give the same answer, and so do inputs as 8-bit samples', async () => {

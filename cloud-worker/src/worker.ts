@@ -20,6 +20,7 @@ import { sessionOptionsOf, threadsOf, type WorkerConfig } from './config.js';
 import { GrpcServer } from './grpc/grpc-server.js';
 import { Intake } from './grpc/intake.js';
 import { laterRequestBytes, requestBytesOf } from './grpc/request-bytes.js';
+import { PictureQueue } from './pictures/picture-queue.js';
 import { WorkerObserver } from './report/worker-observer.js';
 import { WorkerStats } from './report/worker-stats.js';
 
@@ -82,7 +83,9 @@ export async function startWorker(
       : null;
     resources.add(() => folder?.stop());
     await folder?.start();
-    const intake = new Intake(bundles, new Admission(config.maxQueue, rate), rate, stats, clock);
+    const pictures = new PictureQueue(clock);
+    resources.add(() => pictures.close());
+    const intake = new Intake(bundles, new Admission(config.maxQueue, rate), pictures, rate, stats, clock);
     const options = { ...config, listen, maxRequestBytes: maxRequestBytes(given, folder !== null) };
     const { server, address } = await GrpcServer.start(intake, options, stats, clock, logger);
     logger.info({ address }, 'listening');

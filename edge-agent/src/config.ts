@@ -109,7 +109,7 @@ export const agentConfig = defineConfig('agent', {
     .boolean()
     .default(false)
     .describe(
-      'Send the preprocessed input instead of the activation if that takes fewer bytes; otherwise no input leaves the device',
+      "Send the input instead of the activation where that takes fewer bytes, a picture as WebP or JPEG within the bundle's allowed loss; otherwise no input leaves the device",
     ),
   reconnectMaxMs: duration({ min: 100, max: maxMs })
     .default(2_000)

@@ -3,6 +3,7 @@ import { type Dataset, subsetOf } from '@offramp/data';
 import { splitForTrial } from '../branches/choose-by-trial.js';
 import { type AddCodecOptions, addLearnedCodec } from './add-learned-codec.js';
 import { type ChooseCodecsOptions, chooseCodecs } from './choose-codecs.js';
+import { choosePictures } from './choose-pictures.js';
 import { decodedTables } from './decoded-table.js';
 import { recordedGoal } from './recorded-goal.js';
 
@@ -55,7 +56,7 @@ function calibrationSamples({ manifest }: Bundle, dataset: Dataset): Dataset {
 }
 
 /**
- * Chooses how activations are encoded for the wire, at every stage boundary.
+ * Chooses how activations and pictures are encoded for the wire, at every stage boundary.
  * @param bundle with these contents, as far as they determine answers
  * @param dataset pictures that no part of the bundle was trained on
  * @throws as {@link calibrateBundle}
@@ -67,11 +68,13 @@ export async function chooseEncodings(
   options: ChooseCodecsOptions,
 ): Promise<BundleContents> {
   const codecs = bundle.branches > 0 ? await chooseCodecs(bundle, dataset, options) : [];
+  const pictures = await choosePictures(bundle, dataset, options);
   return {
     ...contents,
-    stages: contents.stages.map(({ codec: _, ...stage }, i) => ({
+    stages: contents.stages.map(({ codec: _, pictures: __, ...stage }, i) => ({
       ...stage,
       ...(codecs[i] ? { codec: codecs[i] } : {}),
+      ...(pictures[i] ? { pictures: pictures[i] } : {}),
     })),
   };
 }

@@ -35,12 +35,12 @@ export interface ChooseCodecsOptions {
 }
 
 export const defaultAllowedLoss = 0.001;
-const defaultLimit = 10_000;
+export const defaultLimit = 10_000;
 const maxBatch = 64;
 /** Limit for the activations of one batch at all boundaries together. */
 const maxBatchBytes = 64 * 2 ** 20;
 /** If fewer pictures than this are offloaded, all pictures are used, because few give little evidence. */
-const minOffloaded = 100;
+export const minOffloaded = 100;
 /** Pictures that all codecs are tried on. They tell which are too coarse, and which of the others are small. */
 const firstPictures = 64;
 /** Codecs of a boundary that are tried on all pictures at a time, the smallest: usually one of them is within bounds. */
@@ -150,7 +150,7 @@ async function boundariesOf(bundle: Bundle, samples: number): Promise<Boundary[]
   });
 }
 
-function batchSizeOf({ manifest }: Bundle): number {
+export function batchSizeOf({ manifest }: Bundle): number {
   const elements = manifest.stages.reduce((sum, { inputShape }) => sum + elementsOf(inputShape), 0);
   return Math.max(1, Math.min(maxBatch, Math.floor(maxBatchBytes / (4 * elements))));
 }
@@ -211,7 +211,11 @@ interface TriedRow {
 }
 
 /** The exit of a sample that enters at a stage. */
-function exitOf(outcomes: readonly ExitOutcome[], thresholds: readonly number[], stage: number): number {
+export function exitOf(
+  outcomes: readonly ExitOutcome[],
+  thresholds: readonly number[],
+  stage: number,
+): number {
   let exit = stage;
   while (
     exit < thresholds.length &&
@@ -266,7 +270,7 @@ function choiceOf({ encoding, step }: CodecCandidate): CodecChoice {
 }
 
 /** Every exit's answers for a batch, and the activations of every stage but the last. */
-async function runEveryExit(
+export async function runEveryExit(
   { branches }: Bundle,
   runner: StageRunner,
   { indices, input }: PictureBatch,

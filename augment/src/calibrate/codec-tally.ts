@@ -2,7 +2,7 @@ import type { ActivationCodecManifest } from '@offramp/bundle';
 import type { CodecCandidate } from './codec-candidates.js';
 
 /** Counts of offloaded samples with one codec. Pure. */
-export class CodecTally {
+export class CodecTally<Candidate = CodecCandidate> {
   samples = 0;
   bytes = 0;
   /** Samples that agree with the backbone. */
@@ -10,7 +10,7 @@ export class CodecTally {
   /** Samples that agree without this codec but not with it. */
   lost = 0;
 
-  constructor(readonly candidate: CodecCandidate) {}
+  constructor(readonly candidate: Candidate) {}
 
   count(bytes: number, agreesExactly: boolean, agrees: boolean): void {
     this.samples++;
@@ -36,10 +36,17 @@ export function cheapestCodec(
   if (!first) return undefined;
   const best = qualified.reduce((a, b) => (b.bytes / b.samples < a.bytes / a.samples ? b : a), first);
   const { lossless: _, ...codec } = best.candidate;
+  return { ...codec, ...lossOf(best, { samples, agreedBefore }) };
+}
+
+/** What a codec costs, as a manifest has it. The parameters are those of {@link cheapestCodec}. */
+export function lossOf(
+  tally: CodecTally<unknown>,
+  { samples, agreedBefore }: { samples: number; agreedBefore: number },
+): Pick<ActivationCodecManifest, 'meanBytes' | 'agreement' | 'agreementLost'> {
   return {
-    ...codec,
-    meanBytes: Math.round((best.bytes / best.samples) * 10) / 10,
-    agreement: (agreedBefore + best.agreed) / samples,
-    agreementLost: best.lost / samples,
+    meanBytes: Math.round((tally.bytes / tally.samples) * 10) / 10,
+    agreement: (agreedBefore + tally.agreed) / samples,
+    agreementLost: tally.lost / samples,
   };
 }

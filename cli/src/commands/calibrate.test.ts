@@ -21,7 +21,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-it('offramp calibrate records a codec for every boundary, and prints its savings', async () => {
+it('offramp calibrate records a codec and packings for every boundary, and prints their savings', async () => {
   const directory = join(folder, 'bundle');
   await cp(join(example, 'bundle'), directory, { recursive: true });
   await main(['calibrate', directory, ...data, '--limit', '60', '--threads', '1']);
@@ -31,9 +31,14 @@ it('offramp calibrate records a codec for every boundary, and prints its savings
     /^stages on device +activation +encoding +step +bytes +of float32 +agreement +lost/,
   );
   expect(output.out.match(/\+deflate/g)).toHaveLength(branches);
+  for (const { pictures } of manifest.stages)
+    expect(pictures?.map(({ form }) => form)).toContain('webp-lossless');
+  expect(output.out).toMatch(/\nstages on device +picture as +quality +bytes +agreement +lost\n/);
+  expect(output.out).toMatch(/\n +none +(uint8\+deflate|webp|jpeg)/);
   expect(output.out).toContain(' (default)');
   expect(output.out).toContain(digest.slice(0, 12));
   expect(output.err).toContain('choosing codecs: 60 of 60');
+  expect(output.err).toContain('packing pictures: 360 of 360');
 });
 
 it.each([

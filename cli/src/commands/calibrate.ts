@@ -77,7 +77,7 @@ const definition = defineConfig('calibrate', {
 export function calibrateCommand(): Command {
   return configCommand(
     'calibrate <bundle>',
-    "Choose how a bundle's activations are encoded for the wire, on samples that trained nothing of it, and record it in the bundle",
+    "Choose how a bundle's activations and pictures are encoded for the wire, on samples that trained nothing of it, and record it in the bundle",
     definition,
     (config, directory) =>
       withProgress((progress, signal) => calibrate(config, directory as string, progress, signal)),
@@ -104,7 +104,8 @@ async function calibrate(
       ? await Bundle.open(directory)
       : await calibrateBundle(directory, dataset, { ...options, ...(learn ? { learn } : {}) });
   progress.stop();
-  process.stdout.write(`${codecTable(bundle)}\n\nbundle   ${directory} (${shortDigest(bundle.digest)})\n`);
+  const tables = [codecTable(bundle), pictureTable(bundle)].filter((table) => table !== null);
+  process.stdout.write(`${tables.join('\n\n')}\n\nbundle   ${directory} (${shortDigest(bundle.digest)})\n`);
 }
 
 /** What to train a codec on, and how; `null` without one. */
@@ -154,6 +155,36 @@ export function codecTable({ manifest }: Bundle): string {
         formatPercent((codec?.meanBytes ?? float32Bytes) / float32Bytes),
         codec ? formatPercent(codec.agreement, 2) : '–',
         codec ? formatPercent(codec.agreementLost, 2) : '–',
+      ];
+    }),
+  );
+}
+
+/** The packing of a picture with the fewest bytes, for every number of stages on the device; `null` without any. */
+export function pictureTable({ manifest }: Bundle): string | null {
+  if (!manifest.stages.some(({ pictures }) => pictures)) return null;
+  const right = 'right' as const;
+  return formatTable(
+    [
+      { head: 'stages on device', align: right },
+      { head: 'picture as' },
+      { head: 'quality', align: right },
+      { head: 'bytes', align: right },
+      { head: 'agreement', align: right },
+      { head: 'lost', align: right },
+    ],
+    manifest.stages.flatMap(({ pictures }, stage) => {
+      const [best] = pictures ?? [];
+      if (!best) return [];
+      return [
+        [
+          stage === 0 ? 'none' : `${stage}${stage === manifest.deviceStages ? ' (default)' : ''}`,
+          best.form,
+          'quality' in best ? String(best.quality) : '–',
+          formatInteger(best.meanBytes),
+          formatPercent(best.agreement, 2),
+          formatPercent(best.agreementLost, 2),
+        ],
       ];
     }),
   );

@@ -27,8 +27,8 @@ export interface PendingSampleOptions {
   /** Times are milliseconds of one monotonic clock. */
   arrivedMs: number;
   deadlineMs: number;
-  /** Input of its next stage. */
-  input: SampleInput;
+  /** Input of its next stage; `null`: it is decoded first. */
+  input: SampleInput | null;
   /** Called exactly once. */
   onSettled(sample: PendingSample, outcome: SampleOutcome): void;
 }
@@ -42,7 +42,7 @@ export class PendingSample implements CascadeSample, BatchableSample {
   readonly deadlineMs: number;
   readonly passed: ExitOutcome[] = [];
   startTag = 0;
-  /** Input of its next stage; `null` while its batch runs. */
+  /** Input of its next stage; `null` while its picture is decoded, and while its batch runs. */
   input: SampleInput | null;
   /** Time in batches, and the rest of the time, in queues. Set when the sample is answered. */
   computeMs = 0;

@@ -88,7 +88,8 @@ function submit(stage: number, value: number, decode?: () => void) {
       resolve(found);
     },
   });
-  served.submit(stage, sample);
+  served.enter();
+  served.queue(stage, sample);
   return { sample, outcome };
 }
 

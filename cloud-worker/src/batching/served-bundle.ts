@@ -74,14 +74,18 @@ export class ServedBundle implements BatchSource {
     return this.started;
   }
 
-  /** Queues a sample at the stage of its input. */
-  submit(stage: number, sample: PendingSample): void {
+  /** Counts a sample that will be queued, or settled before. */
+  enter(): void {
     this.inFlight++;
+  }
+
+  /** Queues a sample that has entered at the stage of its input. */
+  queue(stage: number, sample: PendingSample): void {
     this.batcher.add(stage, sample, this.shared.clock.now());
     this.pump();
   }
 
-  /** Must be called for every submitted sample that is settled, by any caller. */
+  /** Must be called for every sample that has entered and is settled, by any caller. */
   settled(sample: PendingSample): void {
     if (this.batcher.remove(sample)) forget(sample);
     this.inFlight--;

@@ -1,4 +1,4 @@
-import { checkTensor, stageLayout } from '@offramp/bundle';
+import { checkTensor, pictureFileOf, pictureOf, stageLayout } from '@offramp/bundle';
 import { checkThresholds, neverExit, type TensorMessage } from '@offramp/contracts';
 import { type Clock, describeError, OfframpError, shortDigest, toOfframpError } from '@offramp/runtime';
 import type { Admission } from '../admission/admission.js';
@@ -6,6 +6,7 @@ import type { ServiceRate } from '../admission/service-rate.js';
 import { Sender } from '../batching/fair-clock.js';
 import { PendingSample, type SampleOutcome } from '../batching/pending-sample.js';
 import type { BundleRegistry } from '../bundles/bundle-registry.js';
+import type { PictureQueue } from '../pictures/picture-queue.js';
 import type { WorkerStats } from '../report/worker-stats.js';
 
 /** When a client of a draining worker should retry; another worker may have started by then. */
@@ -37,6 +38,7 @@ export class Intake {
   constructor(
     private readonly bundles: BundleRegistry,
     private readonly admission: Admission,
+    private readonly pictures: PictureQueue,
     private readonly rate: ServiceRate,
     private readonly stats: WorkerStats,
     private readonly clock: Clock,
@@ -78,7 +80,10 @@ export class Intake {
     if (this.draining) throw stopping();
     const { stage, tensor, patienceMs, audit } = submission;
     const { served, thresholds } = this.check(submission);
-    const input = checkTensor(`input of stage ${stage}`, stageLayout(served.bundle.manifest, stage), tensor);
+    const what = `input of stage ${stage}`;
+    const layout = stageLayout(served.bundle.manifest, stage);
+    const file = pictureFileOf(what, layout, tensor);
+    const input = file ? null : checkTensor(what, layout, tensor);
     const arrivedMs = this.clock.now();
     const sender = audit ? this.audits : submission.sender;
     if (audit) this.admission.enterAudit(sender, patienceMs, arrivedMs);
@@ -92,6 +97,7 @@ export class Intake {
       input,
       onSettled: (settled, outcome) => {
         this.pending.delete(settled);
+        this.pictures.settled(settled);
         this.admission.leave(sender);
         this.count(outcome, audit);
         onSettled(outcome);
@@ -100,7 +106,11 @@ export class Intake {
     });
     this.pending.add(sample);
     this.stats.onAdmitted();
-    served.submit(stage, sample);
+    served.enter();
+    const picture = pictureOf(layout);
+    const queue = () => served.queue(stage, sample);
+    if (file && picture) this.pictures.add({ sample, file, input: picture, name: what, onDecoded: queue });
+    else queue();
     return sample;
   }
 

@@ -41,6 +41,7 @@ function auditorOf(parts: Partial<AuditorParts> & { deviceStages: number }): Aud
     },
   };
   const link: AuditorParts['link'] = {
+    accepted: new Set([1, 2, 3]),
     audit: async (audit) => {
       asked.push(audit);
       return audit.write(new Set([1, 2, 3])) ? workerSays : { dropped: 'budget' };

@@ -24,7 +24,7 @@ export interface AuditorParts {
   deviceStages: number;
   cascade: Pick<CascadePool, 'run'>;
   /** `null`: the device does not offload. */
-  link: Pick<OffloadLink, 'audit'> | null;
+  link: Pick<OffloadLink, 'audit' | 'accepted'> | null;
   writer: SampleWriter;
   clock: Clock;
   /** In [0, 1); chooses the samples. */
@@ -113,11 +113,12 @@ export class Auditor {
       this.drop(candidate, 'failed');
       return;
     }
+    const sentInput = await writer.prepareInput({ input }, link.accepted);
     const outcome = await link.audit({
       bundleDigest: bundle.digestBytes,
       policyVersion: policy.version,
       write: (encodings) => {
-        const tensors = { ...end, input: writer.sendsInput ? input : null };
+        const tensors = { ...end, input: sentInput };
         const written = writer.write(tensors, neverExit(bundle.branches), encodings);
         const bytes = written.tensor.data.byteLength;
         this.lastBytes = bytes;

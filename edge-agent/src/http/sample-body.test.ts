@@ -15,7 +15,7 @@ async function read(mediaType: string, body: Uint8Array | string, made = input):
   onTestFinished(() => decoder.close());
   const format = bodyFormats(made, decoder).find((each) => each.mediaType === mediaType);
   if (!format) throw new Error(`expected a format ${mediaType}`);
-  return format.read(Buffer.from(body as string), 'a body');
+  return (await format.read(Buffer.from(body as string), 'a body')).input;
 }
 
 const floats = (numbers: readonly number[]) => {

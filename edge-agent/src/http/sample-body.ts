@@ -6,8 +6,9 @@ import {
   formatShape,
   type InputSpecification,
 } from '@offramp/bundle';
-import { normalise, type PictureDecoder } from '@offramp/data';
+import { fittedFromFile, normalise, type PictureDecoder } from '@offramp/data';
 import { messageOf, OfframpError } from '@offramp/runtime';
+import type { LoadedSample } from '../pipeline/loaded-sample.js';
 
 /** A kind of request body. */
 export interface BodyFormat {
@@ -20,7 +21,7 @@ export interface BodyFormat {
    * @param name of the sample, for messages
    * @throws OfframpError `IMAGE_INVALID`, `TENSOR_INVALID`
    */
-  read(body: Uint8Array, name: string): Float32Array | Promise<Float32Array>;
+  read(body: Uint8Array, name: string): LoadedSample | Promise<LoadedSample>;
 }
 
 /** More characters than a number in JSON needs, including its separator. */
@@ -34,25 +35,28 @@ export function bodyFormats(input: InputSpecification, decoder: PictureDecoder):
   const preprocessed: BodyFormat = {
     mediaType: 'application/x-offramp-tensor',
     name: 'application/x-offramp-tensor',
-    read: (body) => readNumbers(body, input),
+    read: (body) => ({ input: readNumbers(body, input) }),
   };
   if (input.kind === 'tensor') {
     return [
       {
         mediaType: 'application/octet-stream',
         name: 'application/octet-stream (float32)',
-        read: (body) => normalise(readNumbers(body, input), input),
+        read: (body) => ({ input: normalise(readNumbers(body, input), input) }),
       },
       {
         mediaType: 'application/json',
         name: 'application/json (numbers)',
-        read: (body) => normalise(readJson(body, input), input),
+        read: (body) => ({ input: normalise(readJson(body, input), input) }),
       },
       preprocessed,
     ];
   }
-  const read = async (body: Uint8Array, name: string) =>
-    normalise((await decoder.decodeFitted(body, input, name)).pixels, input);
+  const read = async (body: Uint8Array, name: string) => {
+    const decoded = await decoder.decodeFitted(body, input, name);
+    const { values, ...rest } = fittedFromFile(body, decoded, input);
+    return { input: normalise(values, input), ...rest };
+  };
   return [
     { mediaType: /^image\//, name: 'image/*', read },
     { mediaType: 'application/octet-stream', name: 'application/octet-stream (a picture)', read },

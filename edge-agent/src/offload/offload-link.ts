@@ -24,6 +24,8 @@ interface Pending {
   settle(outcome: OffloadOutcome): void;
 }
 
+const noEncodings: ReadonlySet<number> = new Set();
+
 /**
  * The device's side of the `Resume` stream. Keeps one stream open, and gives every sample exactly one outcome within its
  * timeout.
@@ -73,6 +75,11 @@ export class OffloadLink {
 
   get state(): LinkState {
     return this.current;
+  }
+
+  /** The encodings that the worker accepts; none while samples fall back at once. */
+  get accepted(): ReadonlySet<number> {
+    return this.current === 'ready' || this.current === 'asking' ? this.encodings : noEncodings;
   }
 
   /** Numbers of samples sent, and of samples that wait to be sent. */

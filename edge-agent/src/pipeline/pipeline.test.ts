@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { SampleWriter } from '../offload/sample-writer.js';
 import { PolicyHolder } from '../policy/policy-holder.js';
 import { exampleBundleDirectory } from '../testing/example.js';
-import { Pipeline, type PipelineParts } from './pipeline.js';
+import { type IncomingSample, Pipeline, type PipelineParts } from './pipeline.js';
 
 const never = () => new Promise<never>(() => undefined);
 
@@ -28,13 +28,16 @@ function pipelineWith(run: PipelineParts['cascade']['run']): Pipeline {
   });
 }
 
-const sample = (load: () => Promise<Float32Array>) => ({ name: 'cat', trueLabelIndex: null, load });
+const sample = (load: IncomingSample['load']) => ({ name: 'cat', trueLabelIndex: null, load });
 const stopping = { kind: 'failed', answer: { sample: 'cat', error: { code: 'STOPPING' } } };
 
 describe('a pipeline that gives up', () => {
   it('ends samples whose picture never loads, or whose stage never ends', async () => {
     const pipeline = pipelineWith(never);
-    const results = [pipeline.run(sample(never)), pipeline.run(sample(async () => new Float32Array()))];
+    const results = [
+      pipeline.run(sample(never)),
+      pipeline.run(sample(async () => ({ input: new Float32Array() }))),
+    ];
     await new Promise(setImmediate);
     pipeline.hurry();
     pipeline.giveUp();
@@ -46,7 +49,7 @@ describe('a pipeline that gives up', () => {
       passing.passed.push({ exit: 0, label: 3, confidence: 0.5 });
       return never();
     });
-    const result = pipeline.run(sample(async () => new Float32Array()));
+    const result = pipeline.run(sample(async () => ({ input: new Float32Array() })));
     await new Promise(setImmediate);
     pipeline.hurry();
     pipeline.giveUp();
@@ -58,7 +61,7 @@ describe('a pipeline that gives up', () => {
 
   it('has no effect on samples that have ended', async () => {
     const pipeline = pipelineWith(async () => ({ left: { exit: 0, label: 3, confidence: 0.9 } }));
-    const result = await pipeline.run(sample(async () => new Float32Array()));
+    const result = await pipeline.run(sample(async () => ({ input: new Float32Array() })));
     pipeline.giveUp();
     expect(result).toMatchObject({ kind: 'answered', answer: { degraded: false } });
   });

@@ -17,8 +17,9 @@ import {
 import type { Auditor } from '../audit/auditor.js';
 import type { SentTensor } from '../offload/link-types.js';
 import type { OffloadLink } from '../offload/offload-link.js';
-import type { SampleTensors, SampleWriter } from '../offload/sample-writer.js';
+import type { SampleWriter } from '../offload/sample-writer.js';
 import type { ActivePolicy, PolicyHolder } from '../policy/policy-holder.js';
+import type { LoadedSample } from './loaded-sample.js';
 
 /** A sample as a source hands it over. */
 export interface IncomingSample {
@@ -26,8 +27,8 @@ export interface IncomingSample {
   name: string;
   /** Index into the bundle's labels, where known. */
   trueLabelIndex: number | null;
-  /** Gives the model's input, preprocessed. Its errors become the sample's answer. */
-  load(): Promise<Float32Array>;
+  /** Its errors become the sample's answer. */
+  load(): Promise<LoadedSample>;
 }
 
 interface RunningSample extends CascadeSample {
@@ -109,15 +110,15 @@ export class Pipeline {
     sample: RunningSample,
     header: () => AnswerHeader,
   ): Promise<AnsweredResult> {
-    const input = await incoming.load();
+    const loaded = await incoming.load();
+    const { input } = loaded;
     const end = await this.parts.cascade.run(sample, input);
     if ('left' in end) {
       const result = this.answered(header(), sample, end.left, {});
       this.consider(sample, [...sample.passed, end.left], input, null);
       return result;
     }
-    const { sendsInput } = this.parts.writer;
-    const result = await this.offload(header, sample, { ...end, input: sendsInput ? input : null });
+    const result = await this.offload(header, sample, end, loaded);
     const { answer, passed } = result;
     if (!answer.degraded) {
       const { exit, labelIndex: label, confidence } = answer;
@@ -138,10 +139,13 @@ export class Pipeline {
   private async offload(
     header: () => AnswerHeader,
     sample: RunningSample,
-    tensors: SampleTensors,
+    end: PassedSample,
+    loaded: LoadedSample,
   ): Promise<AnsweredResult> {
     const { link, bundle, writer } = this.parts;
     if (!link || this.hurrying) return this.fallBack(header(), sample, null);
+    const input = await writer.prepareInput(loaded, link.accepted);
+    const tensors = { ...end, input };
     const outcome = await link.offload({
       bundleDigest: bundle.digestBytes,
       policyVersion: sample.policy.version,

@@ -95,8 +95,8 @@ export class DatasetSource {
       trueLabelIndex: this.labelOf(index),
       load: async () => {
         const { input } = this.bundle.manifest;
-        const { values } = await this.dataset.readFitted(index, input);
-        return normalise(values, input);
+        const { values, file } = await this.dataset.readFitted(index, input);
+        return { input: normalise(values, input), ...(file ? { file } : {}) };
       },
     };
   }

@@ -9,7 +9,7 @@ import {
   runStage,
 } from '@offramp/bundle';
 import type { ExitOutcome } from '@offramp/contracts';
-import { openDataset, pictureChannels, preprocess } from '@offramp/data';
+import { openDataset, type Packing, pictureChannels, preprocess } from '@offramp/data';
 import { temporaryFolder } from '@offramp/runtime/testing';
 
 const example = new URL('../../../examples/fashion-mnist/', import.meta.url);
@@ -17,16 +17,30 @@ const example = new URL('../../../examples/fashion-mnist/', import.meta.url);
 export const exampleBundleDirectory = fileURLToPath(new URL('bundle', example));
 export const exampleData = fileURLToPath(new URL('data', example));
 
-/** The example's bundle with this codec for every activation. Its folder is removed after the running test. */
+/**
+ * The example's bundle with this codec for every activation, and these packings of pictures, best first. Its folder is
+ * removed after the running test.
+ */
 export async function bundleWithCodec(
-  codec: Pick<ActivationCodecManifest, 'encoding' | 'step'>,
+  codec: Pick<ActivationCodecManifest, 'encoding' | 'step'> & { meanBytes?: number },
+  packings: readonly Packing[] = [],
 ): Promise<Bundle> {
   const folder = await temporaryFolder();
   await cp(exampleBundleDirectory, folder, { recursive: true });
   const path = join(folder, manifestFileName);
   const manifest = JSON.parse(await readFile(path, 'utf8'));
   for (const stage of manifest.stages.slice(0, -1)) {
-    stage.codec = { ...codec, meanBytes: 0, agreement: 1, agreementLost: 0 };
+    stage.codec = { meanBytes: 0, ...codec, agreement: 1, agreementLost: 0 };
+  }
+  const pictures = packings.map((packing) => ({
+    ...packing,
+    meanBytes: 500,
+    agreement: 1,
+    agreementLost: 0,
+  }));
+  for (const stage of manifest.stages) {
+    if (pictures.length > 0) stage.pictures = pictures;
+    else delete stage.pictures;
   }
   await writeFile(path, JSON.stringify(manifest));
   return Bundle.open(folder);

@@ -5,6 +5,8 @@ import {
   encodingsHeader,
   formatEncodings,
   InferencePool,
+  pictureFileOf,
+  pictureOf,
   runStage,
   stageLayout,
 } from '@offramp/bundle';
@@ -15,6 +17,7 @@ import {
   type ResumeRequest,
   type ResumeResponseInit,
 } from '@offramp/contracts';
+import { normalise, PictureDecoder } from '@offramp/data';
 
 /** A `Buffer` is sent unchanged, even if it cannot be decoded. */
 export type ResumeStream = ServerDuplexStream<ResumeRequest, ResumeResponseInit | Buffer>;
@@ -102,10 +105,17 @@ export interface CascadeResponder {
 /** Answers like a worker, by running the rest of the cascade. */
 export async function cascadeResponder(bundle: Bundle): Promise<CascadeResponder> {
   const pool = await InferencePool.create(bundle);
+  const decoder = new PictureDecoder({ processes: 1 });
   const resume = async (request: ResumeRequest): Promise<ResumeResponseInit> => {
     const first = request.stage;
     const sample = { thresholds: request.thresholds, passed: [] as ExitOutcome[] };
-    let activation = decodeTensor('tensor', stageLayout(bundle.manifest, first), request.tensor);
+    const layout = stageLayout(bundle.manifest, first);
+    const picture = pictureOf(layout);
+    const file = pictureFileOf('tensor', layout, request.tensor);
+    let activation =
+      file && picture
+        ? normalise((await decoder.unpack(file, picture, 'tensor')).pixels, picture)
+        : decodeTensor('tensor', layout, request.tensor);
     for (let stage = first; ; stage++) {
       const step = await runStage(pool, stage, [sample], activation);
       const answered = step.answered[0];
@@ -124,7 +134,10 @@ export async function cascadeResponder(bundle: Bundle): Promise<CascadeResponder
         (error: unknown) => stream.destroy(error as Error),
       );
     },
-    close: () => pool.close(),
+    close: () => {
+      decoder.close();
+      return pool.close();
+    },
   };
 }
 

@@ -33,7 +33,13 @@ export {
 } from './codec/encodings-header.js';
 export { float32 } from './codec/float32.js';
 export { learned } from './codec/learned.js';
-export { stageLayout, type TensorLayout } from './codec/tensor-layout.js';
+export {
+  maxPictureFileBytes,
+  type PictureFile,
+  pictureEncoding,
+  pictureFileOf,
+} from './codec/picture-files.js';
+export { pictureOf, stageLayout, type TensorLayout } from './codec/tensor-layout.js';
 export { uint8, uint8Deflated } from './codec/uint8.js';
 export { Bundle, manifestFileName } from './files/bundle.js';
 export {
@@ -75,6 +81,8 @@ export {
   manifestSchema,
   maxBundleNameLength,
   maxLabelLength,
+  type PictureCodecManifest,
+  type PictureForm,
   parseManifest,
 } from './manifest/manifest.js';
 export {

@@ -36,6 +36,8 @@ export type SampleValues = Uint8Array | Float32Array;
 
 export interface FittedSample extends Sample {
   values: SampleValues;
+  /** The JPEG file that it is made of, if that is small enough to travel as it is. */
+  file?: Uint8Array;
 }
 
 export interface PictureSample extends Sample {

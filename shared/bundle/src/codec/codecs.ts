@@ -7,6 +7,7 @@ import { float16 } from './float16.js';
 import { float32 } from './float32.js';
 import { codeSymbols, learned } from './learned.js';
 import { model8 } from './model8.js';
+import { pictureFileEncodings } from './picture-files.js';
 import { int4, int8 } from './quantised.js';
 import { pictureOf, type TensorLayout } from './tensor-layout.js';
 import { uint8, uint8Deflated } from './uint8.js';
@@ -16,6 +17,7 @@ import { uint8, uint8Deflated } from './uint8.js';
  * One that is not for every tensor has a place in {@link expectPlace}. One of activations' values also has a name in
  * `activationEncodings` of the manifest, a row in `finerFamilies` of `codec-choice.ts`, which says what a device sends to a worker that
  * does not take it, and, if calibration is to choose it, a place in `augment/src/calibrate/codec-candidates.ts`.
+ * Picture files, which are decoded elsewhere, are in `picture-files.ts`.
  */
 export const codecs: readonly ActivationCodec[] = [
   float32,
@@ -45,7 +47,8 @@ export function codecFor(encoding: number): ActivationCodec {
 
 /** For messages and logs. */
 export function encodingName(encoding: number): string {
-  return codecs.find((codec) => codec.encoding === encoding)?.name ?? `encoding ${encoding}`;
+  const known = [...codecs, ...pictureFileEncodings].find((each) => each.encoding === encoding);
+  return known?.name ?? `encoding ${encoding}`;
 }
 
 /** Encodes one sample's tensor for the wire; as float32 if the codec cannot represent its values. */

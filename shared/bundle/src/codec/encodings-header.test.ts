@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
 import { codecs } from './codecs.js';
 import { formatEncodings, parseEncodings } from './encodings-header.js';
+import { pictureFileEncodings } from './picture-files.js';
 
 test('reads what it writes', () => {
   expect([...parseEncodings(formatEncodings())].sort()).toEqual(
-    codecs.map(({ encoding }) => encoding).sort(),
+    [...codecs, ...pictureFileEncodings].map(({ encoding }) => encoding).sort(),
   );
 });
 

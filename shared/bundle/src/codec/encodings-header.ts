@@ -1,5 +1,6 @@
 import { Encoding } from '@offramp/contracts';
 import { codecs } from './codecs.js';
+import { pictureFileEncodings } from './picture-files.js';
 
 /** Key of the initial metadata in which a worker lists the encodings that it accepts. */
 export const encodingsHeader = 'offramp-encodings';
@@ -12,7 +13,7 @@ const maxHeaderLength = 1_000;
 
 /** All encodings of this version, as the header lists them. */
 export function formatEncodings(): string {
-  return codecs.map(({ encoding }) => encoding).join(',');
+  return [...codecs, ...pictureFileEncodings].map(({ encoding }) => encoding).join(',');
 }
 
 /** Reads the header and ignores entries that are not numbers. float32 is always included. */

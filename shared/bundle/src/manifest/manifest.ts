@@ -57,6 +57,16 @@ const quantisationSchema = z.strictObject({
   zeroPoint: z.number().int().min(0).max(255),
 });
 
+/** What an encoding costs. */
+const lossFields = {
+  /** Bytes per offloaded sample, on average over the held-out samples. */
+  meanBytes: z.number().nonnegative(),
+  /** Of the cascade on the held-out samples, under the bundle's thresholds, with samples offloaded here in this encoding. */
+  agreement: z.number().min(0).max(1),
+  /** Share of the held-out samples whose answer agrees only without this encoding. */
+  agreementLost: z.number().min(0).max(1),
+};
+
 const activationCodecSchema = z.strictObject({
   encoding: z.enum(activationEncodings),
   /**
@@ -64,13 +74,17 @@ const activationCodecSchema = z.strictObject({
    * channel's range is spread over all codes.
    */
   step: z.number().min(1e-6).max(1e6).optional(),
-  /** Bytes per offloaded sample, on average over the held-out samples. */
-  meanBytes: z.number().nonnegative(),
-  /** Of the cascade on the held-out samples, under the bundle's thresholds, with samples offloaded here in this encoding. */
-  agreement: z.number().min(0).max(1),
-  /** Share of the held-out samples whose answer agrees only without this encoding. */
-  agreementLost: z.number().min(0).max(1),
+  ...lossFields,
 });
+
+/** How a picture is packed for the wire, without loss or with; see `shared/data/src/packing`. */
+const losslessForms = ['uint8+deflate', 'webp-lossless'] as const;
+const lossyForms = ['webp-near-lossless', 'webp', 'jpeg'] as const;
+
+const pictureCodecSchema = z.discriminatedUnion('form', [
+  z.strictObject({ form: z.enum(losslessForms), ...lossFields }),
+  z.strictObject({ form: z.enum(lossyForms), quality: z.number().int().min(1).max(100), ...lossFields }),
+]);
 
 const stageSchema = z.strictObject({
   model: fileSchema,
@@ -84,6 +98,11 @@ const stageSchema = z.strictObject({
   codec: activationCodecSchema.optional(),
   /** What it sends instead where the worker takes it. */
   learned: learnedCodecSchema.optional(),
+  /**
+   * How a device that stops before this stage can send the picture itself: the smallest of each form within the allowed
+   * loss, the one with the fewest bytes first. Before stage 0 that is every picture.
+   */
+  pictures: z.array(pictureCodecSchema).min(1).max(16).optional(),
   /** Multiply-accumulates of the backbone's segment for one sample. */
   segmentMacs: count,
   segmentParameters: count,
@@ -148,6 +167,9 @@ export const manifestSchema = z
           fail(['stages', i, key], 'expected none on the last stage, which has no activation');
         }
       }
+      if (stage.pictures && !takesPictures(manifest.input)) {
+        fail(['stages', i, 'pictures'], 'expected none where the input is not a grey or RGB picture');
+      }
       if (stage.codec?.encoding.startsWith('model8') && !stage.quantisation) {
         fail(['stages', i, 'codec', 'encoding'], 'expected model8 only with a quantisation');
       }
@@ -177,11 +199,17 @@ export const manifestSchema = z
     }
   });
 
+function takesPictures({ kind, shape: [channels] }: z.infer<typeof inputSchema>): boolean {
+  return kind !== 'tensor' && (channels === 1 || channels === 3);
+}
+
 export type Manifest = z.infer<typeof manifestSchema>;
 export type StageManifest = Manifest['stages'][number];
 export type ActivationQuantisation = z.infer<typeof quantisationSchema>;
 export type BranchManifest = NonNullable<StageManifest['branch']>;
 export type ActivationCodecManifest = z.infer<typeof activationCodecSchema>;
+export type PictureCodecManifest = z.infer<typeof pictureCodecSchema>;
+export type PictureForm = PictureCodecManifest['form'];
 export type ActivationEncoding = (typeof activationEncodings)[number];
 export type ExitCriterion = (typeof exitCriteria)[number];
 

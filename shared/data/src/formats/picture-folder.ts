@@ -1,8 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 import { messageOf, OfframpError, readFile } from '@offramp/runtime';
-import type { PictureDataset, PictureSample } from '../dataset.js';
-import { isPicture, type Picture } from '../pictures/picture.js';
+import type { PictureDataset } from '../dataset.js';
+import { fittedFromFile } from '../packing/fitted-from-file.js';
+import { isPicture } from '../pictures/picture.js';
 import type { PictureDecoder } from '../pictures/picture-decoder.js';
 
 /** Of a picture's file: as many as the largest picture has uncompressed, with four bytes per pixel. */
@@ -40,15 +41,12 @@ export async function openPictureFolder(
     return found;
   };
   const nameAt = (index: number) => relative(path, at(index).path);
-  const sampleOf = async (
-    index: number,
-    decode: (bytes: Uint8Array, name: string) => Promise<Picture>,
-  ): Promise<PictureSample> => {
-    const file = at(index);
-    const bytes = await readFile(file.path, { atMost: maxPictureBytes }).catch((cause: unknown) => {
-      throw new OfframpError('DATA_INVALID', `cannot read ${file.path}: ${messageOf(cause)}`, { cause });
+  const fileOf = async (index: number) => {
+    const { path: from, label } = at(index);
+    const bytes = await readFile(from, { atMost: maxPictureBytes }).catch((cause: unknown) => {
+      throw new OfframpError('DATA_INVALID', `cannot read ${from}: ${messageOf(cause)}`, { cause });
     });
-    return { name: nameAt(index), label: file.label, picture: await decode(bytes, file.path) };
+    return { bytes, from, sample: { name: nameAt(index), label } };
   };
   decoder.warm();
   return {
@@ -58,12 +56,13 @@ export async function openPictureFolder(
     classNames,
     nameAt,
     labelAt: (index) => at(index).label,
-    read: (index) => sampleOf(index, (bytes, name) => decoder.decode(bytes, channels, name)),
+    read: async (index) => {
+      const { bytes, from, sample } = await fileOf(index);
+      return { ...sample, picture: await decoder.decode(bytes, channels, from) };
+    },
     readFitted: async (index, input) => {
-      const { picture, ...sample } = await sampleOf(index, (bytes, name) =>
-        decoder.decodeFitted(bytes, input, name),
-      );
-      return { ...sample, values: picture.pixels };
+      const { bytes, from, sample } = await fileOf(index);
+      return { ...sample, ...fittedFromFile(bytes, await decoder.decodeFitted(bytes, input, from), input) };
     },
   };
 }

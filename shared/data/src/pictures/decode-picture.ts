@@ -8,13 +8,21 @@ import { type Metadata, sharp } from './sharp.js';
  * converted to sRGB by the file's colour profile; transparency is blended with black; the picture is turned upright.
  *
  * It has no bound of time. `PictureDecoder` runs it in processes that have one.
+ * @param maxPixels larger pictures are refused before they are decoded
+ * @returns with `upright`: whether the picture had not to be turned
  * @throws OfframpError `IMAGE_INVALID`
  */
-export async function decodePicture(bytes: Uint8Array, channels: 1 | 3, name: string): Promise<Picture> {
+export async function decodePicture(
+  bytes: Uint8Array,
+  channels: 1 | 3,
+  name: string,
+  maxPixels = maxPicturePixels,
+): Promise<Picture & { upright: boolean }> {
   pictureFileFormat(bytes, name);
   try {
-    const image = sharp(bytes, { limitInputPixels: maxPicturePixels });
-    checkSamples(await image.metadata());
+    const image = sharp(bytes, { limitInputPixels: maxPixels });
+    const metadata = await image.metadata();
+    checkSamples(metadata);
     const { data, info } = await image
       .rotate()
       .flatten()
@@ -22,7 +30,8 @@ export async function decodePicture(bytes: Uint8Array, channels: 1 | 3, name: st
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true });
     if (info.channels !== channels) throw new Error(`expected ${channels} channels, found ${info.channels}`);
-    return { pixels: data, height: info.height, width: info.width, channels };
+    const upright = (metadata.orientation ?? 1) === 1;
+    return { pixels: data, height: info.height, width: info.width, channels, upright };
   } catch (cause) {
     if (isOfframpError(cause)) throw cause;
     throw new OfframpError('IMAGE_INVALID', `${name}: cannot be decoded as a picture: ${messageOf(cause)}`, {

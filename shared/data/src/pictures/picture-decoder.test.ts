@@ -41,7 +41,10 @@ describe('PictureDecoder', () => {
     expect(there).toMatchObject({ height: 40, width: 60, channels: 3 });
     expect(Buffer.compare(there.pixels, here.pixels)).toBe(0);
     const fitted = await decoder?.decodeFitted(bytes, input, 'noise');
-    expect(fitted).toEqual(await fitPicture(here, input));
+    expect(fitted).toEqual({
+      ...(await fitPicture(here, input)),
+      source: { height: 40, width: 60, upright: true },
+    });
   });
 
   it.each([

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
-import type { InputSpecification } from '@offramp/bundle';
+import type { InputSpecification, PictureFile, PictureInput } from '@offramp/bundle';
 import { type Clock, isOfframpError, OfframpError, ProcessFailure, ProcessPool } from '@offramp/runtime';
-import type { DecodeRequest } from './decoder-process.js';
+import type { DecodedPicture, DecodeRequest } from './decoder-process.js';
 import { pictureFileFormat } from './file-format.js';
 import type { Picture } from './picture.js';
 
@@ -10,12 +10,14 @@ export interface PictureDecoderOptions {
   processes?: number;
   /** How much decoding gives way to other processes, as `nice` counts it. Default 0. */
   niceness?: number;
+  /** Time for one picture, in milliseconds. Default 10 s. */
+  maxMs?: number;
+  /** Memory of one process, in bytes. Default 1 GiB: enough for the largest picture in every format. */
+  maxBytes?: number;
   clock?: Clock;
 }
 
-/** Time for one picture, in milliseconds. */
 const maxDecodeMs = 10_000;
-/** Memory of one decoding process, in bytes: enough for the largest picture in every format. */
 const maxDecodeBytes = 2 ** 30;
 
 // The compiled process, also for unit tests, which import the source.
@@ -27,7 +29,7 @@ const processModule = new URL('../../dist/pictures/decoder-process.js', import.m
  * bounds how many pictures wait.
  */
 export class PictureDecoder {
-  private readonly pool: ProcessPool<DecodeRequest, Picture>;
+  private readonly pool: ProcessPool<DecodeRequest, DecodedPicture>;
 
   constructor({ processes = availableParallelism(), ...options }: PictureDecoderOptions = {}) {
     const bounds = { maxMs: maxDecodeMs, maxBytes: maxDecodeBytes };
@@ -39,16 +41,25 @@ export class PictureDecoder {
    * @param name names the picture in errors
    * @throws OfframpError `IMAGE_INVALID`; `STOPPING` once closed
    */
-  decode(bytes: Uint8Array, channels: 1 | 3, name: string): Promise<Picture> {
-    return this.run({ bytes, channels, name });
+  async decode(bytes: Uint8Array, channels: 1 | 3, name: string): Promise<Picture> {
+    const { source: _, ...picture } = await this.run({ bytes, channels, name });
+    return picture;
   }
 
   /**
    * Decodes a picture, and fits it to a model's input as `fitPicture` does.
    * @throws OfframpError `IMAGE_INVALID`, `CONFIG_INVALID`; `STOPPING` once closed
    */
-  decodeFitted(bytes: Uint8Array, input: InputSpecification, name: string): Promise<Picture> {
+  decodeFitted(bytes: Uint8Array, input: InputSpecification, name: string): Promise<DecodedPicture> {
     return this.run({ bytes, input, name });
+  }
+
+  /**
+   * Decodes a picture file that travelled, as `unpackPicture` does.
+   * @throws OfframpError `IMAGE_INVALID`; `STOPPING` once closed
+   */
+  unpack(file: PictureFile, input: PictureInput, name: string): Promise<Picture> {
+    return this.run({ file, input, name });
   }
 
   /** Starts a process, so that the first picture need not wait for it. */
@@ -66,9 +77,9 @@ export class PictureDecoder {
     this.pool.close();
   }
 
-  private async run(request: DecodeRequest): Promise<Picture> {
-    const { bytes, name } = request;
-    pictureFileFormat(bytes, name);
+  private async run(request: DecodeRequest): Promise<DecodedPicture> {
+    const { name } = request;
+    pictureFileFormat('file' in request ? request.file.bytes : request.bytes, name);
     try {
       return await this.pool.run(request);
     } catch (error) {

@@ -73,6 +73,7 @@ const entries = {
     meaning: 'A picture cannot be decoded.',
     action: 'Send a complete picture in a supported format.',
     http: 400,
+    grpc: 'INVALID_ARGUMENT',
   },
   TENSOR_INVALID: {
     meaning: 'A tensor has another shape, encoding, length or range than expected.',

@@ -17,7 +17,9 @@ export interface Summary {
   latencyP99Ms: number | null;
   /** Bytes of tensors sent to workers. */
   offloadBytes: number;
-  /** The same by encoding; `uint8` and `uint8+deflate` are inputs, all others activations. */
+  /** What sending the input of every sample would have taken: a picture as JPEG. */
+  inputBytes: number;
+  /** `offloadBytes` by encoding; `uint8`, `webp` and `jpeg` are of inputs. */
   encodings: Readonly<Record<string, { samples: number; bytes: number }>>;
   /** Audits of early answers: completed ones, those among them that agreed, and dropped ones. */
   audits: { ended: number; agreed: number; dropped: number; bytes: number };
@@ -36,6 +38,7 @@ export function summarise(counts: WindowCounts): Summary {
     latencyP50Ms: quantile(0.5),
     latencyP99Ms: quantile(0.99),
     offloadBytes: counts.offloadBytes,
+    inputBytes: counts.inputBytes,
     encodings: Object.fromEntries(
       [...counts.encodings].map(([encoding, sent]) => [encodingName(encoding), { ...sent }]),
     ),

@@ -23,8 +23,8 @@ afterEach(() => rm(folder, { recursive: true }));
 
 test('every boundary gets the smallest codec within the allowed loss; nothing else changes', async () => {
   const before = await Bundle.open(directory);
-  const pictures = await examplePictures(100);
-  const allowedLoss = 0.02;
+  const pictures = await examplePictures(40);
+  const allowedLoss = 0.05;
   const after = await calibrateBundle(directory, pictures, { allowedLoss, progress: silent });
   expect(after.digest).not.toBe(before.digest);
   const plain = ({ manifest }: Bundle) => ({
@@ -67,7 +67,7 @@ test('every boundary gets the smallest codec within the allowed loss; nothing el
 });
 
 test('what is recorded of a packing is what sending pictures so loses', async () => {
-  const pictures = await examplePictures(60);
+  const pictures = await examplePictures(40);
   const { manifest, branches } = await calibrateBundle(directory, pictures, {
     progress: silent,
     allowedLoss: 0.04,

@@ -1,6 +1,6 @@
 import { type Bundle, elementsOf, InferencePool, type PictureCodecManifest } from '@offramp/bundle';
 import type { Dataset, Packing } from '@offramp/data';
-import { type ChooseCodecsOptions, defaultAllowedLoss, defaultLimit } from './choose-codecs.js';
+import { batchSizeOf, type ChooseCodecsOptions, defaultAllowedLoss, defaultLimit } from './choose-codecs.js';
 import { CodecTally, lossOf } from './codec-tally.js';
 import { losslessPackings, lossyLadders } from './picture-candidates.js';
 import { type PictureBoundary, PictureTrial } from './picture-trial.js';
@@ -30,9 +30,10 @@ export async function choosePictures(
   const allowedLost = Math.floor(samples * allowedLoss + 1e-9);
   const forms = losslessPackings.length + lossyLadders.length;
   progress.step('packing pictures', (1 + forms) * samples);
+  const batchSize = Math.min(options.batchSize ?? Number.POSITIVE_INFINITY, batchSizeOf(bundle));
   const pool = await InferencePool.create(bundle, { threads });
   try {
-    const trial = await PictureTrial.create({ bundle, pool, dataset, input, samples, signal });
+    const trial = await PictureTrial.create({ bundle, pool, dataset, input, samples, batchSize, signal });
     progress.advance(samples);
     const found = trial.boundaries.map((): PictureCodecManifest[] => []);
     const add = (packing: Packing, boundary: PictureBoundary, tally: CodecTally<Packing>) => {

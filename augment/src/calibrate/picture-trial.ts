@@ -11,7 +11,7 @@ import { type Dataset, normaliserFor, type Packing, packPicture, repackPicture }
 import { FittedPictures } from '../pictures/fitted-pictures.js';
 import { pictureBatches } from '../pictures/picture-batches.js';
 import { throwIfInterrupted } from '../support/interruption.js';
-import { batchSizeOf, exitOf, minOffloaded, runEveryExit } from './choose-codecs.js';
+import { exitOf, minOffloaded, runEveryExit } from './choose-codecs.js';
 import { CodecTally } from './codec-tally.js';
 
 /** The pictures that a device sends which stops before a stage. */
@@ -30,6 +30,8 @@ export interface PictureTrialParts {
   input: PictureInput;
   /** Pictures to use, from the first. */
   samples: number;
+  /** Pictures that run together. */
+  batchSize: number;
   signal: AbortSignal | undefined;
 }
 
@@ -45,16 +47,16 @@ export class PictureTrial {
     private readonly exact: readonly ExitOutcome[][],
   ) {
     this.pictures = new FittedPictures(parts.dataset, parts.input);
-    this.batchSize = batchSizeOf(parts.bundle);
+    this.batchSize = parts.batchSize;
     this.boundaries = parts.bundle.manifest.stages.map((_, stage) => this.boundaryBefore(stage));
   }
 
   /** @throws OfframpError `INTERRUPTED`, `DATA_INVALID`, `IMAGE_INVALID`, `INFERENCE_FAILED` */
   static async create(parts: PictureTrialParts): Promise<PictureTrial> {
-    const { bundle, pool, dataset, input, samples, signal } = parts;
+    const { bundle, pool, dataset, input, samples, batchSize, signal } = parts;
     const exact: ExitOutcome[][] = [];
     const indices = Array.from({ length: samples }, (_, i) => i);
-    for await (const batch of pictureBatches(dataset, indices, input, batchSizeOf(bundle))) {
+    for await (const batch of pictureBatches(dataset, indices, input, batchSize)) {
       throwIfInterrupted(signal);
       exact.push(...(await runEveryExit(bundle, pool, batch)).exits);
     }

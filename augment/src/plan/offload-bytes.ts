@@ -1,10 +1,12 @@
-import { elementsOf, type Manifest } from '@offramp/bundle';
+import { type Manifest, sentActivation, smallestInput } from '@offramp/bundle';
 import { Encoding, offloadService } from '@offramp/contracts';
 
 /** What one offload is on the wire, framing of gRPC and HTTP/2 included. */
 export interface OffloadBytes {
-  /** Per stage: the request of a sample that stands before it. */
+  /** Per stage: the request of a sample that stands before it. The first has the input. */
   request: number[];
+  /** The same with the input, as a device sends it that stops before this stage. */
+  inputRequest: number[];
   answer: number;
 }
 
@@ -13,25 +15,39 @@ const framingBytes = 5 + 9;
 /** Payload of an HTTP/2 frame, unless negotiated otherwise. */
 const frameBytes = 16_384;
 const digest = new Uint8Array(32);
-const bytesPerFloat32 = 4;
 
 /** @param manifest of the bundle whose samples are offloaded */
 export function offloadBytes(manifest: Manifest): OffloadBytes {
   const { Resume } = offloadService;
   const thresholds = [...manifest.policy.thresholds];
+  const requestOf = (stage: number, shape: readonly number[], bytes: number) => {
+    const tensor = {
+      shape: [...shape],
+      encoding: Encoding.ENCODING_FLOAT32,
+      data: new Uint8Array(128),
+    };
+    const header = Resume.requestSerialize({
+      sampleId: 2 ** 20,
+      bundleDigest: digest,
+      stage,
+      tensor,
+      thresholds,
+      policyVersion: 100,
+      deadlineMs: 500,
+    });
+    return framed(header.length - 128 + bytes);
+  };
+  const { input, stages } = manifest;
+  const inputRequest = stages.map((_, stage) =>
+    requestOf(0, input.shape, smallestInput(manifest, stage).bytes),
+  );
   return {
-    request: manifest.stages.map(({ inputShape }, stage) => {
-      const header = Resume.requestSerialize({
-        sampleId: 2 ** 20,
-        bundleDigest: digest,
-        stage,
-        tensor: { shape: inputShape, encoding: Encoding.ENCODING_FLOAT32, data: new Uint8Array(128) },
-        thresholds,
-        policyVersion: 100,
-        deadlineMs: 500,
-      });
-      return framed(header.length - 128 + payloadBytes(manifest, stage));
-    }),
+    request: stages.map(({ inputShape }, stage) =>
+      stage === 0
+        ? (inputRequest[0] as number)
+        : requestOf(stage, inputShape, sentActivation(manifest, stage).bytes),
+    ),
+    inputRequest,
     answer: framed(
       Resume.responseSerialize({
         sampleId: 2 ** 20,
@@ -48,14 +64,6 @@ export function offloadBytes(manifest: Manifest): OffloadBytes {
       }).length,
     ),
   };
-}
-
-/** Of the tensor alone, as a device writes it that stops before this stage; of a picture the 8-bit samples. */
-function payloadBytes(manifest: Manifest, stage: number): number {
-  const elements = elementsOf(manifest.stages[stage]?.inputShape ?? []);
-  if (stage === 0 && manifest.input.kind !== 'tensor') return elements;
-  const { learned, codec } = manifest.stages[stage - 1] ?? {};
-  return (learned ?? codec)?.meanBytes ?? elements * bytesPerFloat32;
 }
 
 const framed = (bytes: number) => bytes + framingBytes + 9 * Math.floor(bytes / frameBytes);

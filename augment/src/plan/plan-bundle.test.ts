@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { Bundle, elementsOf } from '@offramp/bundle';
+import { Bundle, elementsOf, smallestInput } from '@offramp/bundle';
 import { neverExit } from '@offramp/contracts';
 import { expect, test } from 'vitest';
 import { planBundle } from './plan-bundle.js';
@@ -22,9 +22,12 @@ test('shares, times, sizes and costs of the example', async () => {
   const activations = stages.slice(0, -1).map(({ codec, learned, activationShape }) => {
     return (learned ?? codec)?.meanBytes ?? elementsOf(activationShape ?? []) * 4;
   });
-  [elementsOf(bundle.manifest.input.shape), ...activations].forEach((payload, stage) => {
+  const pictures = stages.map((_, stage) => smallestInput(bundle.manifest, stage).bytes);
+  [pictures[0] as number, ...activations].forEach((payload, stage) => {
     expect(input.requestBytes[stage]).toBeGreaterThan(payload);
     expect(input.requestBytes[stage]).toBeLessThan(payload * 1.01 + 200);
+    expect(input.inputRequestBytes[stage]).toBeGreaterThan(pictures[stage] as number);
+    expect(input.inputRequestBytes[stage]).toBeLessThan((pictures[stage] as number) * 1.01 + 200);
   });
   expect(input.stageCosts.reduce((sum, cost) => sum + cost)).toBeGreaterThan(1);
   expect(input.answerBytes).toBeLessThan(300);

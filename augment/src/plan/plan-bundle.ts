@@ -38,13 +38,14 @@ export async function planBundle(bundle: Bundle, options: PlanOptions): Promise<
   );
   const cumulative = times?.cpuMs ?? [];
   const stageMs = cumulative.map((ms, stage) => Math.max(0, ms - (cumulative[stage - 1] ?? 0)));
-  const { request, answer } = offloadBytes(manifest);
+  const { request, inputRequest, answer } = offloadBytes(manifest);
   return {
     exitShares,
     deviceStageMs: stageMs.map((ms) => ms * options.deviceSlowdown),
     cloudStageMs: stageMs.map((ms) => ms * options.workerSlowdown),
     stageCosts: manifest.stages.map((_, stage) => stageMacs(manifest, stage) / manifest.backbone.macs),
     requestBytes: request,
+    inputRequestBytes: inputRequest,
     answerBytes: answer,
     sendInput: options.sendInput,
     link: options.link,

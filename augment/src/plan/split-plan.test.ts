@@ -8,6 +8,7 @@ const input: PlanInput = {
   cloudStageMs: [1, 2, 3],
   stageCosts: [0.25, 0.25, 0.5],
   requestBytes: [3_000, 8_000, 2_000],
+  inputRequestBytes: [3_000, 4_000, 5_000],
   answerBytes: 100,
   sendInput: false,
   link: { bytesPerSecond: 1_000_000, rttMs: 40 },
@@ -53,12 +54,13 @@ test('each number of stages on the device, by hand', () => {
 test('where the input may be sent, it is, if the activation is larger; the worker starts over then', () => {
   const [, one, two, all] = planSplits({ ...input, sendInput: true }) as SplitPlan[];
   expect(one).toMatchObject({
-    meanMs: expect.closeTo(10 + 0.5 * 43.1 + 0.25 * 3 + 0.25 * 6),
-    offloadBytes: 3_000,
-    meanBytes: 1_500,
+    sendsInput: true,
+    meanMs: expect.closeTo(10 + 0.5 * 44.1 + 0.25 * 3 + 0.25 * 6),
+    offloadBytes: 4_000,
+    meanBytes: 2_000,
     cloudCost: 0.25 * 0.5 + 0.25 * 1,
   });
-  expect(two).toMatchObject({ offloadBytes: 2_000, cloudCost: 0.125 });
+  expect(two).toMatchObject({ sendsInput: false, offloadBytes: 2_000, cloudCost: 0.125 });
   expect(all).toMatchObject({ offloadBytes: 0, meanBytes: 0 });
 });
 

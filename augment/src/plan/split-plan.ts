@@ -14,8 +14,10 @@ export interface PlanInput {
   cloudStageMs: readonly number[];
   /** Multiply-accumulates, branch included, over the whole backbone's. */
   stageCosts: readonly number[];
-  /** On the wire, for a sample that the device sends before this stage: of stage 0 that is the input. */
+  /** On the wire, for a sample that the device sends before this stage as its activation: of stage 0 that is the input. */
   requestBytes: readonly number[];
+  /** The same as the input: the later a device stops, the harder pictures it sends. */
+  inputRequestBytes: readonly number[];
   answerBytes: number;
   /** Whether a device may send the input instead of an activation that is larger; the worker then starts over. */
   sendInput: boolean;
@@ -25,6 +27,8 @@ export interface PlanInput {
 /** What to expect of a device that runs the first stages and sends what has not left by then. */
 export interface SplitPlan {
   deviceStages: number;
+  /** Whether samples that are sent are sent as their input. */
+  sendsInput: boolean;
   meanMs: number;
   p50Ms: number;
   p95Ms: number;
@@ -71,9 +75,11 @@ export function recommendSplit(plans: readonly SplitPlan[]): SplitPlan {
 function planSplit(input: PlanInput, deviceStages: number): SplitPlan {
   const { exitShares, deviceStageMs, cloudStageMs, stageCosts, answerBytes, link } = input;
   const activationBytes = input.requestBytes[deviceStages] ?? 0;
-  const inputBytes = input.sendInput ? (input.requestBytes[0] ?? 0) : Number.POSITIVE_INFINITY;
+  const inputBytes =
+    (input.sendInput ? input.inputRequestBytes[deviceStages] : undefined) ?? Number.POSITIVE_INFINITY;
   const requestBytes = Math.min(activationBytes, inputBytes);
-  const firstInCloud = inputBytes < activationBytes ? 0 : deviceStages;
+  const sendsInput = deviceStages === 0 || inputBytes < activationBytes;
+  const firstInCloud = sendsInput ? 0 : deviceStages;
   const transferMs = (bytes: number) => (bytes / link.bytesPerSecond) * 1_000;
   const roundTripMs = transferMs(requestBytes) + link.rttMs + transferMs(answerBytes);
   const exits = exitShares.map((share, exit) => {
@@ -91,6 +97,7 @@ function planSplit(input: PlanInput, deviceStages: number): SplitPlan {
   const meanBytes = offloadShare * requestBytes;
   return {
     deviceStages,
+    sendsInput,
     meanMs: mean(({ latencyMs }) => latencyMs),
     p50Ms: quantile(exits, 0.5),
     p95Ms: quantile(exits, 0.95),

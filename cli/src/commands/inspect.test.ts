@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { GraphEditor, writeModel } from '@offramp/augment';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { main } from '../main.js';
@@ -24,6 +25,30 @@ function model(): Uint8Array {
   g.addOutput('logits', [3]);
   return writeModel(g.proto);
 }
+
+const example = fileURLToPath(new URL('../../../examples/fashion-mnist/bundle', import.meta.url));
+
+describe('offramp inspect of a bundle', () => {
+  const output = captureOutput();
+
+  it('shows what is sent at every boundary, and says where the picture is smaller', async () => {
+    await main(['inspect', example]);
+    expect(output.out).toMatch(
+      /^bundle {3}fashion-mnist \(\w{12}\), 6 stages, 3 on the device by default; 95\.85 M MACs$/m,
+    );
+    expect(output.out).toMatch(/^ +none +100\.0 % +– +– +– +\S+/m);
+    expect(output.out).toMatch(/^ +3 \(default\) +\d\.\d % +17×28×28 +int8\+deflate +\S+ KiB +\S+/m);
+    expect(output.out).toMatch(/^With 1, 2, 3.* the picture is smaller than the activation: /m);
+  });
+
+  it('prints the same as JSON', async () => {
+    await main(['inspect', example, '--json']);
+    const { boundaries } = JSON.parse(output.out);
+    expect(boundaries).toHaveLength(6);
+    expect(boundaries[0]).toMatchObject({ offloadShare: expect.closeTo(1), activation: null });
+    expect(boundaries[3].input.bytes).toBeLessThan(boundaries[3].activation.bytes);
+  });
+});
 
 describe('offramp inspect', () => {
   const output = captureOutput();

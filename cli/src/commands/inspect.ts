@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import {
   type BackboneProfile,
   branchProblem,
@@ -9,6 +10,7 @@ import { formatShape } from '@offramp/bundle';
 import { readableText, shortText } from '@offramp/runtime';
 import type { Command } from 'commander';
 import { configCommand } from '../config-command.js';
+import { bundleInspection } from '../inspect-bundle.js';
 import { jsonText } from '../json-text.js';
 import { formatTable } from '../table.js';
 import { formatBytes, formatCount } from '../units.js';
@@ -19,15 +21,21 @@ const maxNameLength = 100;
 export function inspectCommand(): Command {
   return configCommand(
     'inspect <model>',
-    'Show where an ONNX classifier can be cut and what each part costs',
+    "Show where an ONNX classifier can be cut and what each part costs; of a bundle's folder, what activations and pictures take",
     inspectConfig,
     async (config, model) => {
+      if (await isFolder(model ?? '')) {
+        console.log(await bundleInspection(model ?? '', config.json));
+        return;
+      }
       const { inputShape, inputKind: kind, layout, output } = config;
       const { profile } = await loadBackbone(model ?? '', { inputShape, kind, layout, output });
       console.log(config.json ? inspectionJson(profile) : inspectionText(profile, config.all));
     },
   );
 }
+
+const isFolder = async (path: string) => (await stat(path).catch(() => null))?.isDirectory() === true;
 
 function inspectionJson(profile: BackboneProfile): string {
   const { model, ...facts } = profile;

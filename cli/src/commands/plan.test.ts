@@ -14,12 +14,28 @@ describe('offramp plan', () => {
   it('shows every number of stages on the device, and recommends one', async () => {
     await main(['plan', bundlePath, ...link, '--device-slowdown', '8']);
     const { stages } = (await Bundle.open(bundlePath)).manifest;
-    expect(output.out).toMatch(/^ *none \(input sent\) +[\d.]+ ms/m);
+    expect(output.out).toMatch(/^ *none \(picture sent\) +[\d.]+ ms/m);
     for (const deviceStages of stages.keys()) {
       expect(output.out).toMatch(new RegExp(`^ *${deviceStages + 1} +[\\d.]+ ms`, 'm'));
     }
     const [, recommended] = /^(\d+) of \d+: .*\(offramp agent --device-stages \1\)$/m.exec(output.out) ?? [];
     expect(output.out).toMatch(new RegExp(`^ *${recommended} .*← recommended$`, 'm'));
+    expect(output.out).toMatch(
+      /^on average: all on the device [\d.]+ ms, every picture to the cloud [\d.]+ ms \(.*\), split [\d.]+ ms at best$/m,
+    );
+  });
+
+  it('says where it is better to send the picture', async () => {
+    const far = ['--bandwidth', '200kbit', '--rtt', '0ms', '--repetitions', '3', '--device-slowdown', '1000'];
+    await main(['plan', bundlePath, ...far]);
+    expect(output.out).toMatch(
+      /^sending every picture is best over this link; agents run a stage at least$/m,
+    );
+    expect(output.out).toMatch(
+      /^faster with --send-input, where pictures may leave the device: .* \(offramp agent --device-stages \d --send-input\)$/m,
+    );
+    await main(['plan', bundlePath, ...far, '--send-input']);
+    expect(output.out).toMatch(/^\d of \d: .*\(offramp agent --device-stages \d --send-input\)$/m);
   });
 
   it('prints the same as JSON, with its inputs', async () => {

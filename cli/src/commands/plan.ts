@@ -1,5 +1,5 @@
 import { type PlanInput, planBundle, planSplits, recommendSplit, type SplitPlan } from '@offramp/augment';
-import { Bundle } from '@offramp/bundle';
+import { Bundle, sentInputName, smallestInput } from '@offramp/bundle';
 import { type ConfigOf, defineConfig, OfframpError, readableText, shortDigest } from '@offramp/runtime';
 import type { Command } from 'commander';
 import { z } from 'zod';
@@ -20,7 +20,7 @@ const definition = defineConfig('plan', {
   sendInput: z
     .boolean()
     .default(false)
-    .describe('Plan for devices that may send the input where that is fewer bytes'),
+    .describe('Plan for devices that may send the input, such as the picture, where that is fewer bytes'),
   thresholds: z
     .array(z.number().nonnegative())
     .optional()
@@ -66,11 +66,13 @@ async function plan(config: ConfigOf<typeof definition>, directory: string): Pro
     onProgress: () => progress.advance(1),
   }).finally(() => progress.stop());
   const plans = planSplits(input);
-  // An agent runs at least one stage. Sending the input is only shown for comparison.
+  const { manifest, digest } = bundle;
+  // An agent runs at least one stage. Sending every input is shown for comparison.
   const recommended = recommendSplit(plans.slice(1));
+  const inputs = manifest.stages.map((_, stage) => smallestInput(manifest, stage));
   process.stdout.write(
     config.json
-      ? `${jsonText({ bundle: { name: bundle.manifest.name, digest: bundle.digest }, deviceSlowdown, workerSlowdown, ...input, plans, recommended: recommended.deviceStages })}\n`
+      ? `${jsonText({ bundle: { name: manifest.name, digest }, deviceSlowdown, workerSlowdown, ...input, inputs, plans, recommended: recommended.deviceStages })}\n`
       : planText(bundle, config, input, plans, recommended),
   );
 }
@@ -78,10 +80,11 @@ async function plan(config: ConfigOf<typeof definition>, directory: string): Pro
 function planText(
   bundle: Bundle,
   config: ConfigOf<typeof definition>,
-  { deviceStageMs, exitShares }: PlanInput,
+  input: PlanInput,
   plans: readonly SplitPlan[],
   recommended: SplitPlan,
 ): string {
+  const { deviceStageMs, exitShares } = input;
   const { manifest, digest } = bundle;
   const usual = plans[manifest.deviceStages];
   const head = ['stages on device', 'p50', 'mean', 'p95', 'sent', 'bytes/offload', 'bytes/sample'];
@@ -91,7 +94,7 @@ function planText(
       align: i === all.length - 1 ? ('left' as const) : ('right' as const),
     })),
     plans.map((each) => [
-      each.deviceStages === 0 ? 'none (input sent)' : each.deviceStages,
+      each.deviceStages === 0 ? `none (${inputWord(bundle)} sent)` : each.deviceStages,
       ...[each.p50Ms, each.meanMs, each.p95Ms].map(formatMs),
       formatPercent(each.offloadShare),
       each.offloadBytes === 0 ? '–' : formatBytes(Math.round(each.offloadBytes)),
@@ -109,14 +112,51 @@ function planText(
     '',
     table,
     '',
-    `${recommended.deviceStages} of ${manifest.stages.length}: ${reason(recommended, usual)} (offramp agent --device-stages ${recommended.deviceStages})`,
-    ...(plans[0] && recommendSplit(plans) === plans[0]
-      ? [
-          `faster still, ${formatMs(plans[0].meanMs)}, would be to send every input; agents run a stage at least`,
-        ]
-      : []),
+    `${recommended.deviceStages} of ${manifest.stages.length}: ${reason(recommended, usual)} (${agentCommand(recommended)})`,
+    ...comparison(bundle, plans),
+    ...sendingPays(bundle, input, recommended),
     '',
   ].join('\n');
+}
+
+/** What else can be done with a sample than to split its way. */
+function comparison({ manifest }: Bundle, plans: readonly SplitPlan[]): string[] {
+  const [sent, ...others] = plans as [SplitPlan, ...SplitPlan[]];
+  const whole = others.pop() as SplitPlan;
+  const word = inputWord({ manifest });
+  const as = `${sentInputName(smallestInput(manifest, 0))}, ${formatBytes(Math.round(sent.offloadBytes))}`;
+  const alternatives = [
+    `all on the device ${formatMs(whole.meanMs)}`,
+    `every ${word} to the cloud ${formatMs(sent.meanMs)} (${as})`,
+    ...(others.length === 0
+      ? []
+      : [`split ${formatMs(Math.min(...others.map(({ meanMs }) => meanMs)))} at best`]),
+  ];
+  return [
+    `on average: ${alternatives.join(', ')}`,
+    ...(recommendSplit(plans) === sent
+      ? [`sending every ${word} is best over this link; agents run a stage at least`]
+      : []),
+  ];
+}
+
+/** Where it would be faster to send inputs, and it is not planned for. */
+function sendingPays({ manifest }: Bundle, input: PlanInput, recommended: SplitPlan): string[] {
+  if (input.sendInput) return [];
+  const best = recommendSplit(planSplits({ ...input, sendInput: true }).slice(1));
+  if (!best.sendsInput || best.meanMs >= recommended.meanMs) return [];
+  const as = `${sentInputName(smallestInput(manifest, best.deviceStages))}, ${formatBytes(Math.round(best.offloadBytes))}`;
+  return [
+    `faster with --send-input, where ${inputWord({ manifest })}s may leave the device: ${formatMs(best.meanMs)}, sent as ${as} (${agentCommand(best)})`,
+  ];
+}
+
+function agentCommand({ deviceStages, sendsInput }: SplitPlan): string {
+  return `offramp agent --device-stages ${deviceStages}${sendsInput ? ' --send-input' : ''}`;
+}
+
+function inputWord({ manifest }: Pick<Bundle, 'manifest'>): string {
+  return manifest.input.kind === 'tensor' ? 'input' : 'picture';
 }
 
 function reason(recommended: SplitPlan, usual: SplitPlan | undefined): string {

@@ -155,8 +155,8 @@ function Tiles({ group, floor }: { group: ApiGroup; floor: number | null }) {
           ? `, ${count(activity.refusedByWorker)} of them refused by workers`
           : ''}
       </Tile>
-      <Tile name="Bytes saved" value={bytes(activity.bytesSaved)}>
-        {bytes(activity.offloadBytes)} were sent
+      <Tile name="Bytes saved" value={savedBytes(activity)}>
+        {bytes(activity.offloadBytes)} were sent; every picture: {bytes(activity.inputBytes)}
       </Tile>
       <Tile name="Latency" value={milliseconds(activity.latencyP50Ms)}>
         p50; p99 {milliseconds(activity.latencyP99Ms)}
@@ -166,6 +166,12 @@ function Tiles({ group, floor }: { group: ApiGroup; floor: number | null }) {
       </Tile>
     </dl>
   );
+}
+
+/** Against sending every picture; negative where that takes fewer bytes. */
+function savedBytes({ bytesSaved, inputBytes }: ApiGroup['activity']): string {
+  if (inputBytes === 0) return '–';
+  return bytesSaved < 0 ? `−${bytes(-bytesSaved)}` : bytes(bytesSaved);
 }
 
 function Tile({

@@ -52,9 +52,9 @@ export function viewGroup(
 
 function viewActivity(activity: FleetActivity, group: string): ApiActivity {
   const counts = activity.activity(group);
-  const { samples, offloaded, offloadBytes } = counts;
-  const bytesSaved = offloaded === 0 ? 0 : Math.round((offloadBytes / offloaded) * (samples - offloaded));
-  return { ...counts, bytesSaved: Math.max(0, bytesSaved) };
+  const { inputBytes, offloadBytes } = counts;
+  // Agents that do not report what inputs take count nothing.
+  return { ...counts, bytesSaved: inputBytes === 0 ? 0 : inputBytes - offloadBytes };
 }
 
 export function viewStatus({ decidedAt, policyGaps, ...status }: GroupStatus): ApiStatus {

@@ -445,7 +445,7 @@ describe('the stream', () => {
     await expect.poll(() => newest('standings'), eventually).toEqual({ group: 'cameras', standings: 'o' });
     expect(messages[0]).toMatchObject({ event: 'hello' });
     expect(newest('names')).toEqual({ group: 'cameras', devices: ['cam-1'] });
-    expect(newest('group')).toMatchObject({ group: 'cameras', activity: { samples: 3 } });
+    expect(newest('group')).toMatchObject({ group: 'cameras', activity: { samples: 3, bytesSaved: 1_800 } });
     expect(newest('controller')).toMatchObject({ connected: true });
     await publish({ sequence: 2, exits: [5, 0, 0] });
     await publish({ device: 'cam-0', lifecycle: 3 });

@@ -18,6 +18,7 @@ const maxPerMs = 1_000;
 const maxBurst = 10_000;
 const maxCount = 1e10;
 const maxSampleBytes = 64 * 2 ** 20;
+const maxInputBytes = 512 * 2 ** 20;
 const maxSampleMacs = 1e15;
 /** Audits that end in a window although their samples were answered in an earlier one. */
 const maxAuditsBefore = 10_000;
@@ -73,6 +74,7 @@ const counterBounds: Record<WindowCounter, (window: WindowCounters, windowMs: nu
   deviceMacs: byMacs,
   cloudMacs: byMacs,
   offloadBytes: ({ samples }) => [samples * maxSampleBytes, 'for these samples'],
+  inputBytes: ({ samples }) => [samples * maxInputBytes, 'for these samples'],
   audited: ({ samples, auditsDropped }) => [
     mostAudits(samples) - auditsDropped,
     'samples, and audits under way',

@@ -133,6 +133,11 @@ export class ControllerMetrics implements MetricsText {
       ['refused_samples', 'Samples that devices refused because they were full.', 'refused'],
       ['failed_samples', 'Samples that could not be answered at all.', 'failed'],
       ['offload_bytes', 'Bytes of tensors that devices sent to workers for answers.', 'offloadBytes'],
+      [
+        'input_bytes',
+        'Bytes that sending the input of every sample would have taken: a picture as JPEG.',
+        'inputBytes',
+      ],
       ['audit_bytes', 'Bytes of tensors that devices sent to workers for audits.', 'auditBytes'],
     ];
     for (const [name, help, of] of counts) {

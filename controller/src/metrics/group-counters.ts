@@ -11,6 +11,7 @@ export const groupCounts = [
   'refused',
   'failed',
   'offloadBytes',
+  'inputBytes',
   'auditBytes',
 ] as const;
 export type GroupCount = (typeof groupCounts)[number];
@@ -65,6 +66,7 @@ export class GroupCounters {
       refused: 0,
       failed: 0,
       offloadBytes: 0,
+      inputBytes: 0,
       auditBytes: 0,
       agreed: 0,
       disagreed: 0,

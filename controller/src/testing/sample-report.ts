@@ -63,6 +63,7 @@ export function sampleReport(sample: SampleReport = {}): TelemetryReportInit {
       labelled: samples,
       correct: Math.max(0, samples - 1),
       deviceMacs: samples * 1_000,
+      inputBytes: samples * 600,
       agreement: exits.slice(1).map(() => ({ compared: Math.min(2, final), agreed: Math.min(1, final) })),
       latencySketch: latency.count === 0 ? new Uint8Array(0) : latency.encode(),
       audited: all(({ audited }) => audited),

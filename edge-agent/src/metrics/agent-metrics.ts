@@ -45,6 +45,11 @@ export class AgentMetrics implements MetricsText {
         'Bytes of tensors that were sent to workers for answers.',
         () => totals().offloadBytes,
       ],
+      [
+        'input_bytes',
+        'Bytes that sending the input of every sample would have taken: a picture as JPEG.',
+        () => totals().inputBytes,
+      ],
       ['audit_bytes', 'Bytes of tensors that were sent to workers for audits.', () => totals().audits.bytes],
     ];
     for (const [name, help, read] of counts) {

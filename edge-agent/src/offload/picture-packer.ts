@@ -1,16 +1,14 @@
 import {
   type EncodedTensor,
-  elementsOf,
   type Manifest,
   type PictureCodecManifest,
   type PictureInput,
   pictureEncoding,
+  sentActivation,
 } from '@offramp/bundle';
 import { Encoding } from '@offramp/contracts';
 import { isLosslessPacking, packPicture, pixelsOfInput } from '@offramp/data';
 import type { LoadedSample } from '../pipeline/loaded-sample.js';
-
-const bytesPerFloat32 = 4;
 
 /**
  * Packs pictures as the bundle says for this number of stages on the device, where that is fewer bytes on average than
@@ -19,17 +17,16 @@ const bytesPerFloat32 = 4;
  * @returns `null` for a model that takes no pictures
  */
 export function picturePacker(
-  { input, stages }: Manifest,
+  manifest: Manifest,
   deviceStages: number,
   lossless: boolean,
 ): PicturePacker | null {
+  const { input, stages } = manifest;
   const stage = stages[deviceStages];
   if (input.kind === 'tensor' || !stage) return null;
-  const { learned, codec } = stages[deviceStages - 1] ?? {};
-  const activationBytes =
-    (learned ?? codec)?.meanBytes ?? bytesPerFloat32 * elementsOf(stage.inputShape);
+  const activation = sentActivation(manifest, deviceStages);
   const packings = (stage.pictures ?? []).filter(
-    (packing) => packing.meanBytes < activationBytes && (!lossless || isLosslessPacking(packing)),
+    (packing) => packing.meanBytes < activation.bytes && (!lossless || isLosslessPacking(packing)),
   );
   return new PicturePacker(input, packings);
 }

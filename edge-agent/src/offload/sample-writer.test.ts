@@ -68,11 +68,19 @@ test('values go where there is no code, where it is none, and where nothing may 
   expect(tensor.encoding).not.toBe(Encoding.ENCODING_LEARNED);
 });
 
-test('an input that takes fewer bytes than the code is sent instead, where that is allowed', () => {
+test('an input that takes fewer bytes than the code is sent instead, where that is allowed', async () => {
   const writer = new SampleWriter(manifest, deviceStages, true);
   const { mean, std } = example.input.preprocessing as { mean: number[]; std: number[] };
   const black = new Float32Array(elementsOf(example.input.shape)).fill(-(mean[0] ?? 0) / (std[0] ?? 1));
-  const { stage, tensor } = writer.write({ activation, code, input: black }, thresholds, everything);
+  const input = await writer.prepareInput({ input: black }, everything);
+  const { stage, tensor } = writer.write({ activation, code, input }, thresholds, everything);
   expect(stage).toBe(0);
   expect(tensor.encoding).toBe(Encoding.ENCODING_UINT8_DEFLATE);
+  const all = new Set([...everything, Encoding.ENCODING_WEBP]);
+  const webp = (bytes: number) => {
+    const packed = { encoding: Encoding.ENCODING_WEBP, data: new Uint8Array(bytes) };
+    return writer.write({ activation, code, input: { values: black, packed } }, thresholds, all);
+  };
+  expect(webp(3)).toMatchObject({ stage: 0, tensor: { encoding: Encoding.ENCODING_WEBP } });
+  expect(webp(9_000).tensor.encoding).toBe(Encoding.ENCODING_LEARNED);
 });

@@ -1,4 +1,4 @@
-import { Bundle, exitMacs } from '@offramp/bundle';
+import { Bundle, exitMacs, usualInput } from '@offramp/bundle';
 import { LatencySketch, v1 } from '@offramp/contracts';
 import { beforeAll, expect, test } from 'vitest';
 import { summarise } from '../summary.js';
@@ -20,7 +20,14 @@ const at = (exit: number) => macs[exit] as number;
 test('an exit on the device costs the device all stages up to it', () => {
   const counts = new WindowCounts(bundle.manifest);
   counts.countResult(answeredResult(0));
-  expect(counts).toMatchObject({ samples: 1, deviceMacs: at(0), cloudMacs: 0, offloaded: 0 });
+  expect(counts).toMatchObject({
+    samples: 1,
+    deviceMacs: at(0),
+    cloudMacs: 0,
+    offloaded: 0,
+    offloadBytes: 0,
+  });
+  expect(counts.inputBytes).toBe(Math.round(usualInput(bundle.manifest).bytes));
   expect(counts.exits).toEqual(macs.map((_, exit) => (exit === 0 ? 1 : 0)));
 });
 

@@ -1,4 +1,4 @@
-import { exitMacs, type Manifest } from '@offramp/bundle';
+import { exitMacs, type Manifest, usualInput } from '@offramp/bundle';
 import {
   addWindowCounters,
   LatencySketch,
@@ -20,10 +20,12 @@ export class WindowCounts extends WindowCounters {
   /** Milliseconds from arrival to answer. */
   readonly latency = LatencySketch.create();
   private readonly exitMacs: readonly number[];
+  private readonly usualBytes: number;
 
   constructor(private readonly manifest: Manifest) {
     super();
     this.exitMacs = exitMacs(manifest);
+    this.usualBytes = Math.round(usualInput(manifest).bytes);
     this.exits = manifest.stages.map(() => 0);
     this.agreement = manifest.stages.slice(1).map(() => ({ compared: 0, agreed: 0 }));
   }
@@ -76,6 +78,7 @@ export class WindowCounts extends WindowCounters {
   private countAnswer({ answer, passed, stagesRun, byWorker, sent, trueLabelIndex }: AnsweredResult) {
     const { exit } = answer;
     this.samples++;
+    this.inputBytes += this.usualBytes;
     this.exits[exit] = (this.exits[exit] ?? 0) + 1;
     if (answer.offloaded) this.offloaded++;
     if (answer.degraded) this.degraded++;

@@ -1,4 +1,4 @@
-import { Bundle } from '@offramp/bundle';
+import { Bundle, usualInput } from '@offramp/bundle';
 import type { FleetEvent } from '@offramp/controller';
 import { expect, it } from 'vitest';
 import type { AnswerLine } from './answers.js';
@@ -52,6 +52,10 @@ it('assigns pictures to phases by the thresholds they were answered under', asyn
   expect(keepsPromises(summary)).toBe(false);
   expect(keepsPromises({ ...summary, countsReconcile: true })).toBe(true);
   for (const line of renderSummary(summary).split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+  const { form, bytes } = usualInput(manifest);
+  expect(renderSummary({ ...summary, sentBytes: 2 * bytes })).toMatch(
+    new RegExp(`^ {10}100 % more than every picture as ${form}`, 'm'),
+  );
 });
 
 it('says what is missing', async () => {

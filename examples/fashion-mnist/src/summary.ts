@@ -1,4 +1,4 @@
-import { elementsOf, encodingName, exitCosts, type Manifest } from '@offramp/bundle';
+import { encodingName, exitCosts, type Manifest, sentInputName, usualInput } from '@offramp/bundle';
 import type { DeviceView, FleetEvent, FleetEventKind } from '@offramp/controller';
 import type { AnswerLine } from './answers.js';
 import type { BackboneAnswer } from './backbone-answers.js';
@@ -49,10 +49,11 @@ export interface DemoSummary {
   deviceMacs: number;
   cloudMacs: number;
   backboneMacs: number;
-  /** Bytes sent per picture, their encodings, and the size of a preprocessed input as 8-bit samples. */
+  /** Bytes sent per picture, their encodings, and what sending every picture would take, in which form. */
   sentBytes: number;
   encodings: string[];
   inputBytes: number;
+  inputForm: string;
 }
 
 /** The input of a summary. */
@@ -122,7 +123,8 @@ export function summarise({ manifest, goal, answers, backbone, devices, events }
     backboneMacs: manifest.backbone.macs,
     sentBytes: total(({ total }) => total.offloadBytes) / answers.length,
     encodings: encodingsOf(devices),
-    inputBytes: elementsOf(manifest.input.shape),
+    inputBytes: usualInput(manifest).bytes,
+    inputForm: sentInputName(usualInput(manifest)),
   };
 }
 
@@ -166,7 +168,8 @@ export function renderSummary(summary: DemoSummary): string {
   /** Relative difference of a number to a reference. */
   const against = (value: number, other: number) =>
     value <= other ? `${percent(1 - value / other, 0)} less` : `${percent(value / other - 1, 0)} more`;
-  const { pictures, unanswered, repeated, failed, noticedAfter, backboneMacs, inputBytes } = summary;
+  const { pictures, unanswered, repeated, failed, noticedAfter, backboneMacs } = summary;
+  const { sentBytes, inputBytes, inputForm } = summary;
   const row = (cells: readonly string[]) =>
     cells.map((cell, i) => (i === 0 ? cell.padEnd(31) : cell.padStart(12))).join('');
   return [
@@ -187,7 +190,8 @@ export function renderSummary(summary: DemoSummary): string {
     `accuracy  ${percent(summary.accuracy, 2)}; the whole model has ${percent(summary.backboneAccuracy, 2)}`,
     `MACs      ${millions(summary.deviceMacs)} a picture on the device, ${against(summary.deviceMacs, backboneMacs)} than the whole model`,
     `          ${millions(summary.cloudMacs)} a picture in the cloud, ${against(summary.cloudMacs, backboneMacs)}; audits included`,
-    `sent      ${kilobytes(summary.sentBytes)} a picture (${summary.encodings.join(', ') || 'none'}); 8-bit input for all: ${kilobytes(inputBytes)}`,
+    `sent      ${kilobytes(sentBytes)} a picture (${summary.encodings.join(', ') || 'none'})`,
+    `          ${against(sentBytes, inputBytes)} than every picture as ${inputForm}, ${kilobytes(inputBytes)}`,
     '',
   ].join('\n');
 }

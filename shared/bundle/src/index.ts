@@ -95,6 +95,14 @@ export {
   stdSchema,
 } from './manifest/preprocessing.js';
 export {
+  type SentActivation,
+  type SentInput,
+  sentActivation,
+  sentInputName,
+  smallestInput,
+  usualInput,
+} from './manifest/sent-tensors.js';
+export {
   type TensorPreprocessing,
   tensorMeanSchema,
   tensorStdSchema,

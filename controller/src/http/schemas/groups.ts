@@ -105,7 +105,12 @@ export const activitySchema = named(
     ...countersSchema,
     exits: exitCounts,
     refusedByWorker: count.describe('Samples of `degraded` that a worker refused'),
-    bytesSaved: count.describe('Compared with sending every sample, at the mean size of sent ones'),
+    bytesSaved: z
+      .number()
+      .int()
+      .describe(
+        '`inputBytes` less `offloadBytes`: negative where activations take more than sending every picture',
+      ),
     latencyP50Ms: z.number().nullable(),
     latencyP99Ms: z.number().nullable(),
   }),

@@ -24,11 +24,12 @@ function changed(path: string, value: unknown): unknown {
   return manifest;
 }
 
-const codec = { encoding: 'int8', meanBytes: 100, agreement: 1, agreementLost: 0 };
+const loss = { meanBytes: 100, agreement: 1, agreementLost: 0 };
+const codec = { encoding: 'int8', ...loss };
 const codecFile = { path: 'stages/0.encoder.onnx', bytes: 7, sha256: 'c'.repeat(64) };
 const learned = (symbols: number, frequencies: number[] = [2 ** 13, 2 ** 13]) => ({
   ...{ encoder: codecFile, decoder: codecFile, encoderMacs: 1, decoderMacs: 2 },
-  ...{ tables: [{ symbols, lowest: -1, frequencies }], meanBytes: 3, agreement: 1, agreementLost: 0 },
+  ...{ tables: [{ symbols, lowest: -1, frequencies }], ...loss },
 });
 const tooLarge = (shape: string) => `: expected at most 134217728 values in a sample; found ${shape}`;
 
@@ -103,6 +104,11 @@ describe('parseManifest', () => {
       'stages.0.learned.tables.0.frequencies: ',
     ],
     ['stages.0.learned', { ...learned(8), tables: [] }, 'stages.0.learned.tables: '],
+    ['stages.0.pictures', [], 'stages.0.pictures: '],
+    ['stages.0.pictures', [{ form: 'jpeg', ...loss }], 'stages.0.pictures.0.quality: '],
+    ['stages.1.pictures', [{ form: 'webp', quality: 101, ...loss }], 'stages.1.pictures.0.quality: '],
+    ['stages.0.pictures', [{ form: 'webp-lossless', quality: 90, ...loss }], 'quality'],
+    ['stages.0.pictures', [{ form: 'avif', quality: 90, ...loss }], 'stages.0.pictures.0.form: '],
     ['backbone.macs', 0, 'backbone.macs: '],
     ['formatVersion', 2, 'formatVersion: '],
     ['unheardOf', true, 'unheardOf'],
@@ -144,6 +150,17 @@ describe('parseManifest', () => {
     [{ kind: 'sound', shape: [3, 256] }, 'input.kind: '],
   ])('refuses the input %j', (input, message) => {
     expect(() => parse(changed('input', input))).toThrow(message);
+  });
+
+  it.each([
+    { kind: 'tensor', shape: [1, 4, 4] },
+    { shape: [4, 4, 4], preprocessing: { mean: [0, 0, 0, 0], std: [1, 1, 1, 1] } },
+  ])('refuses packings of pictures for the input %j', (input) => {
+    const manifest = changed('stages.0.pictures', [{ form: 'webp-lossless', ...loss }]) as Manifest;
+    expect(parse(manifest)).toEqual(manifest);
+    expect(() => parse({ ...manifest, input })).toThrow(
+      'stages.0.pictures: expected none where the input is not a grey or RGB picture',
+    );
   });
 
   it('names several wrong fields at once', () => {

@@ -15,6 +15,7 @@ export class WindowCounters {
   labelled = 0;
   correct = 0;
   offloadBytes = 0;
+  inputBytes = 0;
   deviceMacs = 0;
   cloudMacs = 0;
   audited = 0;

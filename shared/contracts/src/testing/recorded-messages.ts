@@ -45,7 +45,7 @@ export const recordedMessages = {
     window: {
       ...{ samples: 10, exits: [6, 3, 1], offloaded: 4, degraded: 1, refused: 2, failed: 3, labelled: 9 },
       ...{ correct: 8, offloadBytes: 12_800, deviceMacs: 2 ** 41, cloudMacs: 2 ** 42, audited: 6 },
-      ...{ auditsAgreed: 5, auditsDropped: 6, auditBytes: 4_096, evidenceDropped: 1 },
+      ...{ auditsAgreed: 5, auditsDropped: 6, auditBytes: 4_096, evidenceDropped: 1, inputBytes: 6_000 },
       agreement: [{ compared: 4, agreed: 3 }, {}],
       latencySketch: bytes(5, 30),
       encodings: [{ encoding: 19, samples: 4, bytes: 12_800 }],

@@ -15,6 +15,7 @@ export { evaluateBundle } from './calibrate/evaluate-bundle.js';
 export type { HeldOutProof } from './calibrate/held-out-proof.js';
 export { refitConfidence } from './calibrate/refit-confidence.js';
 export { checkpointPathOf, codecCheckpointPathOf } from './checkpoint/training-checkpoint.js';
+export type { EffortEstimate } from './effort/recipe.js';
 export { branchProblem } from './inspect/branch-outlook.js';
 export {
   inputChoiceOptions,

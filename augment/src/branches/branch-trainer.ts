@@ -37,9 +37,13 @@ export interface TrainingTask {
   targets: readonly number[] | null;
   criterion: ExitCriterion;
   epochs: number;
+  /** Training pictures of each epoch, other ones every time. */
+  picturesPerEpoch: number;
   seed: number;
   memory: MemoryPlan;
   progress: ProgressListener;
+  /** Only its time counts, so any result is good. */
+  isRehearsal?: true;
   /** Aborts the training with `INTERRUPTED`. */
   signal?: AbortSignal;
   /** For long trainings: the state to resume from, and where to save it. */

@@ -6,8 +6,8 @@ import { type ChoiceGoal, chooseBranches, leastWorth } from './choose-branches.j
 import { noBranchPays } from './paying-branches.js';
 
 /** Maximum number of training pictures of a trial, and epochs. */
-const trialPictures = 12_800;
-const trialEpochs = 2;
+export const trialPictures = 12_800;
+export const trialEpochs = 2;
 /** Held-out pictures that judge a trial: this share, up to this number. */
 const judgedShare = 0.2;
 const mostJudged = 2_000;
@@ -35,6 +35,7 @@ export function heldOutBeforeTrial(rest: number): number {
 /**
  * Trains all candidates for a while, independently in parallel, and chooses among them.
  * @param task like the final training's; its designs are the candidates, its held-out pictures judge them
+ * @param most training pictures to use
  * @returns indices into the designs, rising; at least one
  * @throws OfframpError `NO_BRANCH_PAYS`
  */
@@ -42,14 +43,16 @@ export async function chooseByTrial(
   task: TrainingTask,
   trainer: BranchTrainer,
   goal: ChoiceGoal,
+  most: number,
 ): Promise<number[]> {
   const { backbone, designs, training, seed } = task;
-  const pictures = [...seededPermutation(training.size, seed)].slice(0, trialPictures).sort((a, b) => a - b);
+  const pictures = [...seededPermutation(training.size, seed)].slice(0, most).sort((a, b) => a - b);
   const trained = await trainer({
     ...task,
     training: subsetOf(training, pictures),
     targets: task.targets ? pictures.map((i) => task.targets?.[i] as number) : null,
     epochs: Math.min(trialEpochs, task.epochs),
+    picturesPerEpoch: pictures.length,
     progress: trialProgress(task.progress),
   });
   const candidates = designs.map(({ cutPoint }, i) => ({

@@ -7,8 +7,11 @@ import type { TrainingTask } from './branch-trainer.js';
  * @param answers the backbone's distinct answers
  * @throws OfframpError `TRAINING_FAILED`
  */
-export function expectSeveralClasses({ training, epochs }: TrainingTask, answers: ReadonlySet<number>): void {
-  if (answers.size !== 1 || training.labelled || epochs === 0) return;
+export function expectSeveralClasses(
+  { training, epochs, isRehearsal }: TrainingTask,
+  answers: ReadonlySet<number>,
+): void {
+  if (answers.size !== 1 || training.labelled || epochs === 0 || isRehearsal) return;
   const [only] = answers;
   throw new OfframpError(
     'TRAINING_FAILED',

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { elementsOf } from '@offramp/bundle';
 import type { Dataset } from '@offramp/data';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { programBytes } from '../effort/memory-plan.js';
 import { loadBackbone } from '../inspect/load-backbone.js';
 import { augmentBackbone } from '../pipeline/augment-backbone.js';
 import {
@@ -106,11 +107,11 @@ describe('trainGraphBranches', () => {
       };
       const attempt = augmentBackbone(await loadBackbone(model), pictures, join(folder, 'little'), {
         ...options,
-        ...{ epochs: 1, progress, memoryBytes: mebibytes * 2 ** 20 },
+        ...{ epochs: 1, progress, memoryBytes: programBytes + mebibytes * 2 ** 20 },
       });
       return { ...(await attempt.catch((error: unknown) => ({ error }))), steps };
     };
-    const little = await withMemory(432);
+    const little = await withMemory(32);
     if ('error' in little) throw little.error;
     // Not as many steps as there are micro-batches.
     const step = little.steps.find(({ title }) => title === 'training the branches');
@@ -118,7 +119,7 @@ describe('trainGraphBranches', () => {
     expect(step?.total).toBeLessThan(1.5 * (640 / 32));
     const { branches } = await little.bundle.readCalibration();
     expect(agreementOf(branches[1]?.agrees ?? '')).toBeGreaterThan(0.5);
-    const less = await withMemory(416);
+    const less = await withMemory(16);
     expect(less).toMatchObject({ error: { code: 'CONFIG_INVALID', message: /--memory/ } });
     expect(less.steps).toEqual([]);
   });

@@ -100,12 +100,13 @@ async function train(
   options: GraphTrainingOptions,
   backbone: BackboneRunner,
 ): Promise<ReadonlyMap<string, Float32Array>> {
-  const parts = divideBatch(Math.min(options.batchSize, task.training.size), task.memory.step, (size) =>
+  const perEpoch = Math.min(task.picturesPerEpoch, task.training.size);
+  const parts = divideBatch(Math.min(options.batchSize, perEpoch), task.memory.step, (size) =>
     stepBytes(task, options, size),
   );
   const { graph, loss, outputs } = lossGraph(task, options, parts);
   // Batch norms need full batches, so the remainder of an epoch is left out; it has different pictures each time.
-  const stepsPerEpoch = Math.floor(task.training.size / (parts.count * parts.size));
+  const stepsPerEpoch = Math.floor(perEpoch / (parts.count * parts.size));
   const totalSteps = stepsPerEpoch * task.epochs;
   const step = await TrainingStep.compile(graph, loss, {
     seed: task.seed,

@@ -1,6 +1,8 @@
 import { setImmediate as eventLoopTurn } from 'node:timers/promises';
+import { subsetOf } from '@offramp/data';
 import { OfframpError } from '@offramp/runtime';
 import { throwIfInterrupted } from '../support/interruption.js';
+import { seededPermutation } from '../support/random.js';
 import {
   applyLinearClassifier,
   type LinearClassifier,
@@ -31,7 +33,13 @@ export const trainPoolBranches: BranchTrainer = async (task) => {
   }
   // Fast enough to need no checkpoint; another trainer's is rejected.
   await task.checkpoint?.begin({ trainer: 'pool' });
-  const training = await pooledFeatures(task, task.training, 'running the backbone');
+  const chosen = chosenPictures(task);
+  const training = await pooledFeatures(
+    task,
+    chosen ? subsetOf(task.training, chosen) : task.training,
+    'running the backbone',
+  );
+  const targets = chosen ? task.targets && chosen.map((i) => task.targets?.[i] as number) : task.targets;
   expectSeveralClasses(task, new Set(training.labels));
   const heldOut = await pooledFeatures(task, task.heldOut, 'running the backbone on held-out samples');
   const branches: ClassTrainedBranch[] = [];
@@ -40,7 +48,7 @@ export const trainPoolBranches: BranchTrainer = async (task) => {
       task.progress.step(`training branch ${i + 1} of ${task.designs.length}`, task.epochs);
     }
     const features = training.pooled[i] as Matrix;
-    const head = await trainLinearClassifier(features, task.targets ?? training.labels, {
+    const head = await trainLinearClassifier(features, targets ?? training.labels, {
       ...classHead,
       classes: task.backbone.output.classes,
       epochs: task.epochs,
@@ -68,6 +76,12 @@ export const trainPoolBranches: BranchTrainer = async (task) => {
   }
   return { branches: await finishBranches(task, branches, heldOut.labels), heldOutLabels: heldOut.labels };
 };
+
+/** The pictures of all epochs: the backbone runs over them once. @returns `null` for all */
+function chosenPictures({ training, picturesPerEpoch, seed }: TrainingTask): number[] | null {
+  if (picturesPerEpoch >= training.size) return null;
+  return [...seededPermutation(training.size, seed)].slice(0, picturesPerEpoch).sort((a, b) => a - b);
+}
 
 /** Samples whose probabilities are in memory at a time. */
 const answered = 256;

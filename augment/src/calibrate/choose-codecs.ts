@@ -19,6 +19,7 @@ import type { ProgressListener } from '../branches/branch-trainer.js';
 import { type PictureBatch, pictureBatches } from '../pictures/picture-batches.js';
 import { throwIfInterrupted } from '../support/interruption.js';
 import { type CodecCandidate, codecCandidates } from './codec-candidates.js';
+import { firstPictures, mostContenders } from './codec-runs.js';
 import { CodecTally, cheapestCodec } from './codec-tally.js';
 
 export interface ChooseCodecsOptions {
@@ -41,10 +42,6 @@ const maxBatch = 64;
 const maxBatchBytes = 64 * 2 ** 20;
 /** If fewer pictures than this are offloaded, all pictures are used, because few give little evidence. */
 export const minOffloaded = 100;
-/** Pictures that all codecs are tried on. They tell which are too coarse, and which of the others are small. */
-const firstPictures = 64;
-/** Codecs of a boundary that are tried on all pictures at a time, the smallest: usually one of them is within bounds. */
-const mostContenders = 3;
 
 /** One stage boundary on trial. */
 interface Boundary {

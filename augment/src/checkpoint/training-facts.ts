@@ -26,6 +26,7 @@ export function trainingFacts(task: TrainingTask, backboneSha256: string): Train
       .join(', '),
     targets: task.targets ? 'labels' : 'backbone',
     epochs: task.epochs,
+    ...(task.picturesPerEpoch < task.training.size ? { 'pictures an epoch': task.picturesPerEpoch } : {}),
     seed: task.seed,
   };
 }

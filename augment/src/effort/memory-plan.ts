@@ -6,7 +6,7 @@ import type { BackboneProfile } from '../onnx/profile.js';
 export const defaultMemoryBytes = 2 * 2 ** 30;
 
 /** The program itself: Node.js, ONNX Runtime, the heap, and buffers that wait for the garbage collector. */
-export const programBytes = 400 * 2 ** 20;
+export const programBytes = 512 * 2 ** 20;
 /** How often the weights are in memory when a session loads: as read, as written for it, and as it keeps them. */
 const weightCopies = 4;
 /** A run takes this much more than its tensors: copies in the layouts of kernels, and gaps. */

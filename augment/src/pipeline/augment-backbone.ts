@@ -22,6 +22,7 @@ import {
   type ThresholdGoal,
 } from '../calibrate/choose-thresholds.js';
 import { heldOutProof } from '../calibrate/held-out-proof.js';
+import { recipeFacts } from '../checkpoint/read-recipe.js';
 import {
   type CheckpointOptions,
   checkpointPathOf,
@@ -42,6 +43,7 @@ import { chooseDesigns } from './choose-designs.js';
 import { designBranches } from './design-branches.js';
 import { inputOf } from './model-input.js';
 import { onnxruntimeVersion } from './onnxruntime-version.js';
+import { planEffort } from './plan-effort.js';
 import { labelsOf, splitData, targetsOf, trueLabelsOf } from './training-data.js';
 
 /**
@@ -81,20 +83,29 @@ export async function augmentBackbone(
     memory,
     designs: planned.designs,
     ...{ input, training, heldOut, targets, criterion, epochs, seed, progress },
+    picturesPerEpoch: training.size,
     ...(signal ? { signal } : {}),
   };
   const data = { description: dataset.description, labels, trueLabels };
   throwIfInterrupted(signal);
-  const choice = judged ? await chooseDesigns({ ...plan, heldOut: judged }, sha256, out, options) : null;
-  const task = choice ? { ...plan, designs: choice.designs } : plan;
-  if (!options.checkpoint) return trainAndWrite(task, { file, sha256 }, data, out, options);
-  const facts = { ...trainingFacts(task, sha256), ...choice?.facts };
+  const recipe = await planEffort(plan, judged, out, options);
+  const { trialPictures, picturesPerEpoch, codecPictures } = recipe;
+  const effort = { trialPictures, facts: options.minutes ? recipeFacts(recipe) : {} };
+  const choice = judged
+    ? await chooseDesigns({ ...plan, heldOut: judged }, sha256, out, effort, options)
+    : null;
+  const task = {
+    ...plan,
+    ...{ epochs: recipe.epochs, picturesPerEpoch },
+    designs: choice?.designs ?? plan.designs,
+  };
+  const write = { ...options, epochs: recipe.epochs, codecPictures };
+  if (!options.checkpoint) return trainAndWrite(task, { file, sha256 }, data, out, write);
+  const facts = { ...trainingFacts(task, sha256), ...effort.facts, ...choice?.facts };
   const resume = options.checkpoint.resume && !choice?.isNew;
   const checkpointOptions = { ...options.checkpoint, resume };
   const checkpoint = new TrainingCheckpoint(checkpointPathOf(out), facts, checkpointOptions, systemClock);
-  return checkpoint.protect(() =>
-    trainAndWrite({ ...task, checkpoint }, { file, sha256 }, data, out, options),
-  );
+  return checkpoint.protect(() => trainAndWrite({ ...task, checkpoint }, { file, sha256 }, data, out, write));
 }
 
 function checkBundleName(name: string): void {
@@ -118,7 +129,7 @@ async function trainAndWrite(
   file: { file: string; sha256: string },
   data: LabelledData,
   out: string,
-  options: AugmentOptions,
+  options: AugmentOptions & { codecPictures: number },
 ): Promise<AugmentResult> {
   const { backbone, designs, input, training, heldOut, memory } = task;
   const batchSize = memory.backboneBatch;
@@ -163,7 +174,8 @@ async function trainAndWrite(
         ...options.trainerOptions,
         criterion: options.criterion,
         targets: options.targets,
-        epochs: options.epochs,
+        epochs: task.epochs,
+        ...(task.picturesPerEpoch < training.size ? { picturesPerEpoch: task.picturesPerEpoch } : {}),
         holdOut: options.holdOut,
         ...(cost === undefined ? { agreement } : { cost }),
         delta: options.delta,
@@ -177,7 +189,7 @@ async function trainAndWrite(
   const bundle = await writeBundle(out, contents, {
     check: (written) => checkBundle(written, heldOut, calibration, { ...options, batchSize }),
     complete: async (written) => {
-      const choice = { ...options, batchSize };
+      const choice = { ...options, limit: options.codecPictures, batchSize };
       const encoded = await chooseEncodings(written, contents, heldOut, choice);
       const learning = { ...codecOptions(out, options), batchSize, goal, memory };
       const added = await addLearnedCodec(written, encoded, { training, heldOut }, learning);

@@ -4,6 +4,7 @@ import type { BranchTrainer, ProgressListener } from '../branches/branch-trainer
 import type { HeldOutProof } from '../calibrate/held-out-proof.js';
 import type { CheckpointOptions } from '../checkpoint/training-checkpoint.js';
 import type { CodecMode } from '../codec/learn-codec.js';
+import type { EffortEstimate } from '../effort/recipe.js';
 import type { Augmentation } from '../pictures/augmentation.js';
 import type { DesignOptions } from './design-branches.js';
 import type { InputPreprocessing } from './model-input.js';
@@ -35,6 +36,10 @@ export interface AugmentOptions extends DesignOptions {
   /** How a codec's training samples are varied. Default: not. */
   augmentation?: Augmentation;
   seed: number;
+  /** Time for all of the work: with less than it takes, there are fewer pictures and epochs. */
+  minutes?: number | undefined;
+  /** Told, before the long part of a long training, what it is about to take, after a short one on a few pictures. */
+  onEstimate?: (estimate: EffortEstimate) => void;
   /** Memory that the process may take. Default: {@link defaultMemoryBytes}. */
   memoryBytes?: number;
   /**

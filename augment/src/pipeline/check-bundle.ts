@@ -6,7 +6,7 @@ import { throwIfInterrupted } from '../support/interruption.js';
 import type { AugmentOptions } from './augment-options.js';
 
 /** How many held-out pictures the finished bundle is checked on. */
-const checkedPictures = 500;
+export const checkedPictures = 500;
 const mostPerBatch = 64;
 
 /**

@@ -20,6 +20,7 @@ export async function chooseDesigns(
   task: TrainingTask,
   backboneSha256: string,
   out: string,
+  { trialPictures, facts: own }: { trialPictures: number; facts: TrainingFacts },
   options: AugmentOptions,
 ): Promise<ChosenDesigns> {
   const { agreement, branches: most, reuse, bodies } = options;
@@ -30,13 +31,15 @@ export async function chooseDesigns(
   const path = checkpointPathOf(out);
   const known = options.checkpoint?.resume ? await readChoice(path, placement) : null;
   const trial = (checkpoint?: TrainingCheckpoint) =>
-    chooseByTrial(checkpoint ? { ...task, checkpoint } : task, options.trialTrainer ?? options.trainer, {
-      agreement,
-      most,
-    });
+    chooseByTrial(
+      checkpoint ? { ...task, checkpoint } : task,
+      options.trialTrainer ?? options.trainer,
+      { agreement, most },
+      trialPictures,
+    );
   const tried = () => {
     if (!options.checkpoint) return trial();
-    const facts = { ...trainingFacts(task, backboneSha256), placement };
+    const facts = { ...trainingFacts(task, backboneSha256), ...own, placement };
     const checkpoint = new TrainingCheckpoint(path, facts, options.checkpoint, systemClock);
     return checkpoint.protect(() => trial(checkpoint));
   };

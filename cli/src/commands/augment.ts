@@ -31,6 +31,7 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { configCommand } from '../config-command.js';
 import { dataOptions, openData } from '../data-options.js';
+import { effortText } from '../effort-text.js';
 import { warnOfFewHeldOut } from '../held-out-warning.js';
 import { withProgress } from '../long-command.js';
 import { preprocessingOptions, resolvePreprocessing } from '../preprocessing-options.js';
@@ -82,6 +83,11 @@ const definition = defineConfig('augment', {
     .describe(
       'Memory that the process may take, apart from the processes that decode pictures; with less, training steps are divided into smaller parts',
     ),
+  minutes: duration({ unit: 'minutes', fraction: true, min: 0.1 }).optional().meta({
+    description:
+      'Time for all of the work, by an estimate; if it takes longer, trial, codecs and epochs get fewer samples, and there are fewer epochs',
+    fallback: 'as long as it takes',
+  }),
   checkpointMinutes: duration({ unit: 'minutes', fraction: true })
     .default(5)
     .describe(
@@ -144,6 +150,8 @@ async function augment(
     trainerOptions: trainerFacts(config),
     augmentation: { flip: config.flip, crop: config.crop },
     onRemark: (remark) => progress.say(`warning: ${remark}`),
+    minutes: config.minutes,
+    onEstimate: (estimate) => progress.say(effortText(estimate)),
     onHeldOut: (proof, heldOut) => warnOfFewHeldOut(proof, heldOut, progress),
     progress,
     signal,

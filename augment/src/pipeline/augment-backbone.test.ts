@@ -252,16 +252,21 @@ describe('a model that no pictures fit', () => {
   });
 });
 
-describe('a backbone whose scores softmax cannot tell apart', () => {
+describe('a backbone whose scores softmax cannot tell apart on these pictures', () => {
   it('is refused with the cause, before the training', async () => {
     const path = join(folder, 'tiny-scores.onnx');
+    /** Scores are 1e-12 of what they are for inputs with values above 5, which these pictures do not have. */
     const build = (editor: GraphEditor) => {
       editor.addNode('Flatten', ['x'], ['flat'], { axis: { i: 1 } });
-      editor.addNode('MatMul', ['flat', addWeight(editor, 'a', [784, 16])], ['hidden']);
-      editor.addNode('MatMul', ['hidden', addWeight(editor, 'b', [16, 784])], ['wide']);
-      editor.addNode('MatMul', ['wide', addWeight(editor, 'c', [784, 10])], ['scores']);
-      const tiny = editor.addInitializer('tiny', [], Float32Array.of(1e-15));
-      editor.addNode('Mul', ['scores', tiny], ['y']);
+      editor.addNode('MatMul', ['flat', addWeight(editor, 'a', [784, 64])], ['hidden']);
+      editor.addNode('MatMul', ['hidden', addWeight(editor, 'b', [64, 10])], ['scores']);
+      editor.addNode('ReduceMax', ['flat'], ['largest'], { axes: { ints: [1] }, keepdims: { i: 1 } });
+      const five = editor.addInitializer('five', [], Float32Array.of(5));
+      const tiny = editor.addInitializer('tiny', [], Float32Array.of(1e-12));
+      editor.addNode('Sub', ['largest', five], ['above']);
+      editor.addNode('Relu', ['above'], ['positive']);
+      editor.addNode('Add', ['positive', tiny], ['factor']);
+      editor.addNode('Mul', ['scores', 'factor'], ['y']);
     };
     await writeFile(path, smallModelBytes(build, { inputShape: [1, 28, 28], outputShape: [10] }));
     const attempt = augmentBackbone(await loadBackbone(path), pictures, join(folder, 'tiny'), options);

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -159,29 +159,42 @@ function fileOf(shape: readonly number[], part: keyof typeof counts): string {
 
 /** Writes the samples of all kinds, to train with and to answer. Their labels mean nothing. */
 async function writeSamples(folder: string): Promise<void> {
-  const names = await extractPhotos(folder);
+  const photographs = await extractPhotos(folder);
   const shapes = [...kinds.values()].map(({ shape = [3, 64, 64] }) => shape);
   let first = 0;
   for (const [part, count] of Object.entries(counts) as [keyof typeof counts, number][]) {
     const places = Array.from({ length: count }, (_, i) => first + i);
-    for (const shape of shapes) {
-      const samples =
-        shape.length < 3
-          ? places.map((i) => bytesOfNumbers(madeUpWave(i, elementsOf(shape)).map((value) => 20 * value)))
-          : await Promise.all(places.map((i) => pixelsOf(names[i] ?? '', shape[0] === 1)));
-      const dims = shape.length < 3 ? shape : shape[0] === 1 ? [side, side] : [side, side, 3];
-      const arrays = {
-        x: npyFile([count, ...dims], shape.length < 3 ? '<f4' : '|u1', Buffer.concat(samples)),
-        y: npyFile(
-          [count],
-          '|u1',
-          Uint8Array.from(places, (i) => i % 2),
-        ),
-      };
-      await writeFile(join(folder, fileOf(shape, part)), npzFile(arrays));
+    const y = npyFile(
+      [count],
+      '|u1',
+      Uint8Array.from(places, (i) => i % 2),
+    );
+    for (const [file, shape] of new Map(shapes.map((shape) => [fileOf(shape, part), shape]))) {
+      const x = shape.length < 3 ? waves(places, shape) : await pictures(places, shape, photographs);
+      await writeFile(join(folder, file), npzFile({ x, y }));
     }
     first += count;
   }
+}
+
+function waves(places: readonly number[], shape: readonly number[]): Buffer {
+  const samples = places.map((i) => madeUpWave(i, elementsOf(shape)).map((value) => 20 * value));
+  return npyFile([places.length, ...shape], '<f4', Buffer.concat(samples.map(bytesOfNumbers)));
+}
+
+async function pictures(
+  places: readonly number[],
+  [channels]: readonly number[],
+  paths: readonly string[],
+): Promise<Buffer> {
+  const samples: Buffer[] = [];
+  for (const i of places) {
+    const picture = sharp(await readFile(paths[i] ?? '')).resize(side, side, { fit: 'fill' });
+    const coloured = channels === 1 ? picture.greyscale() : picture.toColourspace('srgb');
+    samples.push(await coloured.removeAlpha().raw().toBuffer());
+  }
+  const dims = channels === 1 ? [side, side] : [side, side, 3];
+  return npyFile([places.length, ...dims], '|u1', Buffer.concat(samples));
 }
 
 /** @returns the paths of the first photographs, as many as are needed */
@@ -194,9 +207,4 @@ async function extractPhotos(folder: string): Promise<string[]> {
     .slice(0, counts.train + counts.answered);
   await promisify(execFile)('tar', ['xf', tar, '-C', folder, ...names]);
   return names.map((name) => join(folder, name));
-}
-
-function pixelsOf(path: string, grey: boolean): Promise<Buffer> {
-  const picture = sharp(path).resize(side, side, { fit: 'fill' });
-  return (grey ? picture.greyscale() : picture.toColourspace('srgb')).removeAlpha().raw().toBuffer();
 }

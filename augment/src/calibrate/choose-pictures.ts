@@ -28,49 +28,69 @@ export async function choosePictures(
   }
   const samples = Math.min(dataset.size, options.limit ?? defaultLimit);
   const allowedLost = Math.floor(samples * allowedLoss + 1e-9);
-  const forms = losslessPackings.length + lossyLadders.length;
-  progress.step('packing pictures', (1 + forms) * samples);
+  progress.step('packing pictures', (1 + packingForms) * samples);
   const batchSize = Math.min(options.batchSize ?? Number.POSITIVE_INFINITY, batchSizeOf(bundle));
   const pool = await InferencePool.create(bundle, { threads });
   try {
     const trial = await PictureTrial.create({ bundle, pool, dataset, input, samples, batchSize, signal });
     progress.advance(samples);
-    const found = trial.boundaries.map((): PictureCodecManifest[] => []);
-    const add = (packing: Packing, boundary: PictureBoundary, tally: CodecTally<Packing>) => {
-      const { agreedBefore, stage } = boundary;
-      found[stage]?.push({ ...packing, ...lossOf(tally, { samples, agreedBefore }) } as PictureCodecManifest);
-    };
-    for (const packing of losslessPackings) {
-      await measureLossless(trial, packing, (boundary, tally) => add(packing, boundary, tally));
-      progress.advance(samples);
-    }
-    for (const ladder of lossyLadders) {
-      let open = trial.boundaries;
-      for (const packing of ladder) {
-        if (open.length === 0) break;
-        const tallies = await trial.run(packing, open, allowedLost);
-        for (const [boundary, tally] of tallies) add(packing, boundary, tally);
-        open = open.filter((boundary) => !tallies.has(boundary));
-      }
-      progress.advance(samples);
-    }
-    for (const list of found) list.sort((a, b) => a.meanBytes - b.meanBytes);
-    return found;
+    const onForm = () => progress.advance(samples);
+    const found = await smallestPackings(trial, trial.boundaries, { allowedLost, onForm });
+    return trial.boundaries.map((boundary) => found.get(boundary));
   } finally {
     await pool.close();
   }
 }
 
+const packingForms = losslessPackings.length + lossyLadders.length;
+
+/**
+ * The smallest packing of each form for each boundary, the fewest bytes first.
+ * @param allowedLost pictures of a trial that a packing may lose
+ * @param onForm called once a form has been tried
+ */
+export async function smallestPackings(
+  trial: PictureTrial,
+  boundaries: readonly PictureBoundary[],
+  { allowedLost, onForm }: { allowedLost: number; onForm: () => void },
+): Promise<Map<PictureBoundary, PictureCodecManifest[]>> {
+  const found = new Map(
+    boundaries.map((boundary): [PictureBoundary, PictureCodecManifest[]] => [boundary, []]),
+  );
+  const add = (packing: Packing, boundary: PictureBoundary, tally: CodecTally<Packing>) => {
+    const { agreedBefore } = boundary;
+    const loss = lossOf(tally, { samples: trial.samples, agreedBefore });
+    found.get(boundary)?.push({ ...packing, ...loss } as PictureCodecManifest);
+  };
+  for (const packing of losslessPackings) {
+    await measureLossless(trial, boundaries, packing, (boundary, tally) => add(packing, boundary, tally));
+    onForm();
+  }
+  for (const ladder of lossyLadders) {
+    let open = boundaries;
+    for (const packing of ladder) {
+      if (open.length === 0) break;
+      const tallies = await trial.run(packing, open, allowedLost);
+      for (const [boundary, tally] of tallies) add(packing, boundary, tally);
+      open = open.filter((boundary) => !tallies.has(boundary));
+    }
+    onForm();
+  }
+  for (const list of found.values()) list.sort((a, b) => a.meanBytes - b.meanBytes);
+  return found;
+}
+
 /** Its bytes on some pictures of each boundary; its answers are those of the whole pictures. */
 async function measureLossless(
   trial: PictureTrial,
+  boundaries: readonly PictureBoundary[],
   packing: Packing,
   add: (boundary: PictureBoundary, tally: CodecTally<Packing>) => void,
 ): Promise<void> {
   const { fewest, most, elements } = sizeTrial;
   const wanted = Math.max(fewest, Math.min(most, Math.floor(elements / elementsOf(trial.input.shape))));
   const known = new Map<number, number>();
-  for (const boundary of trial.boundaries) {
+  for (const boundary of boundaries) {
     const { members } = boundary;
     const step = Math.max(1, Math.floor(members.length / wanted));
     const chosen = members.filter((_, i) => i % step === 0);

@@ -63,6 +63,11 @@ export class PictureTrial {
     return new PictureTrial(parts, exact);
   }
 
+  /** Number of pictures. */
+  get samples(): number {
+    return this.parts.samples;
+  }
+
   get input(): PictureInput {
     return this.parts.input;
   }

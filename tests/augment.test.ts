@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { cp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GraphEditor, writeModel } from '@offramp/augment';
-import { withoutNumbers } from '@offramp/augment/testing';
+import { withoutNumbers, writeSmallBackbone } from '@offramp/augment/testing';
 import { Bundle } from '@offramp/bundle';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { bin, CommandLine, type Ended, expectError, expectNoStack, offramp } from './support/command-line.js';
@@ -12,9 +12,10 @@ import { backbonePath, bundlePath, temporaryFolder, writeFewPictures } from './s
 const pictures = 260;
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let smallBackbone: string;
 const within = (...names: string[]) => join(folder.path, ...names);
 const training = (out: string, ...rest: string[]) => [
-  ...['augment', backbonePath, '--data', within('data'), '--split', 'test', '--out', out],
+  ...['augment', smallBackbone, '--data', within('data'), '--split', 'test', '--out', out],
   ...['--branches', '2', '--placement', 'linear', '--grid', '2', '--hold-out', '100', '--mean', '0.286'],
   ...(rest.includes('--std') ? rest : ['--std', '0.353', ...rest]),
 ];
@@ -23,6 +24,7 @@ const convolution = ['--body', 'conv1', '--batch-size', '32', '--flip'];
 
 beforeAll(async () => {
   folder = await temporaryFolder();
+  smallBackbone = await writeSmallBackbone(folder.path);
   await writeFewPictures(within('data'), pictures);
 });
 
@@ -144,8 +146,8 @@ describe('offramp augment, when it cannot succeed', () => {
     const out = within('full');
     await cp(bundlePath, out, { recursive: true });
     const { digest } = await Bundle.open(out);
-    // The limit of a file, in blocks of 512 bytes: the last stages do not fit.
-    const ended = await limited(400, ...training(out, ...pooled, '--epochs', '1'));
+    // The limit of a file, in blocks of 512 bytes: no stage fits.
+    const ended = await limited(8, ...training(out, ...pooled, '--epochs', '1'));
     expectError(ended, 'OUTPUT_FAILED', `cannot write the bundle ${out}: EFBIG`);
     expect(ended.stderr).toContain('An existing bundle there is unchanged');
     expect((await Bundle.open(out)).digest).toBe(digest);

@@ -61,3 +61,7 @@ export interface LinkCounters {
   invalid: number;
   reconnects: number;
 }
+
+export function newLinkCounters(): LinkCounters {
+  return { answered: 0, timeouts: 0, refusals: 0, broken: 0, late: 0, invalid: 0, reconnects: 0 };
+}

@@ -3,13 +3,13 @@ import type { RefusalMessage, ResumeResponse } from '@offramp/contracts';
 import { Backoff, type Clock, type Logger, LogOnce, Waiters } from '@offramp/runtime';
 import { AuditQueue, type OffloadAudit, type OffloadAuditOutcome } from './audit-queue.js';
 import { type AnswerScope, checkAnswer } from './check-answer.js';
-import type {
-  FallbackReason,
-  LinkCounters,
-  LinkState,
-  OffloadLinkOptions,
-  OffloadOutcome,
-  SentTensor,
+import {
+  type FallbackReason,
+  type LinkState,
+  newLinkCounters,
+  type OffloadLinkOptions,
+  type OffloadOutcome,
+  type SentTensor,
 } from './link-types.js';
 import type { OffloadSample } from './offload-sample.js';
 import type { OffloadStream, OffloadTransport } from './transport.js';
@@ -35,15 +35,7 @@ const noEncodings: ReadonlySet<number> = new Set();
  * passed in.
  */
 export class OffloadLink {
-  readonly counters: LinkCounters = {
-    answered: 0,
-    timeouts: 0,
-    refusals: 0,
-    broken: 0,
-    late: 0,
-    invalid: 0,
-    reconnects: 0,
-  };
+  readonly counters = newLinkCounters();
   private current: LinkState = 'closed';
   private stream: OffloadStream | null = null;
   private writable = false;

@@ -1,15 +1,18 @@
 import type { InputSpecification } from '@offramp/bundle';
-import { type Dataset, openInputs, type Split, withoutLabels } from '@offramp/data';
+import {
+  type Dataset,
+  openInputs,
+  pictureForms,
+  type Split,
+  tensorForms,
+  withoutLabels,
+} from '@offramp/data';
 import { z } from 'zod';
 
 /** Options for the samples that a command uses. */
 export function dataOptions(split: Split) {
   return {
-    data: z
-      .string()
-      .describe(
-        'Pictures: IDX, CIFAR (.bin), SVHN (.mat) or NumPy files (.npz, .npy), images, or one folder of images per class; tensors: NumPy files',
-      ),
+    data: z.string().describe(`Pictures: ${pictureForms}; tensors: ${tensorForms}`),
     split: z
       .enum(['train', 'test'])
       .default(split)

@@ -1,4 +1,5 @@
 import { nameSchema } from '@offramp/contracts';
+import { pictureForms, tensorForms } from '@offramp/data';
 import { addressSchema, type ConfigOf, commonOptions, defineConfig, duration } from '@offramp/runtime';
 import { z } from 'zod';
 import { readShard, shardExpectation } from './source/selection.js';
@@ -9,11 +10,13 @@ const count = z.number().int().min(1);
 /** The configuration of `offramp agent`. */
 export const agentConfig = defineConfig('agent', {
   bundle: z.string().min(1).describe('Bundle folder to run; needs only the stages that the device holds'),
-  source: z.string().optional().meta({
-    description:
-      'Samples to classify: IDX, CIFAR (.bin), SVHN (.mat) or NumPy files (.npz, .npy), images, or one folder of images per class; for a model that takes tensors, NumPy files',
-    fallback: 'only samples over HTTP',
-  }),
+  source: z
+    .string()
+    .optional()
+    .meta({
+      description: `Samples to classify: ${pictureForms}; for a model that takes tensors, ${tensorForms}`,
+      fallback: 'only samples over HTTP',
+    }),
   split: z
     .enum(['train', 'test'])
     .default('test')

@@ -7,7 +7,7 @@ export {
   type SampleValues,
 } from './dataset.js';
 export { type Normaliser, normalise, normaliserFor } from './normalise.js';
-export { openDataset, openInputs } from './open-dataset.js';
+export { openDataset, openInputs, pictureForms, tensorForms } from './open-dataset.js';
 export { fittedFromFile } from './packing/fitted-from-file.js';
 export { isLosslessPacking, type Packing, packPicture } from './packing/pack-picture.js';
 export { pixelsOfInput } from './packing/pixels-of-input.js';

@@ -47,6 +47,13 @@ function npyFormats<Opened>(
   ];
 }
 
+/** What a path to pictures may hold, in words. */
+export const pictureForms =
+  'IDX, CIFAR (.bin), SVHN (.mat) or NumPy files (.npz, .npy), images, or one folder of images per class';
+
+/** What a path to tensors may hold, in words. */
+export const tensorForms = 'NumPy files (.npz, .npy)';
+
 const pictureFormats: readonly Format<PictureDataset>[] = [
   {
     name: 'an IDX file (*-images-idx3-ubyte, *.gz)',
@@ -69,8 +76,7 @@ export function openDataset(path: string, options: OpenDatasetOptions): Promise<
   const { channels = 3, decoder } = options;
   const pictures: DataKind<PictureDataset> = {
     name: 'pictures',
-    folder:
-      'IDX, CIFAR (.bin), SVHN (.mat) or NumPy files (.npz, .npy), images, or one folder of images per class',
+    folder: pictureForms,
     formats: pictureFormats,
     openFolder: {
       hasSample: isPicture,
@@ -88,7 +94,7 @@ export function openDataset(path: string, options: OpenDatasetOptions): Promise<
 export function openTensors(path: string, input: TensorInput, split: Split): Promise<Dataset> {
   return openAt(path, split, {
     name: 'tensors',
-    folder: 'NumPy files (.npz, .npy)',
+    folder: tensorForms,
     formats: npyFormats((samples, description) => tensorsOfNpy(samples, input, description)),
   });
 }

@@ -8,6 +8,9 @@ import { type PictureBoundary, PictureTrial } from './picture-trial.js';
 /** Pictures to measure the bytes of a packing without loss on, for each boundary: fewer of large pictures. */
 const sizeTrial = { fewest: 50, most: 500, elements: 2 ** 24 };
 
+/** Pictures that run together at most: a packing that loses too many answers is given up after the batch that shows it. */
+const mostTogether = 32;
+
 /**
  * Finds for every stage the smallest packing of each form, within the allowed loss, with which a device that stops before
  * that stage can send the picture itself: pictures that the bundle's thresholds offload there are packed, unpacked and run
@@ -29,7 +32,7 @@ export async function choosePictures(
   const samples = Math.min(dataset.size, options.limit ?? defaultLimit);
   const allowedLost = Math.floor(samples * allowedLoss + 1e-9);
   progress.step('packing pictures', (1 + packingForms) * samples);
-  const batchSize = Math.min(options.batchSize ?? Number.POSITIVE_INFINITY, batchSizeOf(bundle));
+  const batchSize = Math.min(options.batchSize ?? mostTogether, batchSizeOf(bundle), mostTogether);
   const pool = await InferencePool.create(bundle, { threads });
   try {
     const trial = await PictureTrial.create({ bundle, pool, dataset, input, samples, batchSize, signal });

@@ -95,7 +95,7 @@ describe('a bundle without branches', () => {
   it('is the whole model as one stage, where it is asked for', async () => {
     const titles: string[] = [];
     const { bundle, outcome, backboneAccuracy } = await augmentBackbone(
-      await loadBackbone(model),
+      await loadBackbone(small),
       pictures,
       join(folder, 'whole'),
       {
@@ -148,7 +148,7 @@ describe('branches that do not pay', () => {
 
   it('are not kept if no sample leaves early that could have proven itself', async () => {
     const out = join(folder, 'unsure');
-    const attempt = augmentBackbone(await loadBackbone(model), pictures, out, {
+    const attempt = augmentBackbone(await loadBackbone(small), pictures, out, {
       ...{ ...options, epochs: 0, agreement: 0.97 },
     });
     await expect(attempt).rejects.toMatchObject({
@@ -175,7 +175,7 @@ describe('branches that do not pay', () => {
 describe('the placement auto', () => {
   it('tries branches all over the backbone, and keeps apart what judged them', async () => {
     const titles: string[] = [];
-    const { bundle } = await augmentBackbone(await loadBackbone(model), pictures, join(folder, 'auto'), {
+    const { bundle } = await augmentBackbone(await loadBackbone(small), pictures, join(folder, 'auto'), {
       ...options,
       ...{ placement: 'auto', branches: 3 },
       bodies: [
@@ -184,7 +184,9 @@ describe('the placement auto', () => {
       ],
       progress: { step: (title) => titles.push(title), advance: () => undefined },
     });
-    expect(titles).toContain('trial: training branch 20 of 20');
+    const trials = titles.filter((title) => /^trial: training branch \d+ of \d+$/.test(title));
+    expect(trials.length).toBeGreaterThan(4);
+    expect(trials.at(-1)).toBe(`trial: training branch ${trials.length} of ${trials.length}`);
     const { stages, provenance } = bundle.manifest;
     expect(bundle.branches).toBeGreaterThanOrEqual(1);
     expect(bundle.branches).toBeLessThanOrEqual(3);
@@ -213,7 +215,7 @@ describe('the placement auto', () => {
 describe('thresholds for a cost', () => {
   it('keep to it, and record the agreement that they prove', async () => {
     const { bundle, outcome, provenAgreement } = await augmentBackbone(
-      await loadBackbone(model),
+      await loadBackbone(small),
       pictures,
       join(folder, 'cost'),
       { ...options, cost: 0.7 },
@@ -304,7 +306,7 @@ describe('augmentBackbone on data that teach nothing', () => {
     '%s: leaves class heads untrained in no epochs, and the bundle is whole',
     async (name, trainer) => {
       const { bundle } = await augmentBackbone(
-        await loadBackbone(model),
+        await loadBackbone(small),
         few(120),
         join(folder, `untrained-${name}`),
         {
@@ -321,7 +323,7 @@ describe('augmentBackbone on data that teach nothing', () => {
 
   it.each(trainers)('%s: trains on fewer pictures than a batch', async (name, trainer) => {
     const { bundle } = await augmentBackbone(
-      await loadBackbone(model),
+      await loadBackbone(small),
       few(14),
       join(folder, `few-${name}`),
       {

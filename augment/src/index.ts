@@ -32,7 +32,7 @@ export type { AugmentOptions, AugmentResult } from './pipeline/augment-options.j
 export { distinctCutPoints } from './pipeline/design-branches.js';
 export { splitHoldOut } from './pipeline/hold-out.js';
 export { type InputPreprocessing, inputOf, usualPreprocessing } from './pipeline/model-input.js';
-export { type PlanInput, planBundle, planSplits, recommendSplit, type SplitPlan } from './plan/index.js';
+export { planBundle } from './plan/plan-bundle.js';
 export {
   buildReport,
   type FindingGrade,

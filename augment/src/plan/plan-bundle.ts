@@ -1,8 +1,15 @@
-import { type Bundle, elementsOf, evaluateThresholds, exitCosts, stageMacs } from '@offramp/bundle';
+import {
+  type Bundle,
+  elementsOf,
+  evaluateThresholds,
+  exitCosts,
+  type Link,
+  offloadBytes,
+  type PlanInput,
+  stageCosts,
+} from '@offramp/bundle';
 import { checkThresholds } from '@offramp/contracts';
 import { measureExitTimesOn } from '../report/measure-exit-times.js';
-import { offloadBytes } from './offload-bytes.js';
-import type { Link, PlanInput } from './split-plan.js';
 
 export interface PlanOptions {
   link: Link;
@@ -43,7 +50,7 @@ export async function planBundle(bundle: Bundle, options: PlanOptions): Promise<
     exitShares,
     deviceStageMs: stageMs.map((ms) => ms * options.deviceSlowdown),
     cloudStageMs: stageMs.map((ms) => ms * options.workerSlowdown),
-    stageCosts: manifest.stages.map((_, stage) => stageMacs(manifest, stage) / manifest.backbone.macs),
+    stageCosts: stageCosts(manifest),
     requestBytes: request,
     inputRequestBytes: inputRequest,
     answerBytes: answer,

@@ -1,5 +1,13 @@
-import { type PlanInput, planBundle, planSplits, recommendSplit, type SplitPlan } from '@offramp/augment';
-import { Bundle, sentInputName, smallestInput } from '@offramp/bundle';
+import { planBundle } from '@offramp/augment';
+import {
+  Bundle,
+  type PlanInput,
+  planSplits,
+  recommendSplit,
+  type SplitPlan,
+  sentInputName,
+  smallestInput,
+} from '@offramp/bundle';
 import { type ConfigOf, defineConfig, OfframpError, readableText, shortDigest } from '@offramp/runtime';
 import type { Command } from 'commander';
 import { z } from 'zod';

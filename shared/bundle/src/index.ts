@@ -55,7 +55,7 @@ export { createSession } from './inference/create-session.js';
 export { InferencePool, type PooledStageOutput } from './inference/inference-pool.js';
 export type { SessionOptions } from './inference/session-options.js';
 export { type StageRunner, stageTensors } from './inference/stage-runner.js';
-export { type CostModel, exitCosts, exitMacs, stageMacs } from './manifest/costs.js';
+export { type CostModel, exitCosts, exitMacs, stageCosts } from './manifest/costs.js';
 export { inputKinds, inputProblems } from './manifest/input-schema.js';
 export {
   describeInput,
@@ -107,4 +107,12 @@ export {
   tensorMeanSchema,
   tensorStdSchema,
 } from './manifest/tensor-preprocessing.js';
+export { offloadBytes } from './plan/offload-bytes.js';
+export {
+  type Link,
+  type PlanInput,
+  planSplits,
+  recommendSplit,
+  type SplitPlan,
+} from './plan/split-plan.js';
 export { elementsOf, expectShape, formatShape, maxSampleElements, sameShape } from './shape.js';

@@ -16,6 +16,11 @@ export function stageMacs(manifest: CostModel, stage: number): number {
   return found ? found.segmentMacs + (found.branch?.macs ?? 0) : 0;
 }
 
+/** {@link stageMacs} of every stage, relative to the whole backbone. */
+export function stageCosts(manifest: CostModel): number[] {
+  return manifest.stages.map((_, stage) => stageMacs(manifest, stage) / manifest.backbone.macs);
+}
+
 /**
  * Multiply-accumulates of a sample that leaves at each exit, including all branches that it passed, and the learned codec of
  * the default boundary if it passes that.

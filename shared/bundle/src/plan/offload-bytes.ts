@@ -1,5 +1,6 @@
-import { type Manifest, sentActivation, smallestInput } from '@offramp/bundle';
 import { Encoding, offloadService } from '@offramp/contracts';
+import type { Manifest } from '../manifest/manifest.js';
+import { sentActivation, smallestInput } from '../manifest/sent-tensors.js';
 
 /** What one offload is on the wire, framing of gRPC and HTTP/2 included. */
 export interface OffloadBytes {

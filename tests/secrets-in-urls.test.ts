@@ -85,10 +85,17 @@ describe('a password in a URL', () => {
       offramp('controller', ...refused),
       offramp('fleet', 'ls', ...absent),
       offramp('health', 'controller', ...refused),
-      agent.output(/no NATS server/).then(() => agent.interrupt()),
-      worker.output(/no NATS server/).then(() => worker.interrupt()),
+      agent.output(/refuses the login/).then(() => agent.interrupt()),
+      worker.output(/no NATS server answers/).then(() => worker.interrupt()),
     ]);
-    for (const { stderr } of ended) expect(stderr).toContain('no NATS server answers at nats://127.0.0.1:');
+    const [controller, ls, health, ofAgent, ofWorker] = ended.map(({ stderr }) => stderr);
+    for (const text of [controller, health]) {
+      expect(text).toContain(
+        `error [NATS_REFUSED]: the NATS server at nats://127.0.0.1:${server.port} refuses`,
+      );
+    }
+    expect(ofAgent).toContain(`the NATS server at nats://127.0.0.1:${server.port} refuses the login`);
+    for (const text of [ls, ofWorker]) expect(text).toContain('no NATS server answers at nats://127.0.0.1:1');
     expectNoSecret(ended.flatMap(({ stdout, stderr }) => [stdout, stderr]));
   });
 

@@ -59,7 +59,7 @@ const maxActiveGroups = 1_000;
  * Starts a controller, which is ready when this resolves: it has read every report in NATS, and answers requests.
  * It stores nothing itself, so another one can run beside it or replace it at any time. A stop first answers
  * received requests.
- * @throws OfframpError `NATS_UNAVAILABLE`, `JETSTREAM_UNAVAILABLE`, `CONFIG_INVALID`, `PORT_IN_USE`, `LISTEN_FAILED`
+ * @throws OfframpError `NATS_UNAVAILABLE`, `NATS_REFUSED`, `JETSTREAM_UNAVAILABLE`, `CONFIG_INVALID`, `PORT_IN_USE`, `LISTEN_FAILED`
  */
 export async function startController(
   config: ControllerConfig,

@@ -15,7 +15,7 @@ export const controllerOptions = {
 
 /**
  * Connects, asks, and disconnects.
- * @throws OfframpError `NATS_UNAVAILABLE`, and what `ask` throws
+ * @throws OfframpError `NATS_UNAVAILABLE`, `NATS_REFUSED`, and what `ask` throws
  */
 export async function withController(
   options: { nats: string; timeoutMs: number },

@@ -19,7 +19,7 @@ export function controllerHealthCommand(): Command {
   );
 }
 
-/** @throws OfframpError `NATS_UNAVAILABLE`, `CONTROLLER_UNAVAILABLE`, `JETSTREAM_UNAVAILABLE` */
+/** @throws OfframpError `NATS_UNAVAILABLE`, `NATS_REFUSED`, `CONTROLLER_UNAVAILABLE`, `JETSTREAM_UNAVAILABLE` */
 async function controllerAnswers(nats: string, timeoutMs: number): Promise<void> {
   const bus = await connectBus({ url: nats, name: 'offramp-health', timeoutMs });
   try {

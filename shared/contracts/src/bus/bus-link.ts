@@ -1,5 +1,5 @@
 import type { Clock, Logger } from '@offramp/runtime';
-import { Backoff, messageOf } from '@offramp/runtime';
+import { Backoff, messageOf, systemCodeOf } from '@offramp/runtime';
 import type { NatsConnection } from 'nats';
 import { connectBus } from './connect.js';
 import { watchConnection } from './watch-connection.js';
@@ -25,7 +25,8 @@ export class BusLink {
   private connection: NatsConnection | null = null;
   private connected = false;
   private everConnected = false;
-  private everTried = false;
+  /** Of the last attempt to connect for the first time. */
+  private failure: string | undefined;
   private closed = false;
   private cancelRetry: () => void = () => undefined;
   private readonly listeners: BusListener[] = [];
@@ -67,11 +68,12 @@ export class BusLink {
       this.up(connection);
     } catch (error) {
       if (this.closed) return;
-      this.logger[this.everTried ? 'debug' : 'warn'](
+      const code = systemCodeOf(error);
+      this.logger[code === this.failure ? 'debug' : 'warn'](
         { reason: messageOf(error) },
-        'no NATS server; going on without, and trying again',
+        'not connected to NATS; going on without, and trying again',
       );
-      this.everTried = true;
+      this.failure = code;
       this.cancelRetry = this.clock.after(this.backoff.next(), () => void this.start());
     }
   }

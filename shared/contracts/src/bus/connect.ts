@@ -1,43 +1,55 @@
-import { messageOf, OfframpError, parseNatsServers } from '@offramp/runtime';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf, OfframpError, parseNatsServers, systemCodeOf } from '@offramp/runtime';
 import { connect, type NatsConnection } from 'nats';
+import { isLoginRefusal, loginRefused } from './login-refused.js';
 
 export interface BusOptions {
   /** As `parseNatsServers` reads it. */
   url: string;
   /** Shown in the server's list of connections. */
   name: string;
-  /** Whether to keep trying when no server answers at first. Default false. */
+  /** Whether to keep trying when no server answers at first. A refused login ends the attempts. Default false. */
   waitOnFirstConnect?: boolean;
   /** How long one attempt to connect may take, in milliseconds. Default 5000. */
   timeoutMs?: number;
 }
 
+const retryMs = 500;
+
 /**
- * Connects to NATS. Once connected, the connection is made again for ever when it breaks.
- * @throws OfframpError `NATS_UNAVAILABLE`, `CONFIG_INVALID`
+ * Connects to NATS. Once connected, the connection is made again for ever when it breaks, also while the server refuses
+ * the login.
+ * @throws OfframpError `NATS_UNAVAILABLE`, `NATS_REFUSED`, `CONFIG_INVALID`
  */
 export async function connectBus(options: BusOptions): Promise<NatsConnection> {
   const { servers, credentials } = parseNatsServers(options.url);
-  try {
-    return await connect({
-      servers,
-      ...credentials,
-      name: options.name,
-      maxReconnectAttempts: -1,
-      reconnectTimeWait: 500,
-      reconnectJitter: 250,
-      timeout: options.timeoutMs ?? 5_000,
-      pingInterval: 10_000,
-      waitOnFirstConnect: options.waitOnFirstConnect ?? false,
-    });
-  } catch (cause) {
-    throw new OfframpError(
-      'NATS_UNAVAILABLE',
-      `no NATS server answers at ${servers.join(',')}: ${messageOf(cause)}`,
-      {
-        hint: 'Start one with JetStream (`nats-server -js`), or name another with --nats.',
-        cause,
-      },
-    );
+  for (;;) {
+    try {
+      return await connect({
+        servers,
+        ...credentials,
+        name: options.name,
+        maxReconnectAttempts: -1,
+        // Otherwise nats.js closes the connection for good at the second refused login of its life.
+        ignoreAuthErrorAbort: true,
+        reconnectTimeWait: retryMs,
+        reconnectJitter: 250,
+        timeout: options.timeoutMs ?? 5_000,
+        pingInterval: 10_000,
+      });
+    } catch (cause) {
+      const code = systemCodeOf(cause);
+      const named = servers.join(',');
+      if (isLoginRefusal(code)) throw loginRefused(named, messageOf(cause), cause);
+      if (!options.waitOnFirstConnect || code === 'ERR_INVALID_URL') throw unavailable(named, cause);
+    }
+    await sleep(retryMs);
   }
+}
+
+function unavailable(servers: string, cause: unknown): OfframpError {
+  return new OfframpError('NATS_UNAVAILABLE', `no NATS server answers at ${servers}: ${messageOf(cause)}`, {
+    hint: 'Start one with JetStream (`nats-server -js`), or name another with --nats.',
+    cause,
+  });
 }

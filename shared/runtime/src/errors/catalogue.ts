@@ -158,6 +158,11 @@ const entries = {
     action: 'Check the server’s address and that it runs.',
     http: 503,
   },
+  NATS_REFUSED: {
+    meaning: 'The NATS server refuses the login.',
+    action: 'Give credentials that the server knows, and that have not expired.',
+    http: 503,
+  },
   JETSTREAM_UNAVAILABLE: {
     meaning: 'The NATS server runs without JetStream, or JetStream refuses the request.',
     action: 'Start `nats-server` with `--jetstream` and check its limits.',

@@ -105,3 +105,11 @@ test.each([false, true])('a refused login has its own error (waiting: %s)', asyn
     hint: expect.stringContaining('before the host in --nats'),
   });
 });
+
+test.each([false, true])('tls:// demands TLS (waiting: %s)', async (waitOnFirstConnect) => {
+  const demanding = url('first').replace('nats:', 'tls:');
+  await expect(connectBus({ url: demanding, name: 'test', waitOnFirstConnect })).rejects.toMatchObject({
+    code: 'NATS_WITHOUT_TLS',
+    message: expect.stringContaining(`expected TLS at tls://127.0.0.1:${server.port}`),
+  });
+});

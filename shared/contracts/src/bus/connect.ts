@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, OfframpError, parseNatsServers, systemCodeOf } from '@offramp/runtime';
-import { connect, type NatsConnection } from 'nats';
+import { connect, ErrorCode, type NatsConnection } from 'nats';
 import { isLoginRefusal, loginRefused } from './login-refused.js';
 
 export interface BusOptions {
-  /** As `parseNatsServers` reads it. */
+  /** As `parseNatsServers` reads it. One `tls://` demands TLS of all servers. */
   url: string;
   /** Shown in the server's list of connections. */
   name: string;
@@ -19,15 +19,18 @@ const retryMs = 500;
 /**
  * Connects to NATS. Once connected, the connection is made again for ever when it breaks, also while the server refuses
  * the login.
- * @throws OfframpError `NATS_UNAVAILABLE`, `NATS_REFUSED`, `CONFIG_INVALID`
+ * @throws OfframpError `NATS_UNAVAILABLE`, `NATS_REFUSED`, `NATS_WITHOUT_TLS`, `CONFIG_INVALID`
  */
 export async function connectBus(options: BusOptions): Promise<NatsConnection> {
   const { servers, credentials } = parseNatsServers(options.url);
+  // nats.js ignores the scheme.
+  const tls = servers.some((server) => /^tls:/i.test(server)) ? { tls: {} } : {};
   for (;;) {
     try {
       return await connect({
         servers,
         ...credentials,
+        ...tls,
         name: options.name,
         maxReconnectAttempts: -1,
         // Otherwise nats.js closes the connection for good at the second refused login of its life.
@@ -41,10 +44,19 @@ export async function connectBus(options: BusOptions): Promise<NatsConnection> {
       const code = systemCodeOf(cause);
       const named = servers.join(',');
       if (isLoginRefusal(code)) throw loginRefused(named, messageOf(cause), cause);
+      if (code === ErrorCode.ServerOptionNotAvailable) throw withoutTls(named, cause);
       if (!options.waitOnFirstConnect || code === 'ERR_INVALID_URL') throw unavailable(named, cause);
     }
     await sleep(retryMs);
   }
+}
+
+function withoutTls(servers: string, cause: unknown): OfframpError {
+  return new OfframpError(
+    'NATS_WITHOUT_TLS',
+    `expected TLS at ${servers}; found a NATS server without it, to which no credentials were sent`,
+    { hint: 'Add a `tls` block to the configuration of the server.', cause },
+  );
 }
 
 function unavailable(servers: string, cause: unknown): OfframpError {

@@ -163,6 +163,11 @@ const entries = {
     action: 'Give credentials that the server knows, and that have not expired.',
     http: 503,
   },
+  NATS_WITHOUT_TLS: {
+    meaning: 'A `tls://` address names a NATS server without TLS.',
+    action: 'Configure TLS on the server. A `nats://` address also accepts plain text.',
+    http: 503,
+  },
   JETSTREAM_UNAVAILABLE: {
     meaning: 'The NATS server runs without JetStream, or JetStream refuses the request.',
     action: 'Start `nats-server` with `--jetstream` and check its limits.',

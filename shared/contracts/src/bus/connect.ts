@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ConnectionOptions as NodeTlsOptions } from 'node:tls';
 import { messageOf, OfframpError, parseNatsServers, systemCodeOf } from '@offramp/runtime';
-import { connect, ErrorCode, type NatsConnection } from 'nats';
+import { type ConnectionOptions, connect, ErrorCode, type NatsConnection, type TlsOptions } from 'nats';
 import { isLoginRefusal, loginRefused } from './login-refused.js';
+import { identityCheck } from './server-identity.js';
 
 export interface BusOptions {
   /** As `parseNatsServers` reads it. One `tls://` demands TLS of all servers. */
@@ -23,14 +25,12 @@ const retryMs = 500;
  */
 export async function connectBus(options: BusOptions): Promise<NatsConnection> {
   const { servers, credentials } = parseNatsServers(options.url);
-  // nats.js ignores the scheme.
-  const tls = servers.some((server) => /^tls:/i.test(server)) ? { tls: {} } : {};
   for (;;) {
     try {
       return await connect({
         servers,
         ...credentials,
-        ...tls,
+        ...tlsOf(servers),
         name: options.name,
         maxReconnectAttempts: -1,
         // Otherwise nats.js closes the connection for good at the second refused login of its life.
@@ -49,6 +49,16 @@ export async function connectBus(options: BusOptions): Promise<NatsConnection> {
     }
     await sleep(retryMs);
   }
+}
+
+/** nats.js ignores the scheme, and demands TLS if there are options for it. */
+function tlsOf(servers: readonly string[]): Pick<ConnectionOptions, 'tls'> {
+  if (!servers.some((server) => /^tls:/i.test(server))) return {};
+  // nats.js passes all options on to Node.js, but its types name few.
+  const tls: TlsOptions & Pick<NodeTlsOptions, 'checkServerIdentity'> = {
+    checkServerIdentity: identityCheck(servers),
+  };
+  return { tls };
 }
 
 function withoutTls(servers: string, cause: unknown): OfframpError {

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { SessionOptions } from '@offramp/bundle';
-import { nameSchema } from '@offramp/contracts';
+import { nameSchema, tlsOptions } from '@offramp/contracts';
 import {
   addressSchema,
   type ConfigOf,
@@ -29,6 +29,18 @@ export const workerConfig = defineConfig('worker', {
   listen: addressSchema
     .default('127.0.0.1:7400')
     .describe('Where to listen: host:port (port 0 takes a free one) or unix:/path'),
+  ...tlsOptions({
+    cert: {
+      description:
+        "File with the worker's certificate and those that lead to its authority, to serve over TLS",
+      fallback: 'plain text',
+    },
+    ca: {
+      description:
+        "File with the certificates of the fleet's authorities; only devices of the fleet may then send samples",
+      fallback: 'clients are not asked who they are',
+    },
+  }),
   metricsListen: addressSchema.optional().meta({
     description: 'Where to serve metrics for Prometheus: host:port (port 0 takes a free one) or unix:/path',
     fallback: 'no metrics',

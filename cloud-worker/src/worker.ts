@@ -23,6 +23,7 @@ import { laterRequestBytes, requestBytesOf } from './grpc/request-bytes.js';
 import { PictureQueue } from './pictures/picture-queue.js';
 import { WorkerObserver } from './report/worker-observer.js';
 import { WorkerStats } from './report/worker-stats.js';
+import { describeTls, openWorkerCredentials } from './tls/worker-tls.js';
 
 /** A running worker. Its `done` rejects if it cannot continue, such as after the loss of an inference thread. */
 export interface Worker extends Program {
@@ -40,7 +41,7 @@ export interface WorkerDependencies {
 /**
  * Loads the bundles and serves them. A stop drains: see the option `drainMs`.
  * @throws OfframpError `CONFIG_INVALID`, `FILE_NOT_FOUND`, `BUNDLE_INVALID`, `BUNDLE_CORRUPT`,
- *   `INFERENCE_FAILED`, `PORT_IN_USE`, `LISTEN_FAILED`
+ *   `INFERENCE_FAILED`, `PORT_IN_USE`, `LISTEN_FAILED`, `CREDENTIALS_INVALID`, `SECRET_EXPOSED`
  */
 export async function startWorker(
   config: WorkerConfig,
@@ -55,6 +56,8 @@ export async function startWorker(
     });
   }
   return startProgram(logger, async ({ resources, fail }) => {
+    const credentials = await openWorkerCredentials(config, clock, logger);
+    resources.add(() => credentials?.close());
     const stats = new WorkerStats();
     const rate = new ServiceRate();
     const threads = threadsOf(config);
@@ -86,9 +89,13 @@ export async function startWorker(
     const pictures = new PictureQueue(clock);
     resources.add(() => pictures.close());
     const intake = new Intake(bundles, new Admission(config.maxQueue, rate), pictures, rate, stats, clock);
-    const options = { ...config, listen, maxRequestBytes: maxRequestBytes(given, folder !== null) };
+    const options = {
+      ...config,
+      ...{ listen, credentials, maxRequestBytes: maxRequestBytes(given, folder !== null) },
+    };
     const { server, address } = await GrpcServer.start(intake, options, stats, clock, logger);
-    logger.info({ address }, 'listening');
+    logger.info({ address, ...describeTls(credentials) }, 'listening');
+    stats.observeConnections(() => server.refusedConnections);
     resources.add(reportStats(stats, config.statsIntervalMs, clock, logger));
     observer.begin();
     const drain = async () => {

@@ -1,4 +1,4 @@
-import { nameSchema } from '@offramp/contracts';
+import { nameSchema, tlsOptions } from '@offramp/contracts';
 import { pictureForms, tensorForms } from '@offramp/data';
 import { addressSchema, type ConfigOf, commonOptions, defineConfig, duration } from '@offramp/runtime';
 import { z } from 'zod';
@@ -95,6 +95,17 @@ export const agentConfig = defineConfig('agent', {
   cloud: addressSchema
     .optional()
     .meta({ description: 'The worker to offload to: host:port or unix:/path', fallback: 'no worker' }),
+  ...tlsOptions({
+    cert: {
+      description: "File with the device's certificate and those that lead to its authority, for the worker",
+      fallback: 'the device does not say who it is',
+    },
+    ca: {
+      description:
+        "File with the certificates of the authorities that workers' certificates must come from, to connect over TLS",
+      fallback: 'plain text',
+    },
+  }),
   maxOffloadsInFlight: count
     .max(100_000)
     .default(32)

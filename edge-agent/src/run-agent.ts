@@ -19,6 +19,7 @@ import { FleetMembership } from './fleet-membership.js';
 import type { HttpApi } from './http/http-api.js';
 import { NameGuard } from './name/name-guard.js';
 import { createLink } from './offload/create-link.js';
+import { openDeviceCredentials } from './offload/device-tls.js';
 import type { OffloadLink } from './offload/offload-link.js';
 import { SampleWriter } from './offload/sample-writer.js';
 import { AnswerWriter } from './output/answer-writer.js';
@@ -72,7 +73,9 @@ export function runAgent(parts: AgentParts): Promise<Agent> {
       { group: config.group, device, branches: bundle.branches, bundleDigest: bundle.digestBytes },
       bundle.manifest.policy.thresholds,
     );
-    const link = createLink(config, bundle, deviceStages, clock, random, logger);
+    const credentials = await openDeviceCredentials(config, clock, logger);
+    resources.add(() => credentials?.close());
+    const link = createLink(config, bundle, deviceStages, credentials, clock, random, logger);
     const status = (): AgentStatus =>
       describeStatus({ ...parts, phase, policy, link, fleet, totals, inFlight: slots.inFlight });
     const onPolicy = (bytes: Uint8Array) => {

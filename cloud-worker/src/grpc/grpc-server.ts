@@ -1,9 +1,11 @@
+import type { TLSSocket } from 'node:tls';
 import { Metadata, Server, ServerCredentials, type sendUnaryData, setLogger } from '@grpc/grpc-js';
 import { encodingsHeader, formatEncodings } from '@offramp/bundle';
 import { type ClassifyResponseInit, offloadService, offloadServiceName } from '@offramp/contracts';
 import {
   type Clock,
   type ListenAddress,
+  type LiveFiles,
   type Logger,
   listenError,
   OfframpError,
@@ -11,9 +13,13 @@ import {
   within,
 } from '@offramp/runtime';
 import { HealthImplementation } from 'grpc-health-check';
+import { refusalStatus } from '../admission/refusal.js';
 import type { Sender } from '../batching/fair-clock.js';
 import type { WorkerStats } from '../report/worker-stats.js';
+import { SecureListener } from '../tls/secure-listener.js';
+import type { WorkerCredentials } from '../tls/worker-tls.js';
 import { boundDeadlines } from './call-deadlines.js';
+import { checkDevice } from './check-device.js';
 import { type ClassifyCall, classify } from './classify-call.js';
 import { type Intake, stopping } from './intake.js';
 import { addReflection } from './reflection.js';
@@ -34,6 +40,8 @@ export interface GrpcServerOptions {
   maxRequestBytes: number;
   maxStreams: number;
   maxStreamInFlight: number;
+  /** `null`: plain text. */
+  credentials: LiveFiles<WorkerCredentials> | null;
 }
 
 /** The network side of the worker: `Offload`, health and reflection on one address. */
@@ -42,6 +50,7 @@ export class GrpcServer {
   private readonly health = new HealthImplementation();
   private readonly classifying = new Map<string, Sender>();
   private draining = false;
+  private listener: SecureListener | null = null;
 
   private constructor(
     private readonly server: Server,
@@ -56,7 +65,7 @@ export class GrpcServer {
     server.addService(offloadService, {
       Resume: (call: ResumeCall) => this.resume(call),
       Classify: (call: ClassifyCall, respond: sendUnaryData<ClassifyResponseInit>) =>
-        classify(call, respond, intake, this.classifying),
+        this.admitClassify(call, respond),
     });
   }
 
@@ -83,9 +92,14 @@ export class GrpcServer {
     });
     const server = new GrpcServer(grpc, intake, options, stats, clock, logger);
     await addReflection(grpc);
-    const address = await bind(grpc, options.listen);
+    const address = await server.listen();
     boundDeadlines(grpc);
     return { server, address };
+  }
+
+  /** Why connections over TLS were refused or ended, and how many. */
+  get refusedConnections(): ReadonlyMap<string, number> {
+    return this.listener?.refusals.counts ?? new Map();
   }
 
   /**
@@ -103,14 +117,40 @@ export class GrpcServer {
       this.intake.refuseAll(stopping());
     }
     const closed = new Promise<void>((resolve) => this.server.tryShutdown(() => resolve()));
+    this.listener?.stopListening();
     await within(closed, closeGraceMs, this.clock);
     this.server.forceShutdown();
+    this.listener?.close();
+  }
+
+  /** @returns the address with the actual port */
+  private async listen(): Promise<string> {
+    const { listen, credentials } = this.options;
+    if ('socketPath' in listen) await removeStaleSocket(listen.socketPath);
+    if (!credentials) return bind(this.server, listen);
+    const injector = this.server.createConnectionInjector(ServerCredentials.createInsecure());
+    const accept = (socket: TLSSocket) => injector.injectConnection(socket);
+    this.listener = new SecureListener(credentials, accept, this.clock, this.logger);
+    try {
+      const port = await this.listener.listen(listen);
+      return formatAddress('socketPath' in listen ? listen : { ...listen, port: port ?? listen.port });
+    } catch (cause) {
+      this.listener.close();
+      throw listenError(formatAddress(listen), cause);
+    }
+  }
+
+  private admitClassify(call: ClassifyCall, respond: sendUnaryData<ClassifyResponseInit>): void {
+    const refused = checkDevice(call, this.options.credentials);
+    if (refused) respond(refusalStatus(refused));
+    else classify(call, respond, this.intake, this.classifying);
   }
 
   private resume(call: ResumeCall): void {
     const stream = new ResumeStream(call, this.intake, this.options.maxStreamInFlight, this.logger);
-    if (this.draining) {
-      stream.fail(stopping());
+    const refused = this.draining ? stopping() : checkDevice(call, this.options.credentials);
+    if (refused) {
+      stream.fail(refused);
       return;
     }
     if (this.streams.size >= this.options.maxStreams) {
@@ -141,9 +181,8 @@ export class GrpcServer {
 }
 
 /** @returns the address with the actual port */
-async function bind(grpc: Server, listen: ListenAddress): Promise<string> {
+function bind(grpc: Server, listen: ListenAddress): Promise<string> {
   const target = formatAddress(listen);
-  if ('socketPath' in listen) await removeStaleSocket(listen.socketPath);
   return new Promise((resolve, reject) => {
     grpc.bindAsync(target, ServerCredentials.createInsecure(), (error, port) => {
       if (error) reject(listenError(target, error));

@@ -62,6 +62,14 @@ export class WorkerMetrics implements MetricsText {
       },
       () => counts().abandoned,
     );
+    metrics.counter(
+      {
+        name: 'offramp_worker_refused_connections_total',
+        help: 'Connections over TLS that were refused or ended, by reason.',
+        labels: ['reason'],
+      },
+      () => [...stats.refusedConnections].map(([reason, count]) => [{ reason }, count] as const),
+    );
     stats.observeBatches(
       metrics.histogram(
         { name: 'offramp_worker_batch_samples', help: 'Samples that ran through a stage together.' },

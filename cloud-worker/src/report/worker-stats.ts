@@ -44,6 +44,7 @@ export class WorkerStats {
   private readonly work = new Map<string, StageCounts>();
   private away = 0;
   private batchObserver: { observe(samples: number): void } | null = null;
+  private connections: () => ReadonlyMap<string, number> = () => new Map();
   private inFlight = 0;
   private streams = 0;
 
@@ -80,6 +81,16 @@ export class WorkerStats {
   /** From now on, reports the number of samples in each batch that has run. */
   observeBatches(observer: { observe(samples: number): void }): void {
     this.batchObserver = observer;
+  }
+
+  /** From now on, {@link refusedConnections} are what this reads. */
+  observeConnections(read: () => ReadonlyMap<string, number>): void {
+    this.connections = read;
+  }
+
+  /** Connections over TLS that were refused or ended, by reason. */
+  get refusedConnections(): ReadonlyMap<string, number> {
+    return this.connections();
   }
 
   onBatch(stage: number, samples: number): void {

@@ -1,6 +1,7 @@
 import type { Bundle } from '@offramp/bundle';
-import type { Clock, Logger } from '@offramp/runtime';
+import type { Clock, LiveFiles, Logger } from '@offramp/runtime';
 import type { AgentConfig } from '../config.js';
+import type { DeviceCredentials } from './device-tls.js';
 import { GrpcTransport } from './grpc-transport.js';
 import { OffloadLink } from './offload-link.js';
 
@@ -22,6 +23,7 @@ export function createLink(
   config: AgentConfig,
   bundle: Bundle,
   deviceStages: number,
+  credentials: LiveFiles<DeviceCredentials> | null,
   clock: Clock,
   random: () => number,
   logger: Logger,
@@ -43,7 +45,7 @@ export function createLink(
       branches: bundle.branches,
       firstExit: deviceStages,
     },
-    new GrpcTransport({ address: config.cloud, connectTimeoutMs, greetingTimeoutMs }, clock),
+    new GrpcTransport({ address: config.cloud, connectTimeoutMs, greetingTimeoutMs, credentials }, clock),
     clock,
     random,
     logger,

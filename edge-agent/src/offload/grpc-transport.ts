@@ -1,7 +1,8 @@
 import { Client, type ClientDuplexStream, connectivityState, credentials, Metadata } from '@grpc/grpc-js';
 import { encodingsHeader, oldestEncodings, parseEncodings } from '@offramp/bundle';
 import { offloadService, type ResumeRequestInit, type ResumeResponse, v1 } from '@offramp/contracts';
-import { type Clock, messageOf } from '@offramp/runtime';
+import { type Clock, type LiveFiles, messageOf } from '@offramp/runtime';
+import { type DeviceCredentials, WorkerConnection } from './device-tls.js';
 import type { OffloadStream, OffloadTransport, StreamEvents } from './transport.js';
 
 export interface GrpcTransportOptions {
@@ -11,6 +12,8 @@ export interface GrpcTransportOptions {
   connectTimeoutMs: number;
   /** Time for a worker to announce its encodings. After that it gets float32. */
   greetingTimeoutMs: number;
+  /** `null`: plain text. */
+  credentials: LiveFiles<DeviceCredentials> | null;
 }
 
 /** Ping a connection that has been silent for this long … */
@@ -26,7 +29,10 @@ const channelOptions = {
   'grpc.keepalive_timeout_ms': keepaliveTimeoutMs,
 };
 
-/** The `Resume` stream over gRPC, without transport security. */
+/** Time between two looks at the certificate of an open connection. */
+const certificateLookMs = 1_000;
+
+/** The `Resume` stream over gRPC, over TLS where there are credentials. */
 export class GrpcTransport implements OffloadTransport {
   constructor(
     private readonly options: GrpcTransportOptions,
@@ -46,17 +52,23 @@ class GrpcStream implements OffloadStream {
   private closed = false;
   private opened = false;
   private cancelTimeout: () => void;
+  private cancelLook: () => void = () => undefined;
+  private readonly connection: WorkerConnection | null;
 
   constructor(
     private readonly options: GrpcTransportOptions,
     private readonly clock: Clock,
     private readonly events: StreamEvents,
   ) {
-    this.client = new Client(options.address, credentials.createInsecure(), channelOptions);
+    this.connection = options.credentials && new WorkerConnection(options.credentials);
+    const secured = this.connection?.channelCredentials() ?? credentials.createInsecure();
+    // The certificate names the worker, not its host. Node.js warns about an IP address in place of a name.
+    const name = options.credentials?.value.mutual ? { 'grpc.ssl_target_name_override': 'worker' } : {};
+    this.client = new Client(options.address, secured, { ...channelOptions, ...name });
     this.cancelTimeout = clock.after(options.connectTimeoutMs, () =>
       this.fail(`${options.address} did not answer within ${options.connectTimeoutMs} ms`),
     );
-    this.watch(options.address);
+    this.watch();
   }
 
   send(request: ResumeRequestInit): boolean {
@@ -67,12 +79,13 @@ class GrpcStream implements OffloadStream {
     if (this.closed) return;
     this.closed = true;
     this.cancelTimeout();
+    this.cancelLook();
     this.call?.cancel();
     this.client.close();
   }
 
   /** Follows the channel until it is ready, or has failed once. */
-  private watch(address: string): void {
+  private watch(): void {
     const channel = this.client.getChannel();
     const step = () => {
       if (this.closed) return;
@@ -80,7 +93,7 @@ class GrpcStream implements OffloadStream {
       if (state === connectivityState.READY) {
         this.begin();
       } else if (state === connectivityState.TRANSIENT_FAILURE || state === connectivityState.SHUTDOWN) {
-        this.fail(`no worker answers at ${address}`);
+        this.explain();
       } else {
         channel.watchConnectivityState(state, Number.POSITIVE_INFINITY, step);
       }
@@ -88,8 +101,24 @@ class GrpcStream implements OffloadStream {
     setImmediate(step);
   }
 
+  /** A call on the channel that has failed tells why. */
+  private explain(): void {
+    const { path, requestSerialize } = offloadService.Resume;
+    const { address } = this.options;
+    this.call = this.client.makeBidiStreamRequest(path, requestSerialize, deserialize, new Metadata());
+    this.call.on('error', (error) => this.fail(`no worker answers at ${address}: ${causeOf(error)}`));
+  }
+
+  /** Ends the connection when the worker's certificate is no longer good. */
+  private look(): void {
+    const problem = this.connection?.problem();
+    if (problem) this.fail(`the worker's certificate is ${problem}`);
+    else this.cancelLook = this.clock.after(certificateLookMs, () => this.look());
+  }
+
   private begin(): void {
     this.cancelTimeout();
+    if (this.connection) this.look();
     const { path, requestSerialize } = offloadService.Resume;
     const call: Call = this.client.makeBidiStreamRequest(path, requestSerialize, deserialize, new Metadata());
     this.call = call;
@@ -120,6 +149,10 @@ class GrpcStream implements OffloadStream {
     this.events.onClose(reason);
   }
 }
+
+/** Without what grpc-js writes around the cause. */
+const causeOf = (error: Error) =>
+  /Last error: (.*?)(?: \(\d{4}-[^)]*\))?\.? Resolution note/s.exec(error.message)?.[1] ?? error.message;
 
 const emptyResponse = v1.ResumeResponse.decode(new Uint8Array(0));
 

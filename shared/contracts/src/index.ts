@@ -47,6 +47,17 @@ export type {
 } from './evidence/exit-evidence.js';
 export type { ExitOutcome } from './evidence/exit-outcome.js';
 export { maxReportedPolicies, maxReportedRecords, maxReportedTextLength } from './evidence/report-limits.js';
+export { identityOf } from './identity/certificate-identity.js';
+export { credentialWarnings } from './identity/credential-warnings.js';
+export { type CertificateProblem, Peer } from './identity/peer.js';
+export { formatIdentity, type Identity, parseIdentity, type Role } from './identity/spiffe-id.js';
+export {
+  type OwnCertificate,
+  ownIdentity,
+  type TlsCredentials,
+  type Trust,
+} from './identity/tls-credentials.js';
+export { openTlsCredentials, type TlsPaths, tlsOptions } from './identity/tls-options.js';
 export { canaryPlace } from './policy/canary-place.js';
 export { beyondLimit, expectedFound, goalLimits, type NumberLimit } from './policy/goal-limits.js';
 export { maxPolicyBytes, maxPolicyExceptions } from './policy/policy-limits.js';

@@ -41,8 +41,17 @@ export {
 export { quoted, readableText, shortText } from './errors/readable-text.js';
 export { redactUrls } from './errors/redact-urls.js';
 export { sha256Hex, shortDigest } from './files/digest.js';
+export { LiveFiles, type WatchedFile } from './files/live-files.js';
 export { makeFolder } from './files/make-folder.js';
-export { checkFile, type FileSize, openFile, readFile, readPart, readTextFile } from './files/read-file.js';
+export {
+  checkFile,
+  type FileSize,
+  openFile,
+  readFile,
+  readPart,
+  readSecretFile,
+  readTextFile,
+} from './files/read-file.js';
 export { isDoubling } from './logs/log-doublings.js';
 export { LogOnce } from './logs/log-once.js';
 export { createLogger, type Logger } from './logs/logging.js';

@@ -87,12 +87,14 @@ const nameExpectation = "expected 1 to 64 letters, digits, '_' or '-'";
 /** An option that {@link checkName} takes, so that what is wrong with it is said of the option. */
 export const nameSchema = z.string().regex(namePattern, nameExpectation);
 
+export const isName = (text: string) => namePattern.test(text);
+
 /**
  * Names of devices and groups become tokens of subjects and keys of buckets.
  * @throws OfframpError `CONFIG_INVALID`
  */
 export function checkName(what: 'device' | 'group' | 'worker', name: string): string {
-  if (!namePattern.test(name)) {
+  if (!isName(name)) {
     throw new OfframpError('CONFIG_INVALID', `${what}: ${nameExpectation}; found ${quoted(name)}`);
   }
   return name;

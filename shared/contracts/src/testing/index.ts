@@ -1,3 +1,4 @@
 export { decoded } from './decoded.js';
 export { findNatsServer, type NatsServer, startNatsServer } from './nats-server.js';
 export { recordedMessages } from './recorded-messages.js';
+export { TestAuthority, type TestCertificate } from './test-authority.js';

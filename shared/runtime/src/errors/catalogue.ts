@@ -3,6 +3,7 @@ export type GrpcStatusName =
   | 'INVALID_ARGUMENT'
   | 'DEADLINE_EXCEEDED'
   | 'NOT_FOUND'
+  | 'PERMISSION_DENIED'
   | 'RESOURCE_EXHAUSTED'
   | 'INTERNAL'
   | 'UNAVAILABLE';
@@ -134,6 +135,21 @@ const entries = {
       'The token is missing or wrong; or, where none is asked for, the request names a foreign `Host`.',
     action: 'Send the token of the controller, or ask under a name that the message lists.',
     http: 401,
+  },
+  FORBIDDEN: {
+    meaning: 'The one who asks is known, and may not do this.',
+    action: 'Ask with the certificate of a party that may: only devices send samples to workers.',
+    http: 403,
+    grpc: 'PERMISSION_DENIED',
+  },
+  CREDENTIALS_INVALID: {
+    meaning:
+      'A certificate, private key or revocation list is malformed or expired, or does not fit the others.',
+    action: 'Replace the file that the message names.',
+  },
+  SECRET_EXPOSED: {
+    meaning: 'Every user of the machine may read or write a file with a secret.',
+    action: 'Let only its owner read it (`chmod 600`), and replace the secret if others may have read it.',
   },
   NAME_TAKEN: {
     meaning: 'An agent with the same name and group runs already.',

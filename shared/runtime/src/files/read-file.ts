@@ -1,12 +1,14 @@
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { systemCodeOf } from '../errors/offramp-error.js';
+import { OfframpError, systemCodeOf } from '../errors/offramp-error.js';
 
 /** How large a file may be, in bytes: checked before any of it is read. */
 export type FileSize = { atMost: number } | { exactly: number };
 
 /** A single system call reads no more. */
 const maxReadBytes = 2 ** 30;
+/** Permissions of users that are neither the owner nor of the group. */
+const anyonesBits = 0o007;
 
 /**
  * Reads a file: the only way in which Offramp reads files that it did not come with. A FIFO, a device or a socket is
@@ -25,6 +27,26 @@ export async function readFile(path: string, size: FileSize): Promise<Buffer> {
  */
 export async function checkFile(path: string, size: FileSize): Promise<Stats> {
   return use(path, (file) => measure(file, size));
+}
+
+/**
+ * Reads a file with a secret, such as a private key, as {@link readFile} does.
+ * @throws OfframpError `SECRET_EXPOSED` for a file that every user of the machine may read or write
+ * @throws Error as {@link readFile}
+ */
+export async function readSecretFile(path: string, maxBytes: number): Promise<Buffer> {
+  return use(path, async (file) => {
+    const { mode, size } = await measure(file, { atMost: maxBytes });
+    if ((mode & anyonesBits) !== 0) {
+      const found = (mode & 0o777).toString(8).padStart(3, '0');
+      throw new OfframpError(
+        'SECRET_EXPOSED',
+        `${path}: expected a file that other users cannot read or write; found mode ${found}`,
+        { hint: `Run \`chmod 600 ${path}\`.` },
+      );
+    }
+    return readPart(file, 0, size);
+  });
 }
 
 /** As {@link readFile}, as text in UTF-8. */

@@ -13,8 +13,9 @@ import { thisMachine } from '@offramp/augment';
 import { Bundle, codecs } from '@offramp/bundle';
 import { offloadService } from '@offramp/contracts';
 import { createLogger, systemClock } from '@offramp/runtime';
-import { GrpcTransport } from '../../edge-agent/dist/offload/grpc-transport.js';
+import { GrpcConnector } from '../../edge-agent/dist/offload/grpc-connector.js';
 import { OffloadLink } from '../../edge-agent/dist/offload/offload-link.js';
+import { RenewableTransport } from '../../edge-agent/dist/offload/renewable-transport.js';
 import { SampleWriter } from '../../edge-agent/dist/offload/sample-writer.js';
 import { Pipeline } from '../../edge-agent/dist/pipeline/pipeline.js';
 import { PolicyHolder } from '../../edge-agent/dist/policy/policy-holder.js';
@@ -110,7 +111,15 @@ async function offloaded() {
       open: (events) => memoryStream(events, cannedAnswer),
     }),
     'gRPC over a Unix socket, to a process that answers at once': linkOver(
-      new GrpcTransport({ address: socket, connectTimeoutMs: 5_000, greetingTimeoutMs: 1_000 }, systemClock),
+      new RenewableTransport(
+        new GrpcConnector(
+          { address: socket, connectTimeoutMs: 5_000, greetingTimeoutMs: 1_000, credentials: null },
+          systemClock,
+        ),
+        10_000,
+        systemClock,
+        logger,
+      ),
     ),
   };
   const variants = {};

@@ -65,7 +65,12 @@ export async function startWorker(
       logger.fatal({ err: error }, 'an inference thread was lost');
       fail(error);
     };
-    const observer = await WorkerObserver.create(config, { name, threads, stats }, clock, logger);
+    const observer = await WorkerObserver.create(
+      config,
+      { name, threads, stats, certificateExpiresMs: () => credentials?.value.own.expiresMs ?? null },
+      clock,
+      logger,
+    );
     resources.add(() => observer.stop());
     const bundles = new BundleRegistry(
       { ...config, threads, session: sessionOptionsOf(config), onLost },

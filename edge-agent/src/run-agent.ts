@@ -73,11 +73,14 @@ export function runAgent(parts: AgentParts): Promise<Agent> {
       { group: config.group, device, branches: bundle.branches, bundleDigest: bundle.digestBytes },
       bundle.manifest.policy.thresholds,
     );
-    const credentials = await openDeviceCredentials(config, clock, logger);
+    const credentials = await openDeviceCredentials(config, { ...config, device }, clock, logger);
     resources.add(() => credentials?.close());
     const link = createLink(config, bundle, deviceStages, credentials, clock, random, logger);
     const status = (): AgentStatus =>
-      describeStatus({ ...parts, phase, policy, link, fleet, totals, inFlight: slots.inFlight });
+      describeStatus({
+        ...{ ...parts, phase, policy, link, fleet, totals, inFlight: slots.inFlight },
+        certificateExpiresMs: credentials?.value.mutual?.own.expiresMs ?? null,
+      });
     const onPolicy = (bytes: Uint8Array) => {
       if (offerPolicy(policy, bytes, logger) && phase === 'running') fleet?.reporter.endWindow();
     };

@@ -36,6 +36,8 @@ export interface AgentStatus {
   policy: ActivePolicy & PolicyStanding & { error: string | null; errorCode: string | null };
   /** `null`: the device does not offload. */
   cloud: { address: string; state: LinkState; sent: number; queued: number; counters: LinkCounters } | null;
+  /** When the device's certificate expires, in ISO 8601; `null` without one. */
+  certificateExpires: string | null;
   /** `null`: the agent runs without NATS. */
   nats: { state: BusLink['state']; telemetryBacklog: number } | null;
   inFlight: number;
@@ -50,6 +52,8 @@ export interface StatusParts {
   deviceStages: number;
   policy: PolicyHolder;
   link: OffloadLink | null;
+  /** In milliseconds since 1970; `null` without a certificate. */
+  certificateExpiresMs: number | null;
   /** `null`: the agent runs without NATS. */
   fleet: FleetMembership | null;
   totals: WindowCounts;
@@ -57,7 +61,7 @@ export interface StatusParts {
 }
 
 export function describeStatus(parts: StatusParts): AgentStatus {
-  const { bundle, config, policy, link, fleet } = parts;
+  const { bundle, config, policy, link, fleet, certificateExpiresMs } = parts;
   return {
     phase: parts.phase,
     device: parts.device,
@@ -82,6 +86,7 @@ export function describeStatus(parts: StatusParts): AgentStatus {
       ...link.inFlight,
       counters: { ...link.counters },
     },
+    certificateExpires: certificateExpiresMs === null ? null : new Date(certificateExpiresMs).toISOString(),
     nats: fleet && { state: fleet.connection, telemetryBacklog: fleet.reporter.pending },
     inFlight: parts.inFlight,
     totals: summarise(parts.totals),

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import type { ServerUnaryCall } from '@grpc/grpc-js';
-import { identityOf } from '@offramp/contracts';
+import { formatIdentity, identityOf } from '@offramp/contracts';
 import { type LiveFiles, OfframpError } from '@offramp/runtime';
 import type { WorkerCredentials } from '../tls/worker-tls.js';
 
@@ -15,6 +15,6 @@ export function checkDevice(
   if (identity?.role === 'device') return null;
   return new OfframpError(
     'FORBIDDEN',
-    `expected the certificate of a device; found that of ${identity ? `a ${identity.role}` : 'nobody'}`,
+    `expected the certificate of a device; found that of ${identity ? formatIdentity(identity) : 'nobody'}`,
   );
 }

@@ -16,6 +16,8 @@ export interface WorkerMetricsParts {
   load(): WindowLoad | null;
   /** Whether NATS is connected; `null` without --nats. */
   connected(): boolean | null;
+  /** In milliseconds since 1970; `null` without TLS. */
+  certificateExpiresMs(): number | null;
 }
 
 /** Upper bounds; `maxBatch` is 1,024 at most. */
@@ -25,7 +27,8 @@ const batchBuckets = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024];
 export class WorkerMetrics implements MetricsText {
   private readonly metrics = new MetricsRegistry();
 
-  constructor({ stats, threads, maxQueue, load, connected }: WorkerMetricsParts) {
+  constructor(parts: WorkerMetricsParts) {
+    const { stats, threads, maxQueue, load, connected, certificateExpiresMs } = parts;
     const { metrics } = this;
     const counts = () => stats.counts();
     metrics.counter(
@@ -109,6 +112,11 @@ export class WorkerMetrics implements MetricsText {
           return up === null ? null : Number(up);
         },
       ],
+      [
+        'certificate_expires_seconds',
+        'When its certificate expires, in seconds since 1970; absent without TLS.',
+        () => secondsOf(certificateExpiresMs()),
+      ],
     ];
     for (const [name, help, read] of gauges) metrics.gauge({ name: `offramp_worker_${name}`, help }, read);
     metrics.gauge(
@@ -126,3 +134,5 @@ export class WorkerMetrics implements MetricsText {
     return this.metrics.text();
   }
 }
+
+const secondsOf = (milliseconds: number | null) => milliseconds && milliseconds / 1_000;

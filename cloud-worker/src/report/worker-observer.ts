@@ -10,6 +10,8 @@ export interface ObservedWorker {
   name: string;
   threads: number;
   stats: WorkerStats;
+  /** In milliseconds since 1970; `null` without TLS. */
+  certificateExpiresMs(): number | null;
 }
 
 /** Reports a worker to controllers and Prometheus, if configured. */
@@ -70,9 +72,9 @@ export class WorkerObserver {
     // Loaded only if configured, because loading takes a good part of the start.
     const { startMetricsServer } = await import('@offramp/runtime/metrics');
     const { WorkerMetrics } = await import('../metrics/worker-metrics.js');
-    const { threads, stats } = this.worker;
+    const { threads, stats, certificateExpiresMs } = this.worker;
     const metrics = new WorkerMetrics({
-      ...{ stats, threads, maxQueue: this.config.maxQueue },
+      ...{ stats, threads, maxQueue: this.config.maxQueue, certificateExpiresMs },
       load: () => this.meter?.latest ?? null,
       connected: () => this.reporter?.connected ?? null,
     });

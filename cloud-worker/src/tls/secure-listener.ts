@@ -1,8 +1,8 @@
 import { constants } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createServer, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls';
-import { credentialWarnings, formatIdentity, type Identity, Peer } from '@offramp/contracts';
-import { type Clock, type ListenAddress, type LiveFiles, type Logger, LogOnce } from '@offramp/runtime';
+import { formatIdentity, type Identity, Peer } from '@offramp/contracts';
+import type { Clock, ListenAddress, LiveFiles, Logger } from '@offramp/runtime';
 import { type RefusalReason, Refusals } from './refusals.js';
 import type { WorkerCredentials } from './worker-tls.js';
 
@@ -24,7 +24,6 @@ export class SecureListener {
   private readonly open = new Set<Socket>();
   private readonly secured = new Set<TLSSocket>();
   private readonly peers = new Map<TLSSocket, Peer>();
-  private readonly warnings: LogOnce;
   private cancelLook: () => void = () => undefined;
 
   /** @param onConnection gets each connection that is accepted, once */
@@ -35,7 +34,6 @@ export class SecureListener {
     private readonly logger: Logger,
   ) {
     this.refusals = new Refusals(logger);
-    this.warnings = new LogOnce(logger);
     this.server = createServer({
       ...contextOf(credentials.value),
       ALPNProtocols: ['h2'],
@@ -129,8 +127,6 @@ export class SecureListener {
   private look(): void {
     const { value } = this.credentials;
     const now = Date.now();
-    const warnings = credentialWarnings({ own: value.own, trust: value.mutual?.trust ?? null }, now);
-    for (const warning of warnings) this.warnings.log('warn', warning, {}, warning);
     for (const [socket, peer] of value.mutual ? this.peers : []) {
       const reason = value.mutual && peer.problem(value.mutual.trust, now);
       if (!reason) continue;

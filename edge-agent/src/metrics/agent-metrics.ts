@@ -97,6 +97,14 @@ export class AgentMetrics implements MetricsText {
         'Reports that JetStream has not acknowledged yet.',
         () => status().nats?.telemetryBacklog ?? null,
       ],
+      [
+        'certificate_expires_seconds',
+        'When its certificate expires, in seconds since 1970; absent without one.',
+        () => {
+          const { certificateExpires } = status();
+          return certificateExpires === null ? null : Date.parse(certificateExpires) / 1_000;
+        },
+      ],
     ];
     for (const [name, help, read] of gauges) metrics.gauge({ name: `offramp_agent_${name}`, help }, read);
     metrics.gauge(

@@ -118,6 +118,11 @@ export class AuditQueue {
     return checked;
   }
 
+  /** The response to this audit, if it is one, will not come. */
+  lost(id: number): void {
+    if (this.sent?.id === id) this.drop(this.sent, 'failed');
+  }
+
   dropWaiting(reason: AuditDropReason): void {
     for (const pending of this.waiting) this.drop(pending, reason);
   }

@@ -2,8 +2,9 @@ import type { Bundle } from '@offramp/bundle';
 import type { Clock, LiveFiles, Logger } from '@offramp/runtime';
 import type { AgentConfig } from '../config.js';
 import type { DeviceCredentials } from './device-tls.js';
-import { GrpcTransport } from './grpc-transport.js';
+import { GrpcConnector } from './grpc-connector.js';
 import { OffloadLink } from './offload-link.js';
+import { RenewableTransport } from './renewable-transport.js';
 
 const connectTimeoutMs = 2_000;
 /** Longer than a round trip. Only with a worker that does not announce its encodings does it take this long. */
@@ -30,6 +31,10 @@ export function createLink(
 ): OffloadLink | null {
   const { stages, labels } = bundle.manifest;
   if (config.cloud === undefined || deviceStages === stages.length) return null;
+  const connector = new GrpcConnector(
+    { address: config.cloud, connectTimeoutMs, greetingTimeoutMs, credentials },
+    clock,
+  );
   return new OffloadLink(
     {
       maxInFlight: config.maxOffloadsInFlight,
@@ -45,7 +50,7 @@ export function createLink(
       branches: bundle.branches,
       firstExit: deviceStages,
     },
-    new GrpcTransport({ address: config.cloud, connectTimeoutMs, greetingTimeoutMs, credentials }, clock),
+    new RenewableTransport(connector, auditTimeoutMs, clock, logger),
     clock,
     random,
     logger,

@@ -1,4 +1,5 @@
 import type { WorkerAnswer } from './check-answer.js';
+import type { OffloadSample } from './offload-sample.js';
 
 /** States of the link. They determine whether samples are offloaded. */
 export type LinkState =
@@ -48,6 +49,16 @@ export type OffloadOutcome = {
   sent: SentTensor | null;
 } & ({ answer: WorkerAnswer } | { fallback: FallbackReason });
 
+/** A sample without outcome. */
+export interface Pending {
+  id: number;
+  sample: OffloadSample;
+  expiresAt: number;
+  sent: SentTensor | null;
+  cancelTimer: () => void;
+  settle(outcome: OffloadOutcome): void;
+}
+
 /** Counts of samples. Audits are not included, except in late answers. */
 export interface LinkCounters {
   answered: number;
@@ -60,8 +71,10 @@ export interface LinkCounters {
   /** Invalid responses. */
   invalid: number;
   reconnects: number;
+  /** Moves to a new connection while the old one was open. */
+  moves: number;
 }
 
 export function newLinkCounters(): LinkCounters {
-  return { answered: 0, timeouts: 0, refusals: 0, broken: 0, late: 0, invalid: 0, reconnects: 0 };
+  return { answered: 0, timeouts: 0, refusals: 0, broken: 0, late: 0, invalid: 0, reconnects: 0, moves: 0 };
 }

@@ -348,6 +348,37 @@ test('a break during a pause starts a new wait, which the end of the pause does 
   expect(link.state).toBe('waiting');
 });
 
+test('a stream that goes on over another connection keeps its samples, its pause, and counts as a move', async () => {
+  connect();
+  const [refused, other] = [offload(), offload()];
+  streams.respond({ sampleId: idOf(streams.newest.sent[0]), refusal: { code: 8, retryAfterMs: 250 } });
+  const more = new Set([1, 3]);
+  streams.newest.events.onOpen(more);
+  expect(link.state).toBe('paused');
+  clock.advance(250);
+  expect(link.accepted).toBe(more);
+  streams.respond({ sampleId: idOf(streams.newest.sent[1]), answer: goodAnswer });
+  await settle();
+  expect([refused, other].map(({ outcome }) => outcome && 'answer' in outcome)).toEqual([false, true]);
+  expect(link.counters).toMatchObject({ moves: 1, reconnects: 0, broken: 0 });
+});
+
+test('samples and audits whose answers are lost fall back at once, and others go on', async () => {
+  connect();
+  const audited = audit();
+  const [lost, kept] = [offload(), offload()];
+  const waiting = offload();
+  const ids = streams.newest.sent.map(idOf);
+  streams.newest.events.onLost([ids[0] ?? 0, ids[1] ?? 0, 4_711]);
+  await settle();
+  expect(lost.outcome).toEqual({ fallback: 'broken', sent });
+  expect(audited.outcome).toEqual({ dropped: 'failed' });
+  expect(kept.outcome).toBeNull();
+  expect(waiting.outcome).toBeNull();
+  expect(streams.newest.sent).toHaveLength(4);
+  expect(link.counters.broken).toBe(1);
+});
+
 test('events of an old stream are ignored', async () => {
   connect();
   const old = streams.newest;

@@ -1,6 +1,6 @@
 import { oldestEncodings } from '@offramp/bundle';
 import type { RefusalMessage, ResumeResponse } from '@offramp/contracts';
-import { Backoff, type Clock, type Logger, LogOnce, Waiters } from '@offramp/runtime';
+import { Backoff, type Clock, type Logger, LogOnce } from '@offramp/runtime';
 import { AuditQueue, type OffloadAudit, type OffloadAuditOutcome } from './audit-queue.js';
 import { type AnswerScope, checkAnswer } from './check-answer.js';
 import {
@@ -9,20 +9,11 @@ import {
   newLinkCounters,
   type OffloadLinkOptions,
   type OffloadOutcome,
-  type SentTensor,
+  type Pending,
 } from './link-types.js';
 import type { OffloadSample } from './offload-sample.js';
 import type { OffloadStream, OffloadTransport } from './transport.js';
 import { pauseOf, refusedWith } from './worker-refusal.js';
-
-interface Pending {
-  id: number;
-  sample: OffloadSample;
-  expiresAt: number;
-  sent: SentTensor | null;
-  cancelTimer: () => void;
-  settle(outcome: OffloadOutcome): void;
-}
 
 const noEncodings: ReadonlySet<number> = new Set();
 
@@ -48,8 +39,10 @@ export class OffloadLink {
   private lastId = 0;
   private cancelWake: () => void = () => undefined;
   private readonly backoff: Backoff;
-  private readonly attemptWaiters = new Waiters();
-  private attempted = false;
+  private noteAttempt: () => void = () => undefined;
+  private readonly attempt = new Promise<void>((resolve) => {
+    this.noteAttempt = resolve;
+  });
   private readonly problems: LogOnce;
 
   constructor(
@@ -85,8 +78,7 @@ export class OffloadLink {
 
   /** Settles when the first attempt to reach the worker has succeeded or failed. */
   firstAttempt(): Promise<void> {
-    if (this.attempted) return Promise.resolve();
-    return this.attemptWaiters.wait();
+    return this.attempt;
   }
 
   /** Never rejects, and settles within the timeout. */
@@ -152,6 +144,7 @@ export class OffloadLink {
         this.writable = true;
         this.pump();
       }),
+      onLost: mine((ids) => this.lost(ids)),
       onClose: mine((reason) => this.broke(reason)),
     });
     this.stream = stream;
@@ -160,9 +153,14 @@ export class OffloadLink {
   private opened(encodings: ReadonlySet<number>): void {
     this.writable = true;
     this.encodings = encodings;
-    this.problems.log('info', 'connected', {}, 'connected to the worker');
-    this.enter('ready');
-    this.noteAttempt();
+    if (this.current === 'connecting') {
+      this.problems.log('info', 'connected', {}, 'connected to the worker');
+      this.enter('ready');
+      this.noteAttempt();
+    } else {
+      this.counters.moves++;
+      this.pump();
+    }
   }
 
   private broke(reason: string): void {
@@ -175,6 +173,17 @@ export class OffloadLink {
     });
     this.fallBackAll('broken');
     this.noteAttempt();
+  }
+
+  private lost(ids: readonly number[]): void {
+    for (const id of ids) {
+      this.audits.lost(id);
+      const pending = this.sent.get(id);
+      if (!pending) continue;
+      this.counters.broken++;
+      this.fallBack(pending, 'broken');
+    }
+    this.pump();
   }
 
   private respond(response: ResumeResponse): void {
@@ -285,10 +294,5 @@ export class OffloadLink {
   private drop(problem: string): void {
     this.counters.invalid++;
     this.problems.log('warn', 'invalid', { problem }, 'the worker sent an invalid response');
-  }
-
-  private noteAttempt(): void {
-    this.attempted = true;
-    this.attemptWaiters.wake();
   }
 }

@@ -48,7 +48,6 @@ export type {
 export type { ExitOutcome } from './evidence/exit-outcome.js';
 export { maxReportedPolicies, maxReportedRecords, maxReportedTextLength } from './evidence/report-limits.js';
 export { identityOf } from './identity/certificate-identity.js';
-export { credentialWarnings } from './identity/credential-warnings.js';
 export { type CertificateProblem, Peer } from './identity/peer.js';
 export { formatIdentity, type Identity, parseIdentity, type Role } from './identity/spiffe-id.js';
 export {

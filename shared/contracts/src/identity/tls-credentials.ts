@@ -17,6 +17,8 @@ export interface OwnCertificate {
   chain: Buffer;
   key: Buffer;
   certificate: X509Certificate;
+  /** When it expires, in milliseconds since 1970. */
+  expiresMs: number;
   /** `null`: it names no party of a fleet. */
   identity: Identity | null;
 }
@@ -47,14 +49,15 @@ export function readOwnCertificate(cert: TlsFile, key: TlsFile, nowMs: number): 
       `${key.path}: expected the private key of the certificate in ${cert.path}; found another key`,
     );
   }
-  if (Date.parse(certificate.validTo) <= nowMs) {
+  const expiresMs = Date.parse(certificate.validTo);
+  if (expiresMs <= nowMs) {
     throw new OfframpError(
       'CREDENTIALS_INVALID',
       `${cert.path}: expected a certificate that is valid; found one that expired on ${certificate.validTo}`,
     );
   }
   const identity = identityOf(certificate);
-  return { chain: cert.content, key: key.content, certificate, identity };
+  return { chain: cert.content, key: key.content, certificate, expiresMs, identity };
 }
 
 /**
@@ -85,7 +88,7 @@ export function ownIdentity({ identity, certificate }: OwnCertificate, role: Rol
   if (identity?.role === role) return identity;
   throw new OfframpError(
     'CREDENTIALS_INVALID',
-    `${file}: expected a certificate with one URI, of a ${role}: ${identityExpectation}; found ${certificate.subjectAltName ?? 'no names'}`,
+    `${file}: expected a certificate with one URI, of the role ${role}: ${identityExpectation}; found ${certificate.subjectAltName ?? 'no names'}`,
   );
 }
 

@@ -1,5 +1,6 @@
 import { type Clock, LiveFiles, type Logger, OfframpError, type WatchedFile } from '@offramp/runtime';
 import { z } from 'zod';
+import { credentialWarnings } from './credential-warnings.js';
 import { readOwnCertificate, readTrust, type TlsCredentials } from './tls-credentials.js';
 
 /** A certificate or a key; the certificates of authorities, of which a machine has a few hundred; a revocation list. */
@@ -60,17 +61,22 @@ export async function openTlsCredentials<C>(
   const files: WatchedFile[] = paths.flatMap((path, i) =>
     path === undefined ? [] : [{ path, maxBytes: bytes[i] ?? 0, secret: path === tlsKey }],
   );
+  let inUse: TlsCredentials = { own: null, trust: null };
   const make = async (contents: readonly Buffer[]) => {
     const [cert, key, ca, crl] = paths.map((path) => {
       const content = contents[files.findIndex((watched) => watched.path === path)];
       return path === undefined || !content ? null : { path, content };
     });
-    return check({
+    const credentials = {
       own: cert && key ? readOwnCertificate(cert, key, Date.now()) : null,
       trust: ca ? await readTrust(ca, crl ?? null) : null,
-    });
+    };
+    const checked = check(credentials);
+    inUse = credentials;
+    return checked;
   };
-  return LiveFiles.open(files, make, clock, logger);
+  const warnings = () => credentialWarnings(inUse, Date.now());
+  return LiveFiles.open(files, { make, warnings }, clock, logger);
 }
 
 function requireBoth(

@@ -148,7 +148,7 @@ const entries = {
     action: 'Replace the file that the message names.',
   },
   SECRET_EXPOSED: {
-    meaning: 'Every user of the machine may read or write a file with a secret.',
+    meaning: 'Others than its owner may read or write a file with a secret.',
     action: 'Let only its owner read it (`chmod 600`), and replace the secret if others may have read it.',
   },
   NAME_TAKEN: {

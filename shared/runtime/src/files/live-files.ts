@@ -1,4 +1,5 @@
 import { isOfframpError, messageOf, OfframpError, toOfframpError } from '../errors/offramp-error.js';
+import { LogOnce } from '../logs/log-once.js';
 import type { Logger } from '../logs/logging.js';
 import type { Clock } from '../time/clock.js';
 import { readFile, readSecretFile } from './read-file.js';
@@ -9,6 +10,14 @@ export interface WatchedFile {
   maxBytes: number;
   /** Whether it must be closed to other users of the machine. */
   secret: boolean;
+}
+
+/** What to make of files. */
+export interface LiveFilesMaker<Value> {
+  /** Gets the contents in the order of the files; may throw an `OfframpError`. */
+  make(contents: readonly Buffer[]): Value | Promise<Value>;
+  /** What a person should do about a value in use: sentences, each of which is logged once. Default: nothing. */
+  warnings?(value: Value): readonly string[];
 }
 
 /** Time between two looks at the files. Notices of the file system do not cross mounts, links and containers. */
@@ -25,31 +34,33 @@ export class LiveFiles<Value> {
   private loggedProblem = '';
   private closed = false;
   private cancelLook: () => void = () => undefined;
+  private readonly warned: LogOnce;
 
   private constructor(
     private readonly files: readonly WatchedFile[],
-    private readonly make: (contents: readonly Buffer[]) => Value | Promise<Value>,
+    private readonly maker: LiveFilesMaker<Value>,
     private contents: readonly Buffer[],
     private current: Value,
     private readonly clock: Clock,
     private readonly logger: Logger,
   ) {
+    this.warned = new LogOnce(logger);
+    this.warn();
     this.lookLater();
   }
 
   /**
    * Reads the files for the first time. They are watched until {@link close}.
-   * @param make gets the contents in the order of the files; may throw an `OfframpError`
    * @throws OfframpError `FILE_NOT_FOUND`, `SECRET_EXPOSED`, and what `make` throws
    */
   static async open<Value>(
     files: readonly WatchedFile[],
-    make: (contents: readonly Buffer[]) => Value | Promise<Value>,
+    maker: LiveFilesMaker<Value>,
     clock: Clock,
     logger: Logger,
   ): Promise<LiveFiles<Value>> {
     const contents = await readAll(files);
-    return new LiveFiles(files, make, contents, await make(contents), clock, logger);
+    return new LiveFiles(files, maker, contents, await maker.make(contents), clock, logger);
   }
 
   get value(): Value {
@@ -75,7 +86,7 @@ export class LiveFiles<Value> {
     try {
       const contents = await readAll(this.files);
       if (!sameContents(contents, this.contents)) {
-        const value = await this.make(contents);
+        const value = await this.maker.make(contents);
         if (this.closed) return;
         this.contents = contents;
         this.current = value;
@@ -86,6 +97,13 @@ export class LiveFiles<Value> {
       this.loggedProblem = '';
     } catch (error) {
       this.notice(toOfframpError(error));
+    }
+    this.warn();
+  }
+
+  private warn(): void {
+    for (const warning of this.maker.warnings?.(this.current) ?? []) {
+      this.warned.log('warn', warning, {}, warning);
     }
   }
 

@@ -7,8 +7,8 @@ export type FileSize = { atMost: number } | { exactly: number };
 
 /** A single system call reads no more. */
 const maxReadBytes = 2 ** 30;
-/** Permissions of users that are neither the owner nor of the group. */
-const anyonesBits = 0o007;
+/** Permissions of users that are not the owner. */
+const othersBits = 0o077;
 
 /**
  * Reads a file: the only way in which Offramp reads files that it did not come with. A FIFO, a device or a socket is
@@ -31,13 +31,13 @@ export async function checkFile(path: string, size: FileSize): Promise<Stats> {
 
 /**
  * Reads a file with a secret, such as a private key, as {@link readFile} does.
- * @throws OfframpError `SECRET_EXPOSED` for a file that every user of the machine may read or write
+ * @throws OfframpError `SECRET_EXPOSED` for a file that others than its owner may read or write
  * @throws Error as {@link readFile}
  */
 export async function readSecretFile(path: string, maxBytes: number): Promise<Buffer> {
   return use(path, async (file) => {
     const { mode, size } = await measure(file, { atMost: maxBytes });
-    if ((mode & anyonesBits) !== 0) {
+    if ((mode & othersBits) !== 0) {
       const found = (mode & 0o777).toString(8).padStart(3, '0');
       throw new OfframpError(
         'SECRET_EXPOSED',

@@ -2,10 +2,10 @@ import { Client, type ClientDuplexStream, connectivityState, credentials, Metada
 import { encodingsHeader, oldestEncodings, parseEncodings } from '@offramp/bundle';
 import { offloadService, type ResumeRequestInit, type ResumeResponse, v1 } from '@offramp/contracts';
 import { type Clock, type LiveFiles, messageOf } from '@offramp/runtime';
-import { type DeviceCredentials, WorkerConnection } from './device-tls.js';
-import type { OffloadStream, OffloadTransport, StreamEvents } from './transport.js';
+import { type DeviceCredentials, WorkerTls } from './device-tls.js';
+import type { Connection, ConnectionEvents, Connector } from './transport.js';
 
-export interface GrpcTransportOptions {
+export interface GrpcConnectorOptions {
   /** `host:port` */
   address: string;
   /** Time for an attempt to connect. */
@@ -32,36 +32,36 @@ const channelOptions = {
 /** Time between two looks at the certificate of an open connection. */
 const certificateLookMs = 1_000;
 
-/** The `Resume` stream over gRPC, over TLS where there are credentials. */
-export class GrpcTransport implements OffloadTransport {
+/** Opens `Resume` streams over gRPC, over TLS where there are credentials. */
+export class GrpcConnector implements Connector {
   constructor(
-    private readonly options: GrpcTransportOptions,
+    private readonly options: GrpcConnectorOptions,
     private readonly clock: Clock,
   ) {}
 
-  open(events: StreamEvents): OffloadStream {
-    return new GrpcStream(this.options, this.clock, events);
+  connect(events: ConnectionEvents): Connection {
+    return new GrpcConnection(this.options, this.clock, events);
   }
 }
 
 type Call = ClientDuplexStream<ResumeRequestInit, ResumeResponse>;
 
-class GrpcStream implements OffloadStream {
+class GrpcConnection implements Connection {
   private readonly client: Client;
   private call: Call | null = null;
   private closed = false;
   private opened = false;
   private cancelTimeout: () => void;
   private cancelLook: () => void = () => undefined;
-  private readonly connection: WorkerConnection | null;
+  private readonly tls: WorkerTls | null;
 
   constructor(
-    private readonly options: GrpcTransportOptions,
+    private readonly options: GrpcConnectorOptions,
     private readonly clock: Clock,
-    private readonly events: StreamEvents,
+    private readonly events: ConnectionEvents,
   ) {
-    this.connection = options.credentials && new WorkerConnection(options.credentials);
-    const secured = this.connection?.channelCredentials() ?? credentials.createInsecure();
+    this.tls = options.credentials && new WorkerTls(options.credentials);
+    const secured = this.tls?.channelCredentials() ?? credentials.createInsecure();
     // The certificate names the worker, not its host. Node.js warns about an IP address in place of a name.
     const name = options.credentials?.value.mutual ? { 'grpc.ssl_target_name_override': 'worker' } : {};
     this.client = new Client(options.address, secured, { ...channelOptions, ...name });
@@ -73,6 +73,10 @@ class GrpcStream implements OffloadStream {
 
   send(request: ResumeRequestInit): boolean {
     return this.call?.write(request) ?? false;
+  }
+
+  finish(): void {
+    this.call?.end();
   }
 
   close(): void {
@@ -111,14 +115,18 @@ class GrpcStream implements OffloadStream {
 
   /** Ends the connection when the worker's certificate is no longer good. */
   private look(): void {
-    const problem = this.connection?.problem();
-    if (problem) this.fail(`the worker's certificate is ${problem}`);
-    else this.cancelLook = this.clock.after(certificateLookMs, () => this.look());
+    const problem = this.tls?.problem();
+    if (problem) {
+      this.fail(`the worker's certificate is ${problem}`);
+      return;
+    }
+    this.cancelLook = this.clock.after(certificateLookMs, () => this.look());
+    if (this.opened && this.tls?.stale) this.events.onStale();
   }
 
   private begin(): void {
     this.cancelTimeout();
-    if (this.connection) this.look();
+    if (this.tls) this.look();
     const { path, requestSerialize } = offloadService.Resume;
     const call: Call = this.client.makeBidiStreamRequest(path, requestSerialize, deserialize, new Metadata());
     this.call = call;

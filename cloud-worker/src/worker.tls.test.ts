@@ -11,6 +11,8 @@ import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { WorkerConfig } from './config.js';
 import type { Worker } from './worker.js';
 import {
+  classifyCall,
+  forEverMs,
   openExampleBundle,
   type ReferenceSample,
   referenceSamples,
@@ -56,18 +58,23 @@ async function createFleet(): Promise<Fleet> {
   return { folder, authority, options: { ...own, tlsCa, tlsCrl } };
 }
 
-/** A stream of a client with this certificate. */
-function streamOf(worker: Worker, fleet: Fleet, own: TestCertificate | null): TestStream {
+/** A client with this certificate, on a connection of its own. */
+function clientOf(worker: Worker, fleet: Fleet, own: TestCertificate | null): Client {
   const secured = credentials.createSsl(
     Buffer.from(fleet.authority.certificate),
     own && Buffer.from(own.key),
     own && Buffer.from(own.cert),
     { checkServerIdentity: () => undefined },
   );
-  const client = new Client(worker.address, secured, { 'grpc.ssl_target_name_override': 'worker' });
+  const client = new Client(worker.address, secured, {
+    'grpc.ssl_target_name_override': 'worker',
+    'grpc.use_local_subchannel_pool': 1,
+  });
   onTestFinished(() => client.close());
-  return new TestStream(client);
+  return client;
 }
+
+const streamOf = (...of: Parameters<typeof clientOf>) => new TestStream(clientOf(...of));
 
 describe('with certificates of authorities', () => {
   test('a device of the fleet is served', async () => {
@@ -109,6 +116,48 @@ describe('with certificates of authorities', () => {
       [...new Set(clients.map(([reason]) => reason))].sort(),
     );
     expect(worker.stats.counts()).toMatchObject({ samples: 0 });
+  });
+
+  test('streams and calls of one device share its places, and another device finds room', async () => {
+    const fleet = await createFleet();
+    const { authority, options } = fleet;
+    const held = { maxQueue: 20, maxWaitMs: forEverMs, maxBatch: 64, drainMs: 0 };
+    const worker = await startTestWorker({ ...options, ...held });
+    const device = await authority.issue({ uris: [deviceId] });
+    const streams = [1, 2, 3].map(() => streamOf(worker, fleet, device));
+    for (const stream of streams) for (let id = 1; id <= 20; id++) stream.send(request(id));
+    await until('all samples have arrived', () => worker.stats.counts().samples === 60);
+    const inFlight = () => worker.stats.counts().inFlight;
+    expect(inFlight()).toBe(16);
+    const call = { bundleDigest: bundle.digestBytes, tensor: sample.inputs[0] ?? null };
+    await expect(classifyCall(clientOf(worker, fleet, device), call)).rejects.toMatchObject({
+      code: status.RESOURCE_EXHAUSTED,
+    });
+    const other = await authority.issue({ uris: [`${deviceId}0`] });
+    for (const id of [1, 2]) streamOf(worker, fleet, other).send(request(id));
+    await until('the samples of another device are admitted', () => inFlight() === 18);
+  });
+
+  test('one device has a number of streams and connections, whatever others have', async () => {
+    const fleet = await createFleet();
+    const worker = await startTestWorker(fleet.options);
+    const device = await fleet.authority.issue({ uris: [deviceId] });
+    const other = await fleet.authority.issue({ uris: [`${deviceId}0`] });
+    const client = clientOf(worker, fleet, device);
+    const streams = Array.from({ length: 16 }, () => new TestStream(client));
+    for (const stream of streams) expect((await stream.ask(request(1))).answer).toBeTruthy();
+    const { code, details } = await new TestStream(client).status;
+    expect([code, details]).toEqual([status.RESOURCE_EXHAUSTED, `all 16 streams of ${deviceId} are taken`]);
+    expect((await streamOf(worker, fleet, other).ask(request(1))).answer).toBeTruthy();
+
+    const more = Array.from({ length: 31 }, () => streamOf(worker, fleet, device));
+    for (const stream of more) expect((await stream.status).code).toBe(status.RESOURCE_EXHAUSTED);
+    expect((await streamOf(worker, fleet, device).status).code).toBe(status.UNAVAILABLE);
+    expect(worker.stats.refusedConnections.get('connections')).toBeGreaterThan(0);
+    expect((await streamOf(worker, fleet, other).ask(request(1))).answer).toBeTruthy();
+    for (const stream of streams) stream.call.end();
+    await until('streams are free', () => worker.stats.counts().streams < 16);
+    expect((await new TestStream(client).ask(request(1))).answer).toBeTruthy();
   });
 
   test('an operator may not send samples', async () => {

@@ -1,4 +1,4 @@
-/** A source of samples: a stream or, for single calls, a connection. */
+/** A source of samples: a device where devices show who they are; otherwise a stream or, for single calls, a connection. */
 export class Sender {
   /** Samples on the worker. */
   inFlight = 0;

@@ -2,7 +2,7 @@ import type { ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js';
 import { type ClassifyRequest, type ClassifyResponseInit, MalformedMessage } from '@offramp/contracts';
 import { OfframpError, toOfframpError } from '@offramp/runtime';
 import { refusalStatus } from '../admission/refusal.js';
-import { Sender } from '../batching/fair-clock.js';
+import type { Senders } from '../batching/senders.js';
 import { answerMessage } from './answer-message.js';
 import type { Intake } from './intake.js';
 
@@ -10,13 +10,14 @@ export type ClassifyCall = ServerUnaryCall<ClassifyRequest | MalformedMessage, C
 
 /**
  * Answers one `Classify` call with the whole backbone, without early exits.
- * @param senders senders with calls in progress, by connection
+ * @param key of its sender
  */
 export function classify(
   call: ClassifyCall,
   respond: sendUnaryData<ClassifyResponseInit>,
   intake: Intake,
-  senders: Map<string, Sender>,
+  senders: Senders,
+  key: string,
 ): void {
   const { request } = call;
   const refuse = (error: OfframpError) => respond(refusalStatus(error));
@@ -27,13 +28,12 @@ export function classify(
     return;
   }
   const { bundleDigest, tensor } = request;
-  const peer = call.getPeer();
-  const sender = senders.get(peer) ?? new Sender();
+  const sender = senders.take(key);
   try {
     const sample = intake.submit(
       { sender, bundleDigest, stage: 0, tensor, thresholds: null, patienceMs: patienceOf(call) },
       (outcome) => {
-        if (sender.inFlight === 0) senders.delete(peer);
+        senders.release(key);
         if (outcome.kind === 'refused') refuse(outcome.error);
         if (outcome.kind !== 'answered') return;
         respond(null, {
@@ -42,9 +42,9 @@ export function classify(
         });
       },
     );
-    if (!sample.settled) senders.set(peer, sender);
     call.once('cancelled', () => intake.abandon([sample]));
   } catch (error) {
+    senders.release(key);
     refuse(toOfframpError(error));
   }
 }

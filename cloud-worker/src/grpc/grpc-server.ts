@@ -10,20 +10,22 @@ import {
   listenError,
   OfframpError,
   removeStaleSocket,
+  toOfframpError,
   within,
 } from '@offramp/runtime';
 import { HealthImplementation } from 'grpc-health-check';
 import { refusalStatus } from '../admission/refusal.js';
-import type { Sender } from '../batching/fair-clock.js';
+import { Sender } from '../batching/fair-clock.js';
+import { Senders } from '../batching/senders.js';
 import type { WorkerStats } from '../report/worker-stats.js';
 import { SecureListener } from '../tls/secure-listener.js';
 import type { WorkerCredentials } from '../tls/worker-tls.js';
 import { boundDeadlines } from './call-deadlines.js';
-import { checkDevice } from './check-device.js';
 import { type ClassifyCall, classify } from './classify-call.js';
+import { deviceOf } from './device-of.js';
 import { type Intake, stopping } from './intake.js';
 import { addReflection } from './reflection.js';
-import { type ResumeCall, ResumeStream } from './resume-stream.js';
+import { endCall, type ResumeCall, ResumeStream } from './resume-stream.js';
 
 /** Ping a connection that has been silent for this long … */
 const keepaliveTimeMs = 30_000;
@@ -31,6 +33,8 @@ const keepaliveTimeMs = 30_000;
 const keepaliveTimeoutMs = 10_000;
 /** Concurrent calls on one connection. */
 const maxCallsPerConnection = 100;
+/** Streams of one device: more than it leaves behind by restarts before keepalive ends them. */
+const maxStreamsPerDevice = 16;
 /** How long connections may take to close after everything is answered. */
 const closeGraceMs = 1_000;
 
@@ -46,9 +50,11 @@ export interface GrpcServerOptions {
 
 /** The network side of the worker: `Offload`, health and reflection on one address. */
 export class GrpcServer {
-  private readonly streams = new Set<ResumeStream>();
+  /** With the SPIFFE IDs of their devices. */
+  private readonly streams = new Map<ResumeStream, string | null>();
   private readonly health = new HealthImplementation();
-  private readonly classifying = new Map<string, Sender>();
+  /** By SPIFFE ID, or by connection. */
+  private readonly senders = new Senders();
   private draining = false;
   private listener: SecureListener | null = null;
 
@@ -110,8 +116,8 @@ export class GrpcServer {
     this.draining = true;
     this.setHealth('NOT_SERVING');
     const drained = this.intake.drain();
-    for (const stream of this.streams) stream.finish();
-    const finished = Promise.all([drained, ...[...this.streams].map(({ closed }) => closed)]);
+    for (const stream of this.streams.keys()) stream.finish();
+    const finished = Promise.all([drained, ...[...this.streams.keys()].map(({ closed }) => closed)]);
     if (!(await within(finished, drainMs, this.clock))) {
       this.logger.warn({ drainMs, ...this.stats.counts() }, 'some samples were not answered in time');
       this.intake.refuseAll(stopping());
@@ -141,44 +147,59 @@ export class GrpcServer {
   }
 
   private admitClassify(call: ClassifyCall, respond: sendUnaryData<ClassifyResponseInit>): void {
-    const refused = checkDevice(call, this.options.credentials);
-    if (refused) respond(refusalStatus(refused));
-    else classify(call, respond, this.intake, this.classifying);
+    try {
+      const key = deviceOf(call, this.options.credentials) ?? call.getPeer();
+      classify(call, respond, this.intake, this.senders, key);
+    } catch (error) {
+      respond(refusalStatus(toOfframpError(error)));
+    }
   }
 
   private resume(call: ResumeCall): void {
-    const stream = new ResumeStream(call, this.intake, this.options.maxStreamInFlight, this.logger);
-    const refused = this.draining ? stopping() : checkDevice(call, this.options.credentials);
-    if (refused) {
-      stream.fail(refused);
+    const { maxStreamInFlight, credentials } = this.options;
+    let device: string | null = null;
+    try {
+      if (this.draining) throw stopping();
+      device = deviceOf(call, credentials);
+      this.checkRoom(device);
+    } catch (error) {
+      endCall(call, toOfframpError(error));
       return;
     }
-    if (this.streams.size >= this.options.maxStreams) {
-      stream.fail(
-        new OfframpError('OVERLOADED', `all ${this.options.maxStreams} streams are taken`, {
-          retryAfterMs: closeGraceMs,
-        }),
-      );
-      return;
-    }
+    const sender = device === null ? new Sender() : this.senders.take(device);
+    const stream = new ResumeStream(call, this.intake, sender, maxStreamInFlight, this.logger);
     const greeting = new Metadata();
     greeting.set(encodingsHeader, formatEncodings());
     call.sendMetadata(greeting);
-    const peer = call.getPeer();
-    this.logger.debug({ peer }, 'stream opened');
-    this.streams.add(stream);
+    const client = device ?? call.getPeer();
+    this.logger.debug({ client }, 'stream opened');
+    this.streams.set(stream, device);
     this.stats.onStreamOpened();
     void stream.closed.then(() => {
+      if (device !== null) this.senders.release(device);
       this.streams.delete(stream);
       this.stats.onStreamClosed();
-      this.logger.debug({ peer }, 'stream closed');
+      this.logger.debug({ client }, 'stream closed');
     });
+  }
+
+  /** @throws OfframpError `OVERLOADED`: no further stream may be opened */
+  private checkRoom(device: string | null): void {
+    const { maxStreams } = this.options;
+    if (this.streams.size >= maxStreams) throw tooMany(`all ${maxStreams} streams are taken`);
+    if (device === null) return;
+    const own = [...this.streams.values()].filter((other) => other === device);
+    if (own.length >= maxStreamsPerDevice) {
+      throw tooMany(`all ${maxStreamsPerDevice} streams of ${device} are taken`);
+    }
   }
 
   private setHealth(status: 'SERVING' | 'NOT_SERVING'): void {
     for (const service of ['', offloadServiceName]) this.health.setStatus(service, status);
   }
 }
+
+const tooMany = (message: string) => new OfframpError('OVERLOADED', message, { retryAfterMs: closeGraceMs });
 
 /** @returns the address with the actual port */
 function bind(grpc: Server, listen: ListenAddress): Promise<string> {

@@ -2,7 +2,7 @@ import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { MalformedMessage, type ResumeRequest, type ResumeResponseInit } from '@offramp/contracts';
 import { type Logger, OfframpError, toOfframpError } from '@offramp/runtime';
 import { refusalMessage, refusalStatus } from '../admission/refusal.js';
-import { Sender } from '../batching/fair-clock.js';
+import type { Sender } from '../batching/fair-clock.js';
 import type { PendingSample, SampleOutcome } from '../batching/pending-sample.js';
 import { answerMessage } from './answer-message.js';
 import type { Intake } from './intake.js';
@@ -16,20 +16,29 @@ export type ResumeCall = ServerDuplexStream<ResumeRequest | MalformedMessage, Re
  */
 type StreamState = 'open' | 'finishing' | 'ended';
 
+/** Ends a call with an error. */
+export function endCall(call: ResumeCall, error: OfframpError): void {
+  // How grpc-js lets a handler choose the status: its stream ends with the status of an 'error' event.
+  call.emit('error', Object.assign(new Error(error.message), refusalStatus(error)));
+}
+
 /** One device's stream of samples. */
 export class ResumeStream {
   /** Resolves when the stream is closed for any reason. */
   readonly closed: Promise<void>;
   private state: StreamState = 'open';
-  private readonly sender = new Sender();
   private readonly inFlight = new Map<number, PendingSample>();
   /** Written responses that the transport has not taken yet. */
   private undelivered = 0;
 
-  /** @param maxInFlight number of samples without delivered response at which reading pauses */
+  /**
+   * @param sender of its samples
+   * @param maxInFlight number of samples without delivered response at which reading pauses
+   */
   constructor(
     private readonly call: ResumeCall,
     private readonly intake: Intake,
+    private readonly sender: Sender,
     private readonly maxInFlight: number,
     private readonly logger: Logger,
   ) {
@@ -51,11 +60,10 @@ export class ResumeStream {
   }
 
   /** Ends the stream now, with an error. */
-  fail(error: OfframpError): void {
+  private fail(error: OfframpError): void {
     if (this.state === 'ended') return;
     this.abandon();
-    // How grpc-js lets a handler choose the status: its stream ends with the status of an 'error' event.
-    this.call.emit('error', Object.assign(new Error(error.message), refusalStatus(error)));
+    endCall(this.call, error);
   }
 
   private onMessage(message: ResumeRequest | MalformedMessage): void {

@@ -8,6 +8,8 @@ export type RefusalReason =
   | 'no-certificate'
   /** The certificate is for no party of this fleet that may connect. */
   | 'identity'
+  /** The party has too many connections. */
+  | 'connections'
   /** There was no handshake of TLS 1.3, or not within its time. */
   | 'handshake';
 

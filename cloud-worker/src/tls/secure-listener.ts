@@ -9,6 +9,8 @@ import type { WorkerCredentials } from './worker-tls.js';
 /** Time for a handshake, in milliseconds, and how many may be in progress. */
 const handshakeTimeoutMs = 10_000;
 const maxHandshakes = 256;
+/** Connections of one party: more than it leaves behind by restarts before keepalive ends them. */
+const maxConnectionsPerParty = 32;
 /** Time between two looks for connections whose certificate has expired or was revoked. */
 const lookEveryMs = 1_000;
 
@@ -24,6 +26,8 @@ export class SecureListener {
   private readonly open = new Set<Socket>();
   private readonly secured = new Set<TLSSocket>();
   private readonly peers = new Map<TLSSocket, Peer>();
+  /** Numbers of connections by SPIFFE ID. */
+  private readonly connections = new Map<string, number>();
   private cancelLook: () => void = () => undefined;
 
   /** @param onConnection gets each connection that is accepted, once */
@@ -106,16 +110,33 @@ export class SecureListener {
         this.refuse(socket, problem === 'CERT_HAS_EXPIRED' ? 'expired' : 'untrusted', { problem }, peer);
         return;
       }
-      const reason = peer.problem(mutual.trust, Date.now()) ?? (mayConnect(peer, mutual) ? null : 'identity');
+      const reason = peer.problem(mutual.trust, Date.now()) ?? this.refusalOf(peer, mutual.identity);
       if (reason) {
         this.refuse(socket, reason, {}, peer);
         return;
       }
-      this.refusals.accept(nameOf(socket, peer));
-      this.peers.set(socket, peer);
-      socket.once('close', () => this.peers.delete(socket));
+      this.keep(socket, peer);
     }
     this.onConnection(socket);
+  }
+
+  private keep(socket: TLSSocket, peer: Peer): void {
+    const party = nameOf(socket, peer);
+    this.refusals.accept(party);
+    this.peers.set(socket, peer);
+    this.connections.set(party, (this.connections.get(party) ?? 0) + 1);
+    socket.once('close', () => {
+      this.peers.delete(socket);
+      const left = (this.connections.get(party) ?? 0) - 1;
+      if (left > 0) this.connections.set(party, left);
+      else this.connections.delete(party);
+    });
+  }
+
+  private refusalOf({ identity }: Peer, own: Identity): RefusalReason | null {
+    if (!identity || !mayConnect(identity, own)) return 'identity';
+    const connections = this.connections.get(formatIdentity(identity)) ?? 0;
+    return connections < maxConnectionsPerParty ? null : 'connections';
   }
 
   private refuse(socket: TLSSocket, reason: RefusalReason, details: object = {}, peer?: Peer): void {
@@ -148,10 +169,8 @@ function contextOf({ own, mutual }: WorkerCredentials): SecureContextOptions {
 }
 
 /** Every party of the worker's fleet but other workers; the worker itself asks for its health. */
-function mayConnect({ identity }: Peer, own: { identity: Identity }): boolean {
-  if (!identity || identity.fleet !== own.identity.fleet) return false;
-  return identity.role !== 'worker' || identity.name === own.identity.name;
-}
+const mayConnect = (identity: Identity, own: Identity) =>
+  identity.fleet === own.fleet && (identity.role !== 'worker' || identity.name === own.name);
 
 const nameOf = (socket: TLSSocket, peer?: Peer) =>
   peer?.identity ? formatIdentity(peer.identity) : (socket.remoteAddress ?? 'unknown');

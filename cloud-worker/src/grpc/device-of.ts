@@ -4,17 +4,18 @@ import { formatIdentity, identityOf } from '@offramp/contracts';
 import { type LiveFiles, OfframpError } from '@offramp/runtime';
 import type { WorkerCredentials } from '../tls/worker-tls.js';
 
-/** Why a call may not send samples; `null` if it may: where clients show who they are, only devices do. */
-export function checkDevice(
+/**
+ * The SPIFFE ID of the device that makes a call; `null` where clients do not show who they are.
+ * @throws OfframpError `FORBIDDEN` for another party, which may not send samples
+ */
+export function deviceOf(
   call: Pick<ServerUnaryCall<unknown, unknown>, 'getAuthContext'>,
   credentials: LiveFiles<WorkerCredentials> | null,
-): OfframpError | null {
+): string | null {
   if (!credentials?.value.mutual) return null;
   const certificate = call.getAuthContext().sslPeerCertificate;
   const identity = certificate ? identityOf(new X509Certificate(certificate.raw)) : null;
-  if (identity?.role === 'device') return null;
-  return new OfframpError(
-    'FORBIDDEN',
-    `expected the certificate of a device; found that of ${identity ? formatIdentity(identity) : 'nobody'}`,
-  );
+  const found = identity ? formatIdentity(identity) : 'nobody';
+  if (identity?.role === 'device') return found;
+  throw new OfframpError('FORBIDDEN', `expected the certificate of a device; found that of ${found}`);
 }

@@ -1,6 +1,7 @@
 export {
   addressSchema,
   isExposed,
+  isLoopback,
   type ListenAddress,
   listenError,
   parseListenAddress,
@@ -22,6 +23,7 @@ export {
   flagOf,
   resolveConfig,
 } from './config/options.js';
+export { checkPlainText, insecureOption, type PlainText } from './config/plain-text.js';
 export { removeStaleSocket } from './config/stale-socket.js';
 export {
   describeError,

@@ -1,6 +1,4 @@
-// biome-ignore lint/style/noRestrictedImports: to write
-import { open, rename, rm } from 'node:fs/promises';
-import { messageOf, OfframpError, readFile, sha256Hex, systemCodeOf } from '@offramp/runtime';
+import { messageOf, OfframpError, readFile, replaceFile, sha256Hex, systemCodeOf } from '@offramp/runtime';
 import { z } from 'zod';
 
 /** Everything that a training depends on, by user-facing names. */
@@ -27,19 +25,9 @@ export interface CheckpointContents {
  */
 export async function writeCheckpointFile(path: string, { facts, state }: CheckpointContents): Promise<void> {
   const header = { format, facts, state: { bytes: state.byteLength, sha256: sha256Hex(state) } };
-  const partial = `${path}.partial-${process.pid}`;
   try {
-    const file = await open(partial, 'w');
-    try {
-      await file.writeFile(`${JSON.stringify(header)}\n`);
-      await file.writeFile(state);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(partial, path);
+    await replaceFile(path, [`${JSON.stringify(header)}\n`, state]);
   } catch (cause) {
-    await rm(partial, { force: true }).catch(() => undefined);
     throw new OfframpError('OUTPUT_FAILED', `cannot write the checkpoint ${path}: ${messageOf(cause)}`, {
       cause,
     });

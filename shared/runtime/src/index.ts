@@ -43,7 +43,7 @@ export {
 export { quoted, readableText, shortText } from './errors/readable-text.js';
 export { redactUrls } from './errors/redact-urls.js';
 export { sha256Hex, shortDigest } from './files/digest.js';
-export { LiveFiles, type WatchedFile } from './files/live-files.js';
+export { LiveFiles, type LiveFilesMaker, type WatchedFile } from './files/live-files.js';
 export { makeFolder } from './files/make-folder.js';
 export {
   checkFile,
@@ -54,6 +54,7 @@ export {
   readSecretFile,
   readTextFile,
 } from './files/read-file.js';
+export { replaceFile } from './files/replace-file.js';
 export { isDoubling } from './logs/log-doublings.js';
 export { LogOnce } from './logs/log-once.js';
 export { createLogger, type Logger } from './logs/logging.js';

@@ -1,3 +1,4 @@
+export { readTrust, type Trust } from '../identity/tls-credentials.js';
 export { decoded } from './decoded.js';
 export { findNatsServer, type NatsServer, startNatsServer } from './nats-server.js';
 export { recordedMessages } from './recorded-messages.js';

@@ -1,16 +1,9 @@
-import 'reflect-metadata';
-import { webcrypto } from 'node:crypto';
+import { createPublicKey, X509Certificate } from 'node:crypto';
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  BasicConstraintsExtension,
-  PemConverter,
-  SubjectAlternativeNameExtension,
-  X509CertificateGenerator,
-  X509CrlGenerator,
-} from '@peculiar/x509';
+import { createKey, Issuer } from '../issuing/index.js';
 
-const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+const hourMs = 3_600_000;
 
 export interface TestCertificateOptions {
   /** Its URIs; default: none. */
@@ -29,39 +22,29 @@ export interface TestCertificate {
 export class TestAuthority {
   private constructor(
     private readonly folder: string,
-    private readonly keys: webcrypto.CryptoKeyPair,
-    /** In PEM form. */
-    readonly certificate: string,
-    private readonly name: string,
+    private readonly issuer: Issuer,
   ) {}
 
   static async create(folder: string, name = 'CN=Test authority'): Promise<TestAuthority> {
-    const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
-    const certificate = await X509CertificateGenerator.createSelfSigned({
-      ...{ name, keys, signingAlgorithm: algorithm, notBefore: new Date(Date.now() - 60_000) },
-      notAfter: new Date(Date.now() + 3_600_000),
-      extensions: [new BasicConstraintsExtension(true, undefined, true)],
-    });
-    return new TestAuthority(folder, keys, certificate.toString('pem'), name);
+    const nowMs = Date.now();
+    const key = await createKey();
+    return new TestAuthority(
+      folder,
+      await Issuer.create(name, 'spiffe://fleet.example', key, nowMs, nowMs + hourMs),
+    );
   }
 
-  async issue({ uris = [], validMs = 3_600_000 }: TestCertificateOptions): Promise<TestCertificate> {
-    const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
-    const certificate = await X509CertificateGenerator.create({
-      ...{ issuer: this.name, signingKey: this.keys.privateKey, publicKey: keys.publicKey },
-      ...{ signingAlgorithm: algorithm, notBefore: new Date(Date.now() - 60_000) },
-      notAfter: new Date(Date.now() + validMs),
-      extensions:
-        uris.length === 0
-          ? []
-          : [new SubjectAlternativeNameExtension(uris.map((value) => ({ type: 'url', value })))],
-    });
-    const key = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey);
-    return {
-      cert: certificate.toString('pem'),
-      key: PemConverter.encode(key, 'PRIVATE KEY'),
-      serialNumber: certificate.serialNumber,
-    };
+  /** In PEM form. */
+  get certificate(): string {
+    return this.issuer.certificate;
+  }
+
+  async issue({ uris = [], validMs = hourMs }: TestCertificateOptions): Promise<TestCertificate> {
+    const key = await createKey();
+    const nowMs = Date.now();
+    const terms = { publicKey: createPublicKey(key), uris, nowMs, expiresMs: nowMs + validMs };
+    const cert = await this.issuer.issue(terms);
+    return { cert, key, serialNumber: new X509Certificate(cert).serialNumber };
   }
 
   /** Issues a certificate into `NAME.crt` and `NAME.key`. @returns the options of a program that name them */
@@ -76,11 +59,8 @@ export class TestAuthority {
 
   /** A revocation list in PEM form. */
   async revoke(...serialNumbers: string[]): Promise<string> {
-    const list = await X509CrlGenerator.create({
-      ...{ issuer: this.name, signingKey: this.keys.privateKey, signingAlgorithm: algorithm },
-      nextUpdate: new Date(Date.now() + 3_600_000),
-      entries: serialNumbers.map((serialNumber) => ({ serialNumber })),
-    });
-    return list.toString('pem');
+    const nowMs = Date.now();
+    const revoked = serialNumbers.map((serialNumber) => ({ serialNumber, revokedMs: nowMs }));
+    return this.issuer.revocationList(revoked, nowMs, nowMs + hourMs);
   }
 }

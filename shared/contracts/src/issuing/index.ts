@@ -1,0 +1,2 @@
+export { type CertificateTerms, hostsOf, Issuer, type RevokedCertificate } from './issuer.js';
+export { createKey, createRequest, readRequest } from './keys.js';

@@ -5,6 +5,8 @@ import type { z } from 'zod';
 const argumentDescriptions: ReadonlyMap<string, string> = new Map([
   ['<model>', 'ONNX file of a classifier'],
   ['<bundle>', 'Bundle folder'],
+  ['<dir>', 'Folder, which must be empty or missing'],
+  ['<party>', 'GROUP/DEVICE, or the name of another party'],
   ['<group>', 'Group of devices'],
   ['[group]', 'Group of devices, or `fleet` for events that concern no single group; default: all events'],
 ]);

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { enrollCommand, initCommand, renewCommand, requestCommand, revokeCommand } from './authority.js';
 import { bundleCommand } from './bundle.js';
 import { eventsCommand } from './events.js';
 import { evidenceCommand } from './evidence.js';
@@ -11,7 +12,9 @@ import { topCommand } from './top.js';
 
 export function fleetCommand(): Command {
   return new Command('fleet')
-    .description('Show devices, and set their goals and policies, through the controller')
+    .description(
+      'Show devices, set their goals and policies through the controller, and say who belongs to the fleet',
+    )
     .addCommand(lsCommand())
     .addCommand(topCommand())
     .addCommand(policyCommand())
@@ -22,5 +25,10 @@ export function fleetCommand(): Command {
     .addCommand(resumeCommand())
     .addCommand(rollbackCommand())
     .addCommand(eventsCommand())
-    .addCommand(bundleCommand());
+    .addCommand(bundleCommand())
+    .addCommand(initCommand())
+    .addCommand(requestCommand())
+    .addCommand(enrollCommand())
+    .addCommand(renewCommand())
+    .addCommand(revokeCommand());
 }

@@ -156,6 +156,11 @@ const entries = {
     action: 'Give each agent a name of its own with `--device`, or stop the other one.',
     http: 409,
   },
+  ALREADY_EXISTS: {
+    meaning: 'What is to be made exists. It stays as it is.',
+    action: 'Choose another name or folder, or do what the message says.',
+    http: 409,
+  },
   OUTPUT_FAILED: {
     meaning: 'Results cannot be written to their destination.',
     action: 'Check the path, its permissions and the free space.',

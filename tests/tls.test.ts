@@ -121,6 +121,25 @@ describe('an agent', () => {
     });
   });
 
+  it('sends nothing in plain text to another machine, unless it is allowed', async () => {
+    const start = async (options: Record<string, unknown>) => {
+      const own = { bundle: bundlePath, source: picturesPath, limit: 1, nats: 'none', deviceStages: 1 };
+      const config = await resolveConfig(
+        agentConfig,
+        { ...own, cloud: 'worker.invalid:7400', ...options },
+        {},
+      );
+      const agent = await startAgent(config, logger, { output: new PassThrough().resume() });
+      await agent.stop();
+    };
+    await expect(start({})).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: '--cloud: expected TLS, or an address of this machine; found plain text for worker.invalid',
+    });
+    await start({ insecure: true });
+    await start({ tlsCa });
+  });
+
   it("moves before its worker's certificate expires", async () => {
     const { worker } = await serve(workerId, 4_000);
     const device = await authority.write('device', { uris: [deviceId] });

@@ -12,6 +12,7 @@ import type { WorkerConfig } from './config.js';
 import type { Worker } from './worker.js';
 import {
   classifyCall,
+  connect,
   forEverMs,
   openExampleBundle,
   type ReferenceSample,
@@ -225,6 +226,22 @@ describe('with certificates of authorities', () => {
     while (after.serial === before.serial && performance.now() < giveUp) after = await look();
     expect(after.serial).not.toBe(before.serial);
     expect((await stream.ask(request(2))).answer).toBeTruthy();
+  });
+});
+
+describe('plain text', () => {
+  test('is refused on an address that other machines reach, unless it is allowed', async () => {
+    await expect(startTestWorker({ listen: '0.0.0.0:0' })).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: '--listen: expected TLS, or an address of this machine; found plain text for 0.0.0.0',
+    });
+    const worker = await startTestWorker({ listen: '0.0.0.0:0', insecure: true });
+    expect((await new TestStream(connect(worker)).ask(request(1))).answer).toBeTruthy();
+  });
+
+  test('is not needed with a certificate', async () => {
+    const { options } = await createFleet();
+    await startTestWorker({ ...options, listen: '0.0.0.0:0' });
   });
 });
 

@@ -2,6 +2,7 @@ import { Bundle } from '@offramp/bundle';
 import { checkName, hostName } from '@offramp/contracts';
 import {
   type Clock,
+  checkPlainText,
   type Logger,
   OfframpError,
   type Program,
@@ -58,6 +59,11 @@ export async function startWorker(
   return startProgram(logger, async ({ resources, fail }) => {
     const credentials = await openWorkerCredentials(config, clock, logger);
     resources.add(() => credentials?.close());
+    if (!credentials) {
+      const hosts = 'socketPath' in listen ? [] : [listen.host];
+      const hint = 'Give --tls-cert and --tls-key to serve over TLS.';
+      checkPlainText({ option: '--listen', hosts, insecure: config.insecure, hint }, logger);
+    }
     const stats = new WorkerStats();
     const rate = new ServiceRate();
     const threads = threadsOf(config);

@@ -1,5 +1,11 @@
 import type { Bundle } from '@offramp/bundle';
-import type { Clock, LiveFiles, Logger } from '@offramp/runtime';
+import {
+  type Clock,
+  checkPlainText,
+  type LiveFiles,
+  type Logger,
+  parseListenAddress,
+} from '@offramp/runtime';
 import type { AgentConfig } from '../config.js';
 import type { DeviceCredentials } from './device-tls.js';
 import { GrpcConnector } from './grpc-connector.js';
@@ -18,6 +24,7 @@ const unservedPauseMs = 1_500;
 /**
  * The link to the configured worker.
  * @param deviceStages stages that the device runs
+ * @throws OfframpError `CONFIG_INVALID` for plain text to another machine, unless the configuration allows it
  * @returns `null` without a worker, or where the device runs all stages
  */
 export function createLink(
@@ -31,6 +38,12 @@ export function createLink(
 ): OffloadLink | null {
   const { stages, labels } = bundle.manifest;
   if (config.cloud === undefined || deviceStages === stages.length) return null;
+  if (!credentials) {
+    const address = parseListenAddress(config.cloud);
+    const hosts = 'socketPath' in address ? [] : [address.host];
+    const hint = 'Give --tls-ca to connect over TLS.';
+    checkPlainText({ option: '--cloud', hosts, insecure: config.insecure, hint }, logger);
+  }
   const connector = new GrpcConnector(
     { address: config.cloud, connectTimeoutMs, greetingTimeoutMs, credentials },
     clock,

@@ -78,7 +78,11 @@ describe('offramp health agent', () => {
 
 describe('offramp health worker', () => {
   it('finds a worker, also one that listens on all addresses, and fails when it has stopped', async () => {
-    const config = await resolveConfig(workerConfig, { bundle: [bundle], listen: '0.0.0.0:0' }, {});
+    const config = await resolveConfig(
+      workerConfig,
+      { bundle: [bundle], listen: '0.0.0.0:0', insecure: true },
+      {},
+    );
     const worker = await startWorker(config, logger);
     onTestFinished(() => worker.stop());
     const environment = { OFFRAMP_WORKER_LISTEN: worker.address };

@@ -1,4 +1,11 @@
-import { type Clock, LiveFiles, type Logger, OfframpError, type WatchedFile } from '@offramp/runtime';
+import {
+  type Clock,
+  insecureOption,
+  LiveFiles,
+  type Logger,
+  OfframpError,
+  type WatchedFile,
+} from '@offramp/runtime';
 import { z } from 'zod';
 import { credentialWarnings } from './credential-warnings.js';
 import { readOwnCertificate, readTrust, type TlsCredentials } from './tls-credentials.js';
@@ -17,7 +24,7 @@ export interface TlsOptionTexts {
 
 const file = z.string().min(1).optional();
 
-/** The options for TLS of a program. All name files in PEM form, which are read again while the program runs. */
+/** The options for TLS of a program: files in PEM form, which are read again while the program runs, and whether to do without. */
 export function tlsOptions({ ca, cert }: TlsOptionTexts) {
   return {
     tlsCert: file.meta(cert),
@@ -30,6 +37,7 @@ export function tlsOptions({ ca, cert }: TlsOptionTexts) {
       description: 'File with revocation lists, signed by those authorities',
       fallback: 'none',
     }),
+    insecure: insecureOption,
   };
 }
 

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { SessionOptions } from '@offramp/bundle';
-import { nameSchema, tlsOptions } from '@offramp/contracts';
+import { busOptions, nameSchema, tlsOptions } from '@offramp/contracts';
 import {
   addressSchema,
   type ConfigOf,
@@ -90,9 +90,10 @@ export const workerConfig = defineConfig('worker', {
   name: nameSchema
     .optional()
     .meta({ description: 'Name of this worker in reports', fallback: "the host's name" }),
+  ...busOptions,
   nats: natsServersSchema
     .default('none')
-    .describe('NATS servers to report to, separated by commas; none: no reports'),
+    .describe('NATS servers to report to, separated by commas; tls:// demands TLS; none: no reports'),
   reportIntervalMs: duration({ min: 100, max: 60_000 })
     .default(2_000)
     .describe('Time between measurements of the load, and between load reports, in milliseconds'),

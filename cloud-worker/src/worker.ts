@@ -1,5 +1,5 @@
 import { Bundle } from '@offramp/bundle';
-import { checkName, hostName } from '@offramp/contracts';
+import { checkName, hostName, openOptionalBus } from '@offramp/contracts';
 import {
   type Clock,
   checkPlainText,
@@ -64,6 +64,8 @@ export async function startWorker(
       const hint = 'Give --tls-cert and --tls-key to serve over TLS.';
       checkPlainText({ option: '--listen', hosts, insecure: config.insecure, hint }, logger);
     }
+    const bus = await openOptionalBus(config, logger, clock);
+    resources.add(() => bus?.close());
     const stats = new WorkerStats();
     const rate = new ServiceRate();
     const threads = threadsOf(config);
@@ -73,7 +75,7 @@ export async function startWorker(
     };
     const observer = await WorkerObserver.create(
       config,
-      { name, threads, stats, certificateExpiresMs: () => credentials?.value.own.expiresMs ?? null },
+      { name, threads, stats, bus, certificateExpiresMs: () => credentials?.value.own.expiresMs ?? null },
       clock,
       logger,
     );

@@ -1,11 +1,11 @@
 import { hostname } from 'node:os';
-import { defaultTelemetryRetention } from '@offramp/contracts';
+import { busOptions, defaultTelemetryRetention } from '@offramp/contracts';
 import { addressSchema, commonOptions, defineConfig, duration } from '@offramp/runtime';
 import { z } from 'zod';
 
 /** The options of `offramp controller`, from file, environment and flags. */
 export const controllerConfig = defineConfig('controller', {
-  nats: commonOptions.nats,
+  ...busOptions,
   logLevel: commonOptions.logLevel,
   listen: addressSchema.optional().meta({
     description:

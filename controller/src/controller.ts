@@ -1,4 +1,5 @@
 import {
+  BusAccess,
   connectBus,
   ensureTelemetryStream,
   openPolicyBucket,
@@ -59,7 +60,8 @@ const maxActiveGroups = 1_000;
  * Starts a controller, which is ready when this resolves: it has read every report in NATS, and answers requests.
  * It stores nothing itself, so another one can run beside it or replace it at any time. A stop first answers
  * received requests.
- * @throws OfframpError `NATS_UNAVAILABLE`, `NATS_REFUSED`, `JETSTREAM_UNAVAILABLE`, `CONFIG_INVALID`, `PORT_IN_USE`, `LISTEN_FAILED`
+ * @throws OfframpError `NATS_UNAVAILABLE`, `NATS_REFUSED`, `NATS_WITHOUT_TLS`, `NATS_UNTRUSTED`, `JETSTREAM_UNAVAILABLE`,
+ *   `CONFIG_INVALID`, `FILE_NOT_FOUND`, `CREDENTIALS_INVALID`, `SECRET_EXPOSED`, `PORT_IN_USE`, `LISTEN_FAILED`
  */
 export async function startController(
   config: ControllerConfig,
@@ -69,8 +71,10 @@ export async function startController(
   const clock = dependencies.clock ?? systemClock;
   return startProgram(logger, async ({ resources, fail }) => {
     let stopping = false;
+    const access = await BusAccess.open(config, logger, clock);
+    resources.add(() => access.close());
     const bus = await connectBus({
-      url: config.nats,
+      access,
       name: 'offramp-controller',
       waitOnFirstConnect: config.waitForNats,
     });

@@ -1,4 +1,4 @@
-import { nameSchema, tlsOptions } from '@offramp/contracts';
+import { busOptions, nameSchema, tlsOptions } from '@offramp/contracts';
 import { pictureForms, tensorForms } from '@offramp/data';
 import { addressSchema, type ConfigOf, commonOptions, defineConfig, duration } from '@offramp/runtime';
 import { z } from 'zod';
@@ -128,7 +128,10 @@ export const agentConfig = defineConfig('agent', {
   reconnectMaxMs: duration({ min: 100, max: maxMs })
     .default(2_000)
     .describe('Longest wait between two attempts to connect to the worker, in milliseconds'),
-  nats: commonOptions.nats.describe('NATS servers, separated by commas; none: run without a fleet'),
+  ...busOptions,
+  nats: busOptions.nats.describe(
+    'NATS servers, separated by commas; tls:// demands TLS; none: run without a fleet',
+  ),
   telemetryIntervalMs: duration({ min: 10, max: maxMs })
     .default(10_000)
     .describe('Time between telemetry reports, in milliseconds'),

@@ -1,14 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Manifest } from '@offramp/bundle';
-import { BusLink, type DeviceStateInit } from '@offramp/contracts';
+import { type BusAccess, BusLink, type DeviceStateInit } from '@offramp/contracts';
 import { type Clock, type Logger, type OfframpError, within } from '@offramp/runtime';
 import { NameClaim } from './name/name-claim.js';
 import { PolicyWatcher } from './policy/policy-watcher.js';
 import { TelemetryReporter } from './telemetry/reporter.js';
 
 export interface FleetMembershipOptions {
-  /** NATS servers, separated by commas. */
-  nats: string;
+  bus: BusAccess;
   device: string;
   group: string;
   telemetryIntervalMs: number;
@@ -44,8 +43,8 @@ export class FleetMembership {
     random: () => number,
     private readonly logger: Logger,
   ) {
-    const { device, group, nats, telemetryIntervalMs: intervalMs, maxTelemetryBacklog: maxBacklog } = options;
-    this.bus = new BusLink({ url: nats, name: `offramp-agent ${group}/${device}` }, clock, random, logger);
+    const { device, group, bus, telemetryIntervalMs: intervalMs, maxTelemetryBacklog: maxBacklog } = options;
+    this.bus = new BusLink({ access: bus, name: `offramp-agent ${group}/${device}` }, clock, random, logger);
     this.watcher = new PolicyWatcher({ group, refreshMs: policyRefreshMs }, clock, random, logger, (bytes) =>
       member.onPolicy(bytes),
     );

@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream';
 import { type Bundle, CascadePool } from '@offramp/bundle';
+import { openOptionalBus } from '@offramp/contracts';
 import {
   type Clock,
   type Logger,
@@ -85,20 +86,21 @@ export function runAgent(parts: AgentParts): Promise<Agent> {
       if (offerPolicy(policy, bytes, logger) && phase === 'running') fleet?.reporter.endWindow();
     };
     const name = new NameGuard(logger);
-    const fleet =
-      config.nats === 'none'
-        ? null
-        : new FleetMembership(
-            { ...config, device },
-            {
-              ...{ manifest: bundle.manifest, state: () => deviceState(status(), bundle), onPolicy },
-              running: () => phase === 'running',
-              onNameTaken: (error) => name.taken(error),
-            },
-            clock,
-            random,
-            logger,
-          );
+    const bus = await openOptionalBus(config, logger, clock);
+    resources.add(() => bus?.close());
+    const fleet = bus
+      ? new FleetMembership(
+          { ...config, device, bus },
+          {
+            ...{ manifest: bundle.manifest, state: () => deviceState(status(), bundle), onPolicy },
+            running: () => phase === 'running',
+            onNameTaken: (error) => name.taken(error),
+          },
+          clock,
+          random,
+          logger,
+        )
+      : null;
     /** Every later phase is reported at once. */
     const enter = (next: AgentPhase) => {
       phase = next;

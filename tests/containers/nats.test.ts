@@ -23,7 +23,8 @@ describeContainers('a fleet on NATS in a container, as deploy/nats/nats.conf set
   let url: string;
 
   async function fleet(...args: string[]): Promise<string> {
-    return (await promisify(execFile)(process.execPath, [bin, 'fleet', ...args, '--nats', url])).stdout;
+    return (await promisify(execFile)(process.execPath, [bin, 'fleet', ...args, '--nats', url, '--insecure']))
+      .stdout;
   }
 
   beforeAll(async () => {
@@ -35,13 +36,16 @@ describeContainers('a fleet on NATS in a container, as deploy/nats/nats.conf set
       .withWaitStrategy(Wait.forLogMessage(/Server is ready/))
       .start();
     url = `nats://${nats.getHost()}:${nats.getMappedPort(4222)}`;
-    controller = await startController(await resolveConfig(controllerConfig, { nats: url }, {}), logger);
+    controller = await startController(
+      await resolveConfig(controllerConfig, { nats: url, insecure: true }, {}),
+      logger,
+    );
     agent = await startAgent(
       await resolveConfig(
         agentConfig,
         {
           ...{ bundle: bundlePath, source: picturesPath, loop: true, rate: 20, answers: 'none' },
-          ...{ device: 'camera-1', group, nats: url, telemetryIntervalMs: 200 },
+          ...{ device: 'camera-1', group, nats: url, insecure: true, telemetryIntervalMs: 200 },
         },
         {},
       ),

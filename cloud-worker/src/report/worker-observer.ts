@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { BusAccess } from '@offramp/contracts';
 import type { Clock, Logger } from '@offramp/runtime';
 import type { MetricsServer } from '@offramp/runtime/metrics';
 import type { WorkerConfig } from '../config.js';
@@ -10,6 +11,8 @@ export interface ObservedWorker {
   name: string;
   threads: number;
   stats: WorkerStats;
+  /** `null`: it does not report to controllers. */
+  bus: BusAccess | null;
   /** In milliseconds since 1970; `null` without TLS. */
   certificateExpiresMs(): number | null;
 }
@@ -49,16 +52,11 @@ export class WorkerObserver {
   /** The worker serves from now on. */
   begin(): void {
     const { config, worker, clock, logger } = this;
-    const { nats, maxQueue, reportIntervalMs: intervalMs } = config;
-    const { name, threads, stats } = worker;
-    if (nats !== 'none') {
+    const { maxQueue, reportIntervalMs: intervalMs } = config;
+    const { name, threads, stats, bus } = worker;
+    if (bus) {
       const identity = { worker: name, bootId: randomUUID() };
-      this.reporter = new WorkerReporter(
-        { ...identity, nats, threads, maxQueue },
-        clock,
-        Math.random,
-        logger,
-      );
+      this.reporter = new WorkerReporter({ ...identity, bus, threads, maxQueue }, clock, Math.random, logger);
     } else if (!this.server) return;
     this.meter = new LoadMeter({ threads, intervalMs }, stats, clock, (load) => this.reporter?.report(load));
   }

@@ -1,11 +1,10 @@
-import { BusLink, v1, workerSubject } from '@offramp/contracts';
+import { type BusAccess, BusLink, v1, workerSubject } from '@offramp/contracts';
 import { type Clock, type Logger, messageOf, offrampVersion } from '@offramp/runtime';
 import type { NatsConnection } from 'nats';
 import type { WindowLoad } from './load-window.js';
 
 export interface WorkerReporterOptions {
-  /** NATS servers, separated by commas. */
-  nats: string;
+  bus: BusAccess;
   worker: string;
   bootId: string;
   threads: number;
@@ -29,9 +28,9 @@ export class WorkerReporter {
     random: () => number,
     private readonly logger: Logger,
   ) {
-    const { nats, worker } = options;
+    const { bus, worker } = options;
     this.subject = workerSubject(worker);
-    this.bus = new BusLink({ url: nats, name: `offramp-worker ${worker}` }, clock, random, logger);
+    this.bus = new BusLink({ access: bus, name: `offramp-worker ${worker}` }, clock, random, logger);
     this.bus.listen({
       onUp: (connection) => {
         this.connection = connection;

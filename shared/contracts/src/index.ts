@@ -1,4 +1,6 @@
+export { BusAccess, openOptionalBus } from './bus/bus-access.js';
 export { BusLink, type BusListener } from './bus/bus-link.js';
+export { type BusConfig, busOptions } from './bus/bus-options.js';
 export { connectBus } from './bus/connect.js';
 export { hostName } from './bus/host-name.js';
 export {

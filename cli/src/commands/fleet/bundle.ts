@@ -1,13 +1,13 @@
-import { connectBus } from '@offramp/contracts';
+import { busOptions } from '@offramp/contracts';
 import { BundleTables } from '@offramp/controller';
 import { defineConfig, shortDigest } from '@offramp/runtime';
 import { Command } from 'commander';
 import { configCommand } from '../../config-command.js';
 import { formatInteger } from '../../units.js';
+import { withBus } from '../../with-bus.js';
 import { controllerOptions, printJson } from './controller-options.js';
 
-const { nats, json } = controllerOptions;
-const definition = defineConfig('fleet', { nats, json });
+const definition = defineConfig('fleet', { ...busOptions, json: controllerOptions.json });
 
 export function bundleCommand(): Command {
   return new Command('bundle').description('Give bundles to controllers').addCommand(
@@ -16,17 +16,14 @@ export function bundleCommand(): Command {
       'Give the calibration table of a bundle to all controllers, which tune devices by it',
       definition,
       async (config, directory = '') => {
-        const bus = await connectBus({ url: config.nats, name: 'offramp-fleet' });
-        try {
+        await withBus(config, { name: 'offramp-fleet' }, async (bus) => {
           const added = await new BundleTables(bus).add(directory);
           if (config.json) printJson(added);
           else {
             const { digest, name, samples } = added;
             console.log(`bundle ${shortDigest(digest)} ${name}: ${formatInteger(samples)} held-out samples`);
           }
-        } finally {
-          await bus.close();
-        }
+        });
       },
     ),
   );

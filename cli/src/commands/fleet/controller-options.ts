@@ -1,12 +1,13 @@
-import { connectBus } from '@offramp/contracts';
+import { type BusConfig, busOptions } from '@offramp/contracts';
 import { ControllerClient } from '@offramp/controller';
-import { commonOptions, duration } from '@offramp/runtime';
+import { duration } from '@offramp/runtime';
 import { z } from 'zod';
 import { jsonText } from '../../json-text.js';
+import { withBus } from '../../with-bus.js';
 
 /** Options of every command that sends a request to the controller. */
 export const controllerOptions = {
-  nats: commonOptions.nats,
+  ...busOptions,
   timeoutMs: duration({ min: 1 })
     .default(5_000)
     .describe('How long to wait for a reply, in milliseconds; changes are then requested twice more'),
@@ -15,18 +16,14 @@ export const controllerOptions = {
 
 /**
  * Connects, asks, and disconnects.
- * @throws OfframpError `NATS_UNAVAILABLE`, `NATS_REFUSED`, and what `ask` throws
+ * @throws OfframpError what `withBus` and `ask` throw
  */
 export async function withController(
-  options: { nats: string; timeoutMs: number },
+  options: BusConfig & { timeoutMs: number },
   ask: (client: ControllerClient) => Promise<void>,
 ): Promise<void> {
-  const bus = await connectBus({ url: options.nats, name: 'offramp-fleet' });
-  try {
-    await ask(new ControllerClient(bus, { timeoutMs: options.timeoutMs }));
-  } finally {
-    await bus.close();
-  }
+  const { timeoutMs } = options;
+  await withBus(options, { name: 'offramp-fleet' }, (bus) => ask(new ControllerClient(bus, { timeoutMs })));
 }
 
 export function printJson(value: unknown): void {

@@ -5,6 +5,7 @@ import { createLogger, systemClock } from '@offramp/runtime';
 import { Events, type NatsConnection } from 'nats';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type NatsServer, startNatsServer } from '../testing/nats-server.js';
+import { BusAccess } from './bus-access.js';
 import { BusLink } from './bus-link.js';
 import { connectBus } from './connect.js';
 import { watchConnection } from './watch-connection.js';
@@ -44,7 +45,7 @@ async function change(password: string): Promise<void> {
 function startLink(password: string): { link: BusLink; told: string[] } {
   const told: string[] = [];
   const link = new BusLink(
-    { url: url(password), name: 'link' },
+    { access: BusAccess.to(url(password)), name: 'link' },
     systemClock,
     () => 0,
     createLogger('test', 'silent'),

@@ -1,6 +1,7 @@
 import type { Clock, Logger } from '@offramp/runtime';
 import { Backoff, messageOf, systemCodeOf } from '@offramp/runtime';
 import type { NatsConnection } from 'nats';
+import type { BusAccess } from './bus-access.js';
 import { connectBus } from './connect.js';
 import { watchConnection } from './watch-connection.js';
 
@@ -12,7 +13,7 @@ export interface BusListener {
 }
 
 export interface BusLinkOptions {
-  url: string;
+  access: BusAccess;
   /** Shown in the server's list of connections. */
   name: string;
 }

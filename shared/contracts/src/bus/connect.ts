@@ -1,36 +1,37 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ConnectionOptions as NodeTlsOptions } from 'node:tls';
-import { messageOf, OfframpError, parseNatsServers, systemCodeOf } from '@offramp/runtime';
-import { type ConnectionOptions, connect, ErrorCode, type NatsConnection, type TlsOptions } from 'nats';
-import { isLoginRefusal, loginRefused } from './login-refused.js';
-import { identityCheck } from './server-identity.js';
+import { systemCodeOf } from '@offramp/runtime';
+import { connect, type NatsConnection } from 'nats';
+import { BusAccess } from './bus-access.js';
+import { connectError } from './connect-error.js';
 
-export interface BusOptions {
-  /** As `parseNatsServers` reads it. One `tls://` demands TLS of all servers. */
-  url: string;
+/** Servers, as `parseNatsServers` reads them, or access to them with credentials in files. */
+export type BusTarget = { url: string } | { access: BusAccess };
+
+export type BusOptions = BusTarget & {
   /** Shown in the server's list of connections. */
   name: string;
-  /** Whether to keep trying when no server answers at first. A refused login ends the attempts. Default false. */
+  /**
+   * Whether to keep trying when no server answers at first. A refused login, or a server that is not to be trusted, ends the
+   * attempts. Default false.
+   */
   waitOnFirstConnect?: boolean;
   /** How long one attempt to connect may take, in milliseconds. Default 5000. */
   timeoutMs?: number;
-}
+};
 
 const retryMs = 500;
 
 /**
  * Connects to NATS. Once connected, the connection is made again for ever when it breaks, also while the server refuses
  * the login.
- * @throws OfframpError `NATS_UNAVAILABLE`, `NATS_REFUSED`, `NATS_WITHOUT_TLS`, `CONFIG_INVALID`
+ * @throws OfframpError `NATS_UNAVAILABLE`, `NATS_REFUSED`, `NATS_WITHOUT_TLS`, `NATS_UNTRUSTED`, `CONFIG_INVALID`
  */
 export async function connectBus(options: BusOptions): Promise<NatsConnection> {
-  const { servers, credentials } = parseNatsServers(options.url);
+  const access = 'access' in options ? options.access : BusAccess.to(options.url);
   for (;;) {
     try {
       return await connect({
-        servers,
-        ...credentials,
-        ...tlsOf(servers),
+        ...access.connectionOptions(),
         name: options.name,
         maxReconnectAttempts: -1,
         // Otherwise nats.js closes the connection for good at the second refused login of its life.
@@ -41,37 +42,10 @@ export async function connectBus(options: BusOptions): Promise<NatsConnection> {
         pingInterval: 10_000,
       });
     } catch (cause) {
-      const code = systemCodeOf(cause);
-      const named = servers.join(',');
-      if (isLoginRefusal(code)) throw loginRefused(named, messageOf(cause), cause);
-      if (code === ErrorCode.ServerOptionNotAvailable) throw withoutTls(named, cause);
-      if (!options.waitOnFirstConnect || code === 'ERR_INVALID_URL') throw unavailable(named, cause);
+      const error = connectError(access.servers, access.demandsTls, cause);
+      const lasting = error.code !== 'NATS_UNAVAILABLE' || systemCodeOf(cause) === 'ERR_INVALID_URL';
+      if (lasting || !options.waitOnFirstConnect) throw error;
     }
     await sleep(retryMs);
   }
-}
-
-/** nats.js ignores the scheme, and demands TLS if there are options for it. */
-function tlsOf(servers: readonly string[]): Pick<ConnectionOptions, 'tls'> {
-  if (!servers.some((server) => /^tls:/i.test(server))) return {};
-  // nats.js passes all options on to Node.js, but its types name few.
-  const tls: TlsOptions & Pick<NodeTlsOptions, 'checkServerIdentity'> = {
-    checkServerIdentity: identityCheck(servers),
-  };
-  return { tls };
-}
-
-function withoutTls(servers: string, cause: unknown): OfframpError {
-  return new OfframpError(
-    'NATS_WITHOUT_TLS',
-    `expected TLS at ${servers}; found a NATS server without it, to which no credentials were sent`,
-    { hint: 'Add a `tls` block to the configuration of the server.', cause },
-  );
-}
-
-function unavailable(servers: string, cause: unknown): OfframpError {
-  return new OfframpError('NATS_UNAVAILABLE', `no NATS server answers at ${servers}: ${messageOf(cause)}`, {
-    hint: 'Start one with JetStream (`nats-server -js`), or name another with --nats.',
-    cause,
-  });
 }

@@ -15,7 +15,7 @@ export function isLoginRefusal(code: string | undefined): boolean {
 /** @param server the address of one or several servers, without credentials */
 export function loginRefused(server: string, reason: string, cause?: unknown): OfframpError {
   return new OfframpError('NATS_REFUSED', `the NATS server at ${server} refuses the login: ${reason}`, {
-    hint: 'Put a user and password, or a token, that the server knows before the host in --nats, with an @ between and special characters percent-encoded.',
+    hint: 'Name a file with --nats-creds, --nats-nkey, --nats-password-file or --nats-token-file whose login the server knows and that has not expired; a user and password, or a token, can also stand before the host in --nats, with an @ between and special characters percent-encoded.',
     cause,
   });
 }

@@ -20,7 +20,8 @@ export function identityCheck(
   };
 }
 
-function hostOf(server: string): string {
+/** @throws TypeError `ERR_INVALID_URL` */
+export function hostOf(server: string): string {
   const { hostname } = new URL(`http://${server.replace(/^[a-z0-9+.-]+:\/\//i, '')}`);
   return hostname.replace(/^\[|\]$/g, '');
 }

@@ -11,8 +11,8 @@ import { credentialWarnings } from './credential-warnings.js';
 import { readOwnCertificate, readTrust, type TlsCredentials } from './tls-credentials.js';
 
 /** A certificate or a key; the certificates of authorities, of which a machine has a few hundred; a revocation list. */
-const maxCertificateBytes = 64 * 2 ** 10;
-const maxAuthoritiesBytes = 2 ** 20;
+export const maxCertificateBytes = 64 * 2 ** 10;
+export const maxAuthoritiesBytes = 2 ** 20;
 const maxRevocationListBytes = 2 ** 20;
 
 /** Descriptions of a program's options for TLS. */
@@ -87,7 +87,8 @@ export async function openTlsCredentials<C>(
   return LiveFiles.open(files, { make, warnings }, clock, logger);
 }
 
-function requireBoth(
+/** @throws OfframpError `CONFIG_INVALID` where an option is given without the other that it needs */
+export function requireBoth(
   given: string,
   value: string | undefined,
   needed: string,

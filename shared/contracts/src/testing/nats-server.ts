@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { OfframpError } from '@offramp/runtime';
-import { connect } from 'nats';
+import { type ConnectionOptions, connect } from 'nats';
 
 export interface NatsServerOptions {
   /** Default: a free one. Give the port of a stopped server to bring it back where its clients look for it. */
@@ -14,8 +14,10 @@ export interface NatsServerOptions {
   storeDir?: string;
   /** Whether the server has JetStream. Default true. */
   jetStream?: boolean;
-  /** A configuration file, for what is not said here. It must let in who has no credentials. Default none. */
+  /** A configuration file, for what is not said here. Default none. */
   configFile?: string;
+  /** With what the start looks whether the server answers. Default: without credentials, in plain text. */
+  probe?: Pick<ConnectionOptions, 'authenticator' | 'user' | 'pass' | 'tls'>;
   /** Keep the terminal's Ctrl-C from the server, so that who started it can stop it last. Default false. */
   detached?: boolean;
 }
@@ -62,7 +64,7 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
     if (options.storeDir === undefined) await rm(storeDir, { recursive: true, force: true });
   };
   try {
-    await accepts(url, child, jetStream);
+    await accepts({ ...options.probe, servers: url }, child, jetStream);
   } catch {
     await stop();
     throw new OfframpError('NATS_UNAVAILABLE', `${binary} did not come up on ${url}:\n${log}`);
@@ -105,11 +107,11 @@ function freePort(): Promise<number> {
   });
 }
 
-async function accepts(url: string, child: ChildProcess, jetStream: boolean): Promise<void> {
+async function accepts(options: ConnectionOptions, child: ChildProcess, jetStream: boolean): Promise<void> {
   const deadline = performance.now() + startTimeoutMs;
   for (;;) {
     try {
-      const connection = await connect({ servers: url, reconnect: false, timeout: 1_000 });
+      const connection = await connect({ ...options, reconnect: false, timeout: 1_000 });
       try {
         if (jetStream) await (await connection.jetstreamManager()).getAccountInfo();
         return;

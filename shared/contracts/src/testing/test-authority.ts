@@ -8,6 +8,8 @@ const hourMs = 3_600_000;
 export interface TestCertificateOptions {
   /** Its URIs; default: none. */
   uris?: readonly string[];
+  /** Names and IP addresses of machines; default: none. */
+  hosts?: readonly string[];
   /** Milliseconds from now until it expires; default: an hour. */
   validMs?: number;
 }
@@ -39,10 +41,10 @@ export class TestAuthority {
     return this.issuer.certificate;
   }
 
-  async issue({ uris = [], validMs = hourMs }: TestCertificateOptions): Promise<TestCertificate> {
+  async issue({ uris = [], hosts = [], validMs = hourMs }: TestCertificateOptions): Promise<TestCertificate> {
     const key = await createKey();
     const nowMs = Date.now();
-    const terms = { publicKey: createPublicKey(key), uris, nowMs, expiresMs: nowMs + validMs };
+    const terms = { publicKey: createPublicKey(key), uris, hosts, nowMs, expiresMs: nowMs + validMs };
     const cert = await this.issuer.issue(terms);
     return { cert, key, serialNumber: new X509Certificate(cert).serialNumber };
   }

@@ -1,14 +1,8 @@
 import { z } from 'zod';
 import { logLevels } from '../logs/logging.js';
-import { natsServersSchema } from './nats-servers.js';
 
 /** Options that mean the same in every program. */
 export const commonOptions = {
-  nats: natsServersSchema
-    .default('nats://127.0.0.1:4222')
-    .describe(
-      'NATS servers, separated by commas, with credentials where asked for: nats://user:password@host',
-    ),
   logLevel: z.enum(logLevels).default('info').describe('What to log, as JSON lines on standard error'),
 };
 

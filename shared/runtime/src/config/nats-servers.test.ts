@@ -27,6 +27,8 @@ describe('parseNatsServers', () => {
     'nats://me:se"cret@a',
     'nats://me:secret@a,nats://you:secret2@b',
     'nats://me:sec,ret@a',
+    'nats://a:99999',
+    'nats://me:secret@a:port',
   ])('refuses %j, and does not show the password', (text) => {
     expect(() => parseNatsServers(text)).toThrow(
       expect.objectContaining({

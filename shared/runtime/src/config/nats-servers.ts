@@ -34,6 +34,7 @@ function readNatsServers(text: string): NatsServers | null {
     const match = /^(?:([a-z][a-z0-9+.-]*:\/\/)(?:([^\s"\\]*)@)?)?([^\s"\\@/]+\/?)$/i.exec(part.trim());
     if (!match) return null;
     const [, scheme = '', userInfo, host = ''] = match;
+    if (!URL.canParse(`http://${host}`)) return null;
     servers.push(scheme + host);
     if (userInfo !== undefined) given.add(userInfo);
   }

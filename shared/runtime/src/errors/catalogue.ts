@@ -144,7 +144,7 @@ const entries = {
   },
   CREDENTIALS_INVALID: {
     meaning:
-      'A certificate, private key or revocation list is malformed or expired, or does not fit the others.',
+      'A certificate, private key, revocation list or login is malformed or expired, or does not fit the others.',
     action: 'Replace the file that the message names.',
   },
   SECRET_EXPOSED: {
@@ -187,6 +187,12 @@ const entries = {
   NATS_WITHOUT_TLS: {
     meaning: 'A `tls://` address names a NATS server without TLS.',
     action: 'Configure TLS on the server. A `nats://` address also accepts plain text.',
+    http: 503,
+  },
+  NATS_UNTRUSTED: {
+    meaning:
+      'The certificate of the NATS server comes from an unknown authority, has expired, or is for another host.',
+    action: 'Name its authority with `--nats-ca`, or the server as its certificate does.',
     http: 503,
   },
   JETSTREAM_UNAVAILABLE: {

@@ -1,4 +1,4 @@
-import { BusAccess, type BusConfig, connectBus } from '@offramp/contracts';
+import { BusAccess, type BusConfig, type BusParty, connectBus } from '@offramp/contracts';
 import { createLogger } from '@offramp/runtime';
 
 type Bus = Awaited<ReturnType<typeof connectBus>>;
@@ -10,7 +10,7 @@ type Bus = Awaited<ReturnType<typeof connectBus>>;
  */
 export async function withBus(
   config: BusConfig,
-  client: { name: string; timeoutMs?: number },
+  client: { name: string; party: BusParty; timeoutMs?: number },
   use: (bus: Bus) => Promise<void>,
 ): Promise<void> {
   const access = await BusAccess.open(config, createLogger(client.name, 'warn'));

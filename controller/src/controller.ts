@@ -76,6 +76,7 @@ export async function startController(
     const bus = await connectBus({
       access,
       name: 'offramp-controller',
+      party: { role: 'controller', name: config.instanceName },
       waitOnFirstConnect: config.waitForNats,
     });
     resources.add(() => disconnect(bus, logger));

@@ -44,7 +44,16 @@ export class FleetMembership {
     private readonly logger: Logger,
   ) {
     const { device, group, bus, telemetryIntervalMs: intervalMs, maxTelemetryBacklog: maxBacklog } = options;
-    this.bus = new BusLink({ access: bus, name: `offramp-agent ${group}/${device}` }, clock, random, logger);
+    this.bus = new BusLink(
+      {
+        access: bus,
+        party: { role: 'device', group, name: device },
+        name: `offramp-agent ${group}/${device}`,
+      },
+      clock,
+      random,
+      logger,
+    );
     this.watcher = new PolicyWatcher({ group, refreshMs: policyRefreshMs }, clock, random, logger, (bytes) =>
       member.onPolicy(bytes),
     );

@@ -30,7 +30,12 @@ export class WorkerReporter {
   ) {
     const { bus, worker } = options;
     this.subject = workerSubject(worker);
-    this.bus = new BusLink({ access: bus, name: `offramp-worker ${worker}` }, clock, random, logger);
+    this.bus = new BusLink(
+      { access: bus, party: { role: 'worker', name: worker }, name: `offramp-worker ${worker}` },
+      clock,
+      random,
+      logger,
+    );
     this.bus.listen({
       onUp: (connection) => {
         this.connection = connection;

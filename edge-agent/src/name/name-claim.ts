@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { type BusListener, type NameClaim as Claim, nameSubject, v1 } from '@offramp/contracts';
+import { type BusListener, type NameClaim as Claim, inboxPrefix, nameSubject, v1 } from '@offramp/contracts';
 import { type Logger, LogOnce, messageOf, OfframpError } from '@offramp/runtime';
 import { createInbox, type Msg, type NatsConnection, type NatsError, type Subscription } from 'nats';
 
@@ -24,7 +24,7 @@ const maxClaimBytes = 1_024;
 export class NameClaim implements BusListener {
   private subscriptions: Subscription[] = [];
   private readonly subject: string;
-  private readonly inbox = createInbox();
+  private readonly inbox: string;
   private readonly problems: LogOnce;
   private asked: Promise<void> | null = null;
   /** Incremented when the name is released, so that a claim in progress ends. */
@@ -35,7 +35,9 @@ export class NameClaim implements BusListener {
     private readonly options: NameClaimOptions,
     private readonly logger: Logger,
   ) {
-    this.subject = nameSubject(options.group, options.device);
+    const { group, device } = options;
+    this.subject = nameSubject(group, device);
+    this.inbox = createInbox(inboxPrefix({ role: 'device', group, name: device }));
     this.problems = new LogOnce(logger);
   }
 

@@ -6,11 +6,14 @@ export type EntryStanding = 'newer' | 'known' | 'older';
  * They are identified by their sequence in the bucket's stream; 0 stands for no entry.
  *
  * A read returns the bucket's content, so it counts even if its sequence is lower than known ones: the bucket was created
- * anew, or restored. A published entry counts only if it is newer, because it may have been delayed.
+ * anew, or restored. A server of a cluster that lags behind may have answered, so such a read is repeated first. A published
+ * entry counts only if it is newer, because it may have been delayed.
  */
 export class EntryOrder {
   private newest = 0;
   private read = { overtaken: false, doubtful: false };
+  /** Whether the last read was lower than what is known, and was not applied. */
+  private unconfirmed = false;
 
   /** @returns `newer`: apply it; `older`: it may be of a bucket that was created anew, so the bucket should be read */
   notePublished(sequence: number): EntryStanding {
@@ -31,10 +34,15 @@ export class EntryOrder {
 
   /**
    * @param sequence of the entry that was read
-   * @returns `applies`: apply it. `again`: read again, because an entry published in the meantime contradicts it
+   * @returns `applies`: apply it. `again`: read again, because what is known, or an entry published in the meantime, contradicts it
    */
   endRead(sequence: number): { applies: boolean; again: boolean } {
     const { overtaken, doubtful } = this.read;
+    if (sequence < this.newest && !overtaken && !doubtful && !this.unconfirmed) {
+      this.unconfirmed = true;
+      return { applies: false, again: true };
+    }
+    this.unconfirmed = false;
     const applies = !overtaken || sequence > this.newest;
     if (applies) this.newest = sequence;
     return { applies, again: doubtful };

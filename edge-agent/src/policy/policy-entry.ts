@@ -1,6 +1,6 @@
-import { jetStreamError, policyBucket, policyKeySubject } from '@offramp/contracts';
-import { messageOf, OfframpError } from '@offramp/runtime';
-import { type Msg, type MsgHdrs, type NatsConnection, NatsError } from 'nats';
+import { jetStreamError, policyBucket, policyReadSubject } from '@offramp/contracts';
+import { OfframpError, systemCodeOf } from '@offramp/runtime';
+import { Empty, ErrorCode, type Msg, type MsgHdrs, type NatsConnection } from 'nats';
 
 /** An entry of a group's key in the bucket of policies. */
 export interface PolicyEntry {
@@ -10,23 +10,25 @@ export interface PolicyEntry {
   policy: Uint8Array | null;
 }
 
-const noMessageFound = 10037;
+/** Status of a reply. */
+const noMessageFound = 404;
+const readTimeoutMs = 5_000;
 
 /**
- * Reads a group's newest entry from the bucket. The leader of its stream answers, so the entry is not outdated. It takes
- * one request; `KV` would take three.
+ * Reads a group's newest entry from the bucket. In a cluster a server that lags behind may answer. It takes one request with the
+ * key in its subject, for which a device has permission; `KV` would take three.
  * @throws OfframpError `JETSTREAM_UNAVAILABLE`, `NATS_UNAVAILABLE`
  */
 export async function readPolicyEntry(connection: NatsConnection, group: string): Promise<PolicyEntry> {
   try {
-    const { streams } = await connection.jetstreamManager({ checkAPI: false });
-    const message = await streams.getMessage(`KV_${policyBucket}`, { last_by_subj: policyKeySubject(group) });
-    return { sequence: message.seq, policy: policyOf(message.data, message.header) };
+    const { data, headers } = await connection.request(policyReadSubject(group), Empty, {
+      timeout: readTimeoutMs,
+    });
+    if (headers?.code === noMessageFound) return { sequence: 0, policy: null };
+    if (headers && headers.code >= 400) throw new Error(`${headers.code} ${headers.description}`);
+    return entryOf(data, headers);
   } catch (cause) {
-    if (cause instanceof NatsError && cause.api_error?.err_code === noMessageFound) {
-      return { sequence: 0, policy: null };
-    }
-    if (messageOf(cause) === 'stream not found') {
+    if (systemCodeOf(cause) === ErrorCode.NoResponders) {
       throw new OfframpError('JETSTREAM_UNAVAILABLE', `no bucket ${policyBucket}; is a controller running?`, {
         cause,
       });
@@ -37,11 +39,13 @@ export async function readPolicyEntry(connection: NatsConnection, group: string)
 
 /** The entry in a message that the bucket's stream has republished. */
 export function publishedPolicyEntry({ data, headers }: Msg): PolicyEntry {
-  return {
-    sequence: Number.parseInt(headers?.get('Nats-Sequence') ?? '', 10),
-    policy: policyOf(data, headers),
-  };
+  return entryOf(data, headers);
 }
+
+const entryOf = (data: Uint8Array, headers: MsgHdrs | undefined): PolicyEntry => ({
+  sequence: Number.parseInt(headers?.get('Nats-Sequence') ?? '', 10),
+  policy: policyOf(data, headers),
+});
 
 function policyOf(data: Uint8Array, headers: MsgHdrs | undefined): Uint8Array | null {
   const operation = headers?.get('KV-Operation') ?? '';

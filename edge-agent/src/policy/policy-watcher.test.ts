@@ -1,6 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { connectBus, openPolicyBucket, policyBucket, policySubject } from '@offramp/contracts';
+import {
+  connectBus,
+  openPolicyBucket,
+  policyBucket,
+  policyReadSubject,
+  policySubject,
+} from '@offramp/contracts';
 import { type NatsServer, startNatsServer } from '@offramp/contracts/testing';
 import { type Clock, createLogger, systemClock } from '@offramp/runtime';
 import { ManualClock, temporaryFolder } from '@offramp/runtime/testing';
@@ -176,7 +182,7 @@ test('retries until NATS has JetStream', async () => {
 });
 
 test('a device needs two permissions, and retries without either', async () => {
-  const read = `$JS.API.STREAM.MSG.GET.KV_${policyBucket}`;
+  const read = policyReadSubject('north');
   const users = {
     device: { publish: read, subscribe: [policySubject('north'), '_INBOX.>'] },
     deaf: { publish: read, subscribe: ['_INBOX.>'] },

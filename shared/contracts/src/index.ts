@@ -16,6 +16,13 @@ export {
   type TelemetryRetention,
 } from './bus/jetstream.js';
 export {
+  type BusParty,
+  type BusPermissions,
+  inboxPrefix,
+  permissionsOf,
+  serverPermissions,
+} from './bus/permissions.js';
+export {
   type ControllerEndpoint,
   checkName,
   controllerEndpoints,
@@ -28,6 +35,7 @@ export {
   nameSubject,
   policyBucket,
   policyKeySubject,
+  policyReadSubject,
   policySubject,
   presenceEventSubject,
   telemetryStream,

@@ -5,7 +5,7 @@ import { Command } from 'commander';
 import { configCommand } from '../../config-command.js';
 import { formatInteger } from '../../units.js';
 import { withBus } from '../../with-bus.js';
-import { controllerOptions, printJson } from './controller-options.js';
+import { controllerOptions, operator, printJson } from './controller-options.js';
 
 const definition = defineConfig('fleet', { ...busOptions, json: controllerOptions.json });
 
@@ -16,7 +16,7 @@ export function bundleCommand(): Command {
       'Give the calibration table of a bundle to all controllers, which tune devices by it',
       definition,
       async (config, directory = '') => {
-        await withBus(config, { name: 'offramp-fleet' }, async (bus) => {
+        await withBus(config, operator, async (bus) => {
           const added = await new BundleTables(bus).add(directory);
           if (config.json) printJson(added);
           else {

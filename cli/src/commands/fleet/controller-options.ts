@@ -14,6 +14,12 @@ export const controllerOptions = {
   json: z.boolean().default(false).describe('Print JSON'),
 };
 
+/** How the commands of an operator appear on NATS. */
+export const operator = {
+  name: 'offramp-fleet',
+  party: { role: 'operator', name: 'operator' },
+} as const;
+
 /**
  * Connects, asks, and disconnects.
  * @throws OfframpError what `withBus` and `ask` throw
@@ -23,7 +29,7 @@ export async function withController(
   ask: (client: ControllerClient) => Promise<void>,
 ): Promise<void> {
   const { timeoutMs } = options;
-  await withBus(options, { name: 'offramp-fleet' }, (bus) => ask(new ControllerClient(bus, { timeoutMs })));
+  await withBus(options, operator, (bus) => ask(new ControllerClient(bus, { timeoutMs })));
 }
 
 export function printJson(value: unknown): void {

@@ -22,10 +22,14 @@ export function controllerHealthCommand(): Command {
 
 /** @throws OfframpError what `withBus` throws, `CONTROLLER_UNAVAILABLE`, `JETSTREAM_UNAVAILABLE` */
 async function controllerAnswers(config: BusConfig, timeoutMs: number): Promise<void> {
-  await withBus(config, { name: 'offramp-health', timeoutMs }, async (bus) => {
-    // This request involves NATS, the controller, and its buckets in JetStream.
-    await new ControllerClient(bus, { timeoutMs }).getPolicy('default').catch((error: unknown) => {
-      if (!isOfframpError(error) || error.code !== 'NOT_FOUND') throw error;
-    });
-  });
+  await withBus(
+    config,
+    { name: 'offramp-health', party: { role: 'controller', name: 'health' }, timeoutMs },
+    async (bus) => {
+      // This request involves NATS, the controller, and its buckets in JetStream.
+      await new ControllerClient(bus, { timeoutMs }).getPolicy('default').catch((error: unknown) => {
+        if (!isOfframpError(error) || error.code !== 'NOT_FOUND') throw error;
+      });
+    },
+  );
 }

@@ -45,7 +45,11 @@ async function change(password: string): Promise<void> {
 function startLink(password: string): { link: BusLink; told: string[] } {
   const told: string[] = [];
   const link = new BusLink(
-    { access: BusAccess.to(url(password)), name: 'link' },
+    {
+      access: BusAccess.to(url(password)),
+      party: { role: 'worker', name: 'w' },
+      name: 'link',
+    },
     systemClock,
     () => 0,
     createLogger('test', 'silent'),

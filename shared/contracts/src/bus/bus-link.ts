@@ -3,6 +3,7 @@ import { Backoff, messageOf, systemCodeOf } from '@offramp/runtime';
 import type { NatsConnection } from 'nats';
 import type { BusAccess } from './bus-access.js';
 import { connectBus } from './connect.js';
+import type { BusParty } from './permissions.js';
 import { watchConnection } from './watch-connection.js';
 
 /** Told when the bus comes and goes. */
@@ -14,6 +15,7 @@ export interface BusListener {
 
 export interface BusLinkOptions {
   access: BusAccess;
+  party: BusParty;
   /** Shown in the server's list of connections. */
   name: string;
 }

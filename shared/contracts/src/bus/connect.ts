@@ -3,6 +3,7 @@ import { systemCodeOf } from '@offramp/runtime';
 import { connect, type NatsConnection } from 'nats';
 import { BusAccess } from './bus-access.js';
 import { connectError } from './connect-error.js';
+import { type BusParty, inboxPrefix } from './permissions.js';
 
 /** Servers, as `parseNatsServers` reads them, or access to them with credentials in files. */
 export type BusTarget = { url: string } | { access: BusAccess };
@@ -10,6 +11,8 @@ export type BusTarget = { url: string } | { access: BusAccess };
 export type BusOptions = BusTarget & {
   /** Shown in the server's list of connections. */
   name: string;
+  /** Whose replies are expected; default: a party that is not restricted. */
+  party?: BusParty;
   /**
    * Whether to keep trying when no server answers at first. A refused login, or a server that is not to be trusted, ends the
    * attempts. Default false.
@@ -33,6 +36,7 @@ export async function connectBus(options: BusOptions): Promise<NatsConnection> {
       return await connect({
         ...access.connectionOptions(),
         name: options.name,
+        ...(options.party ? { inboxPrefix: inboxPrefix(options.party) } : {}),
         maxReconnectAttempts: -1,
         // Otherwise nats.js closes the connection for good at the second refused login of its life.
         ignoreAuthErrorAbort: true,

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type NatsServer, startNatsServer } from '../testing/nats-server.js';
 import { connectBus } from './connect.js';
 import { openPolicyBucket, republishesPolicies } from './jetstream.js';
-import { policyBucket, policyRepublish, policySubject } from './subjects.js';
+import { policyBucket, policyReadSubject, policyRepublish, policySubject } from './subjects.js';
 
 let server: NatsServer;
 let bus: NatsConnection;
@@ -46,4 +46,11 @@ test('a bucket that was made without that is brought to it, where the server can
     canChange ? policyRepublish.dest : undefined,
   );
   expect((await bucket.get('north'))?.string()).toBe('kept');
+});
+
+test('devices may read the bucket of policies directly, also one that was made without that', async () => {
+  await bus.jetstream().views.kv(policyBucket, { allow_direct: false });
+  await (await openPolicyBucket(bus)).put('north', 'one');
+  const { data } = await bus.request(policyReadSubject('north'));
+  expect(Buffer.from(data).toString()).toBe('one');
 });

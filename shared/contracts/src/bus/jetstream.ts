@@ -98,11 +98,13 @@ export async function openPolicyBucket(bus: NatsConnection, replicas = 1): Promi
       maxValueSize: maxPolicyBytes,
       max_bytes: maxPolicyBucketBytes,
       replicas,
-      // Reads go to the stream's leader, so that they see every policy that was set before.
+      // Controllers' reads go to the stream's leader, so that they see every policy that was set before.
       allow_direct: false,
       republish: policyRepublish,
     });
-    const { name, max_msg_size, republish } = (await bucket.status()).streamInfo.config;
+    const { name, max_msg_size, republish, allow_direct } = (await bucket.status()).streamInfo.config;
+    // A device may read by a subject that has its group alone, which only direct reads have.
+    if (!allow_direct) await manager.streams.update(name, { allow_direct: true });
     // One of an older version has room for smaller policies, and keeps them to itself.
     if (max_msg_size < maxPolicyBytes) await manager.streams.update(name, { max_msg_size: maxPolicyBytes });
     if (republish?.dest !== policyRepublish.dest) {

@@ -33,6 +33,10 @@ export const policyHistory = 64;
 export function policyKeySubject(group: string): string {
   return `${policyKeys}${checkName('group', group)}`;
 }
+/** A device reads its group's newest policy here. The key is a part of the subject, so that it can be permitted alone. */
+export function policyReadSubject(group: string): string {
+  return `$JS.API.DIRECT.GET.KV_${policyBucket}.${policyKeySubject(group)}`;
+}
 const policyKeys = `$KV.${policyBucket}.`;
 
 /** A group's policies as the bucket's stream publishes them again, once it has stored them; for devices. */

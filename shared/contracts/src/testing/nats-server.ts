@@ -17,7 +17,7 @@ export interface NatsServerOptions {
   /** A configuration file, for what is not said here. Default none. */
   configFile?: string;
   /** With what the start looks whether the server answers. Default: without credentials, in plain text. */
-  probe?: Pick<ConnectionOptions, 'authenticator' | 'user' | 'pass' | 'tls'>;
+  probe?: Pick<ConnectionOptions, 'authenticator' | 'user' | 'pass' | 'tls' | 'inboxPrefix'>;
   /** Keep the terminal's Ctrl-C from the server, so that who started it can stop it last. Default false. */
   detached?: boolean;
 }

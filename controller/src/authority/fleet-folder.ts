@@ -14,14 +14,14 @@ import {
   systemCodeOf,
 } from '@offramp/runtime';
 import { FleetPaths } from './fleet-paths.js';
+import { NatsAccess } from './nats-access.js';
+import { maxFileBytes, readCertificate, readInput } from './read-input.js';
 import { Revocations } from './revocations.js';
 
 /** How long an authority is valid, in milliseconds. */
 const authorityMs = 3_650 * 86_400_000;
 /** How long a certificate is valid, in milliseconds. It is renewed in the second half, so that a device can be away for months. */
 const certificateMs = 365 * 86_400_000;
-/** Any certificate, key or request. */
-const maxFileBytes = 64 * 2 ** 10;
 
 /** A certificate in a fleet's folder. */
 export interface Enrolled {
@@ -34,6 +34,7 @@ export interface Enrolled {
 /** A fleet's private authority, and what it has issued: a folder. The current time is passed in as milliseconds since 1970. */
 export class FleetFolder {
   private readonly revocations: Revocations;
+  private readonly natsAccess: NatsAccess;
 
   private constructor(
     readonly fleet: string,
@@ -41,6 +42,7 @@ export class FleetFolder {
     private readonly issuer: Issuer,
   ) {
     this.revocations = new Revocations(paths.revoked, paths.revocationList);
+    this.natsAccess = new NatsAccess(fleet, paths);
   }
 
   /**
@@ -102,7 +104,7 @@ export class FleetFolder {
   }
 
   /**
-   * Issues the first certificate of a party.
+   * Issues the first certificate of a party, with which it may log in to NATS from the next reload of the server on.
    * @param request file with a signing request of its own key; without one, a key is made here
    * @throws OfframpError `ALREADY_EXISTS`, `CONFIG_INVALID`, `CREDENTIALS_INVALID`, `FILE_NOT_FOUND`, `OUTPUT_FAILED`
    */
@@ -126,6 +128,7 @@ export class FleetFolder {
       if (made !== null) await replaceFile(key, [made], 0o600);
       const publicKey = asked ?? createPublicKey(made ?? '');
       const expires = await this.issue(identity, publicKey, hosts, nowMs);
+      await this.natsAccess.publish();
       return { identity, certificate, expires };
     } catch (cause) {
       throw outputFailed(folder, cause);
@@ -175,6 +178,7 @@ export class FleetFolder {
       await this.revocations.publish(this.issuer, nowMs);
       await rm(this.paths.party(identity).folder, { recursive: true, force: true });
       await rm(issued, { recursive: true, force: true });
+      await this.natsAccess.publish();
       return count;
     } catch (cause) {
       throw outputFailed(issued, cause);
@@ -222,26 +226,6 @@ async function makeAuthority(root: string, fleet: string, nowMs: number): Promis
   await replaceFile(paths.authorityKey, [key], 0o600);
   await replaceFile(paths.authorityCertificate, [issuer.certificate], 0o644);
   return issuer;
-}
-
-async function readInput(path: string): Promise<string> {
-  try {
-    return await readTextFile(path, maxFileBytes);
-  } catch (cause) {
-    throw new OfframpError('FILE_NOT_FOUND', `cannot read ${path}: ${messageOf(cause)}`, { cause });
-  }
-}
-
-async function readCertificate(path: string): Promise<X509Certificate> {
-  const text = await readInput(path);
-  try {
-    return new X509Certificate(text);
-  } catch (cause) {
-    const found = `found something else: ${messageOf(cause)}`;
-    throw new OfframpError('CREDENTIALS_INVALID', `${path}: expected a certificate in PEM form; ${found}`, {
-      cause,
-    });
-  }
 }
 
 function outputFailed(path: string, cause: unknown): unknown {

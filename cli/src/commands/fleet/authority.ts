@@ -9,7 +9,7 @@ import { userName } from '../../fleet/user-name.js';
 
 const dir = z.string().min(1).default('fleet').describe('Folder that `offramp fleet init` has made');
 const role = z
-  .enum(['device', 'worker', 'controller', 'operator'])
+  .enum(['device', 'worker', 'controller', 'operator', 'nats'])
   .default('device')
   .describe('What the party is; others than devices are in no group');
 const hosts = z
@@ -23,16 +23,19 @@ const initOptions = defineConfig('fleet', {
     .regex(/^[a-z0-9._-]{1,64}$/, "expected 1 to 64 lower-case letters, digits, '.', '_' or '-'")
     .default('fleet')
     .describe('Name of the fleet, which is part of every identity'),
-  hosts: hosts.describe('Host names and IP addresses by which clients reach the worker and the controller'),
+  hosts: hosts.describe(
+    'Host names and IP addresses by which clients reach NATS, the worker and the controller',
+  ),
 });
 
 export function initCommand(): Command {
   return configCommand(
     'init <dir>',
-    'Make the authority of a fleet, and certificates of a worker, a controller and an operator',
+    'Make the authority of a fleet, the configuration of NATS, and certificates of NATS, a worker, a controller and an operator',
     initOptions,
     async ({ fleet, hosts }, dir = '') => {
       const parties: Identity[] = [
+        { fleet, role: 'nats', name: 'nats' },
         { fleet, role: 'worker', name: 'worker' },
         { fleet, role: 'controller', name: 'controller' },
         { fleet, role: 'operator', name: userName().replaceAll(/[^A-Za-z0-9_-]/g, '-') || 'operator' },
@@ -41,6 +44,7 @@ export function initCommand(): Command {
       await FleetFolder.create(dir, { fleet, parties, hosts }, Date.now());
       console.log(`made the fleet ${fleet} in ${dir}`);
       for (const party of parties) console.log(`enrolled ${formatIdentity(party)}`);
+      console.log(`Start NATS in ${join(dir, 'nats/nats')}: nats-server --config nats.conf`);
       console.log(`Keep ${join(dir, 'authority')} to yourself. ${join(dir, 'public')} is for everybody.`);
     },
   );
@@ -106,7 +110,9 @@ export function revokeCommand(): Command {
       const count = await folder.revoke(identity, Date.now());
       const certificates = count === 1 ? 'its certificate' : `its ${count} certificates`;
       console.log(`revoked ${formatIdentity(identity)}: ${certificates}`);
-      console.log(`Programs learn it from ${join(dir, 'public', 'ca.crl')}.`);
+      console.log(
+        `Programs learn it from ${join(dir, 'public', 'ca.crl')}. Reload NATS: nats-server --signal reload.`,
+      );
     },
   );
 }

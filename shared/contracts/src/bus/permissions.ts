@@ -14,9 +14,9 @@ import {
   workerSubjects,
 } from './subjects.js';
 
-type WithoutFleet<Party> = Party extends Identity ? Omit<Party, 'fleet'> : never;
+type WithoutFleet<Party> = Party extends { role: 'nats' } ? never : Omit<Party, 'fleet'>;
 
-/** A party of a fleet, as its NATS server sees it. */
+/** A party of a fleet that connects to NATS. */
 export type BusParty = WithoutFleet<Identity>;
 
 /** What a party may do on NATS. Everything else is denied. */

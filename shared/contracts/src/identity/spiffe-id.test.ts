@@ -9,6 +9,7 @@ const identities: [string, Identity][] = [
   ],
   ['spiffe://f/worker/W_1', { fleet: 'f', role: 'worker', name: 'W_1' }],
   ['spiffe://a_b-c.d/controller/c', { fleet: 'a_b-c.d', role: 'controller', name: 'c' }],
+  ['spiffe://fleet/nats/nats-1', { fleet: 'fleet', role: 'nats', name: 'nats-1' }],
   ['spiffe://fleet/operator/anna', { fleet: 'fleet', role: 'operator', name: 'anna' }],
 ];
 

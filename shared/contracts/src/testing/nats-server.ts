@@ -16,6 +16,8 @@ export interface NatsServerOptions {
   jetStream?: boolean;
   /** A configuration file, for what is not said here. Default none. */
   configFile?: string;
+  /** The folder to which paths in the configuration are relative, which then says where JetStream keeps its files. Default none. */
+  folder?: string;
   /** With what the start looks whether the server answers. Default: without credentials, in plain text. */
   probe?: Pick<ConnectionOptions, 'authenticator' | 'user' | 'pass' | 'tls' | 'inboxPrefix'>;
   /** Keep the terminal's Ctrl-C from the server, so that who started it can stop it last. Default false. */
@@ -46,10 +48,17 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
   const storeDir = options.storeDir ?? (await mkdtemp(join(tmpdir(), 'offramp-nats-')));
   const url = `nats://127.0.0.1:${port}`;
   const jetStream = options.jetStream ?? true;
-  const flags = ['-a', '127.0.0.1', '-p', String(port), ...(jetStream ? ['-js', '-sd', storeDir] : [])];
+  const flags = [
+    '-a',
+    '127.0.0.1',
+    '-p',
+    String(port),
+    ...(jetStream && options.folder === undefined ? ['-js', '-sd', storeDir] : []),
+  ];
   if (options.configFile !== undefined) flags.push('-c', options.configFile);
   const child = spawn(binary, flags, {
     detached: options.detached ?? false,
+    cwd: options.folder,
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let log = '';

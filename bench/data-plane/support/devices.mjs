@@ -19,8 +19,12 @@ const raw = (bytes) => bytes;
 setHeapGrowth(agentHeapGrowthPercent);
 
 let bodies = [];
+/** `undefined`: plain text. */
+let identities;
 let deadline = Buffer.alloc(0);
 let devices = [];
+
+const securedOf = (i) => identities?.[i] ?? credentials.createInsecure();
 
 /** The agent's default. */
 const maxInFlight = 32;
@@ -33,12 +37,16 @@ class Device {
   #onResponse;
   #nextId = 1;
 
-  constructor(address, onResponse) {
+  constructor(address, secured, onResponse) {
     this.#onResponse = onResponse;
-    this.#client = new Client(address, credentials.createInsecure(), { 'grpc.use_local_subchannel_pool': 1 });
+    this.#client = new Client(address, secured, {
+      'grpc.use_local_subchannel_pool': 1,
+      'grpc.ssl_target_name_override': 'worker',
+    });
     this.#call = this.#client.makeBidiStreamRequest(offloadService.Resume.path, raw, raw);
     this.#call.on('data', (response) => this.#receive(response));
     this.#call.on('error', () => undefined);
+    this.greeted = new Promise((resolve) => this.#call.once('metadata', resolve));
     this.ended = new Promise((resolve) => this.#call.once('status', resolve));
   }
 
@@ -101,6 +109,25 @@ serve({
     };
   },
 
+  /** Devices use TLS from now on, each with its own certificate; without `certificates` they use plain text. */
+  secure: ({ ca, certificates }) => {
+    identities = certificates?.map(({ cert, key }) => {
+      const pems = [ca, key, cert].map((pem) => Buffer.from(pem));
+      return credentials.createSsl(...pems, { checkServerIdentity: () => undefined });
+    });
+  },
+
+  /** Opens and closes streams one after another, each on a connection of its own. */
+  connections: ({ address, count }) =>
+    measured(async () => {
+      for (let i = 0; i < count; i++) {
+        const device = new Device(address, securedOf(0), () => undefined);
+        await device.greeted;
+        await device.close();
+      }
+      return {};
+    }),
+
   /** Every device keeps `window` samples in flight until the end, without deadlines. */
   closedLoop: ({ address, count, window, seconds, warmUpSeconds = 1 }) => {
     deadline = Buffer.alloc(0);
@@ -144,8 +171,8 @@ async function play(address, count, warmUpSeconds, seconds, begin) {
   let afterResponse = () => undefined;
   devices = Array.from(
     { length: count },
-    () =>
-      new Device(address, (device, tookMs, kind) => {
+    (_, i) =>
+      new Device(address, securedOf(i), (device, tookMs, kind) => {
         if (counting) times[kind].push(tookMs);
         afterResponse(device);
       }),

@@ -127,6 +127,8 @@ class GrpcConnection implements Connection {
   private begin(): void {
     this.cancelTimeout();
     if (this.tls) this.look();
+    // The look ends the connection when the certificate has expired meanwhile.
+    if (this.closed) return;
     const { path, requestSerialize } = offloadService.Resume;
     const call: Call = this.client.makeBidiStreamRequest(path, requestSerialize, deserialize, new Metadata());
     this.call = call;

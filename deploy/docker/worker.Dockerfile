@@ -14,6 +14,6 @@ EXPOSE 7400
 
 # Numeric, so that an orchestrator can verify that it is not root.
 USER 10001:10001
-HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
+HEALTHCHECK --interval=30s --timeout=20s --start-period=30s --retries=3 \
   CMD ["node", "cli/bin/offramp.js", "health", "worker"]
 ENTRYPOINT ["node", "cli/bin/offramp.js", "worker"]

@@ -114,7 +114,7 @@ describeContainers('deploy/compose.yaml', compose ? null : 'Docker Compose is no
   it('the controller lists the devices as online', async () => {
     const list = ['node', 'cli/bin/offramp.js', 'fleet', 'ls', '--json'];
     await expect
-      .poll(async () => JSON.parse((await containerOf('controller').exec(list)).output).devices, {
+      .poll(async () => JSON.parse((await containerOf('controller').exec(list)).stdout).devices, {
         timeout: 60_000,
         interval: 500,
       })

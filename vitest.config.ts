@@ -13,8 +13,10 @@ export default defineConfig({
     // Only tests that hang run into these: a busy machine takes several times as long as an idle one.
     testTimeout: 180_000,
     hookTimeout: 180_000,
-    // onnxruntime-node keeps native threads alive; a forked process per file lets each end cleanly.
+    // onnxruntime-node keeps native threads alive; a process of its own lets them end cleanly.
     pool: 'forks',
+    // Files share the processes: with one each, loading modules takes longer than most tests.
+    isolate: false,
     // Most tests wait for other processes, so the core that vitest leaves idle by default would do little else.
     maxWorkers: availableParallelism(),
   },

@@ -6,7 +6,15 @@ import { GraphEditor, writeModel } from '@offramp/augment';
 import { withoutNumbers, writeSmallBackbone } from '@offramp/augment/testing';
 import { Bundle } from '@offramp/bundle';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { bin, CommandLine, type Ended, expectError, expectNoStack, offramp } from './support/command-line.js';
+import {
+  bin,
+  CommandLine,
+  type Ended,
+  expectError,
+  expectNoStack,
+  offramp,
+  runHere,
+} from './support/command-line.js';
 import { backbonePath, bundlePath, temporaryFolder, writeFewPictures } from './support/example.js';
 
 const pictures = 260;
@@ -75,13 +83,13 @@ describe('offramp augment of a model that leaves height and width open', () => {
     const model = within('open.onnx');
     await writeFile(model, openSides());
     const [command = '', , ...rest] = training(within('open'), ...pooled, '--epochs', '1');
-    const without = await offramp(command, model, ...rest);
+    const without = await runHere(command, model, ...rest);
     expectError(without, 'MODEL_UNSUPPORTED', 'expected a fixed sample shape');
     expect(without.stderr).toContain('--input-shape');
-    const wrong = await offramp(command, model, ...rest, '--input-shape', '3,28,28');
+    const wrong = await runHere(command, model, ...rest, '--input-shape', '3,28,28');
     expectError(wrong, 'CONFIG_INVALID', '--input-shape: found 3,28,28');
     expect(wrong.stderr).toContain('the model takes 1,28,28');
-    const ended = await offramp(command, model, ...rest, '--input-shape', '1,28,28');
+    const ended = await runHere(command, model, ...rest, '--input-shape', '1,28,28');
     expect(ended.status, ended.stderr).toBe(0);
     expect((await Bundle.open(within('open'))).manifest.input.shape).toEqual([1, 28, 28]);
   });
@@ -96,7 +104,7 @@ describe('offramp augment for a cost', () => {
       /warning: no thresholds keep to a cost of 1.0 % .* leaves at the first exit/,
     );
     await rm(out, { recursive: true });
-    expectError(await offramp(...training(out, '--cost', '30')), 'CONFIG_INVALID', '--cost');
+    expectError(await runHere(...training(out, '--cost', '30')), 'CONFIG_INVALID', '--cost');
   });
 });
 
@@ -118,11 +126,11 @@ describe('offramp augment, interrupted', () => {
       'interrupted.checkpoint',
     ]);
 
-    expectError(await offramp(...args, '--resume', '--seed', '2'), 'CONFIG_INVALID', /seed 1, now 2$/);
+    expectError(await runHere(...args, '--resume', '--seed', '2'), 'CONFIG_INVALID', /seed 1, now 2$/);
     await cp(checkpoint, within('cut.checkpoint'));
     await truncate(within('cut.checkpoint'), 10_000);
     const cut = training(within('cut'), ...convolution, '--epochs', '8', '--resume');
-    expectError(await offramp(...cut), 'CHECKPOINT_INVALID', /cut.checkpoint: expected \d+ bytes of state/);
+    expectError(await runHere(...cut), 'CHECKPOINT_INVALID', /cut.checkpoint: expected \d+ bytes of state/);
 
     const anew = new CommandLine(...training(out, ...rest, '0'));
     await anew.output(/interrupted.checkpoint was left by an interrupted training; --resume/);
@@ -136,7 +144,7 @@ describe('offramp augment, interrupted', () => {
   });
 
   it('says so where there is nothing to go on from', async () => {
-    const ended = await offramp(...training(within('nothing'), '--resume'));
+    const ended = await runHere(...training(within('nothing'), '--resume'));
     expectError(ended, 'FILE_NOT_FOUND', 'no checkpoint at');
   });
 });
@@ -156,14 +164,14 @@ describe('offramp augment, when it cannot succeed', () => {
 
   it('refuses to write into a file before it trains', async () => {
     const out = within('data', 't10k-labels-idx1-ubyte', 'bundle');
-    expectError(await offramp(...training(out)), 'CONFIG_INVALID', 'lies in a file');
+    expectError(await runHere(...training(out)), 'CONFIG_INVALID', 'lies in a file');
   });
 
   it('says so when the backbone gives no numbers', async () => {
     const model = within('numberless.onnx');
     await writeFile(model, withoutNumbers(await readFile(backbonePath)));
     const [command = '', , ...rest] = training(within('numberless'));
-    const ended = await offramp(command, model, ...rest);
+    const ended = await runHere(command, model, ...rest);
     expectError(ended, 'TRAINING_FAILED', "the backbone's output contains values that are not numbers");
     expect(ended.stderr).toContain('preprocessing');
     expect((await readdir(folder.path)).filter((name) => name.startsWith('numberless'))).toEqual([

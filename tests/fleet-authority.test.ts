@@ -5,7 +5,7 @@ import { startWorker, workerConfig } from '@offramp/cloud-worker';
 import { agentConfig, startAgent } from '@offramp/edge-agent';
 import { createLogger, resolveConfig } from '@offramp/runtime';
 import { beforeAll, expect, onTestFinished, test, vi } from 'vitest';
-import { CommandLine } from './support/command-line.js';
+import { runHere } from './support/command-line.js';
 import { bundlePath, picturesPath, temporaryFolder } from './support/example.js';
 
 const logger = createLogger('test', 'silent');
@@ -20,7 +20,7 @@ beforeAll(async () => {
   return () => made.remove();
 });
 
-const offramp = (...args: string[]) => new CommandLine('fleet', ...args).ended;
+const offrampFleet = (...args: string[]) => runHere('fleet', ...args);
 const publicFiles = () => ({ tlsCa: join(dir, 'public/ca.crt'), tlsCrl: join(dir, 'public/ca.crl') });
 const pairIn = (place: string) => ({ tlsCert: join(place, 'tls.crt'), tlsKey: join(place, 'tls.key') });
 
@@ -61,7 +61,7 @@ test('from nothing to a fleet with mutual TLS, and a revoked device that is cut 
     ['enroll', 'cameras/camera-1', '--dir', dir, '--request', join(device, 'tls.csr')],
     ['enroll', 'cameras/camera-2', '--dir', dir],
   ]) {
-    expect(await offramp(...args)).toMatchObject({ status: 0, stderr: '' });
+    expect(await offrampFleet(...args)).toMatchObject({ status: 0, stderr: '' });
   }
   const worker = await startTestWorker();
   const [first, second] = ['camera-1', 'camera-2'].map((name) => join(dir, 'device/cameras', name));
@@ -71,7 +71,7 @@ test('from nothing to a fleet with mutual TLS, and a revoked device that is cut 
   });
   const other = await startCamera(worker.address, 'camera-2', pairIn(second ?? ''));
 
-  expect(await offramp('revoke', 'cameras/camera-1', '--dir', dir)).toMatchObject({ status: 0 });
+  expect(await offrampFleet('revoke', 'cameras/camera-1', '--dir', dir)).toMatchObject({ status: 0 });
   await vi.waitFor(() => expect(stolen.status().cloud?.state).not.toBe('ready'), { ...soon, timeout: 5_000 });
   const { offloaded } = other.status().totals;
   await vi.waitFor(() => expect(other.status().totals.offloaded).toBeGreaterThan(offloaded), soon);
@@ -81,7 +81,7 @@ test('from nothing to a fleet with mutual TLS, and a revoked device that is cut 
 
 test('what cannot be done is an error, and changes nothing', async () => {
   const fleet = join(folder, 'errors');
-  await offramp('init', fleet);
+  await offrampFleet('init', fleet);
   const key = await readFile(join(fleet, 'worker/worker/tls.key'));
   const cases: [string[], number, RegExp][] = [
     [['init', fleet], 1, /ALREADY_EXISTS/],
@@ -92,10 +92,10 @@ test('what cannot be done is an error, and changes nothing', async () => {
     [['renew', '--dir', folder], 1, /FILE_NOT_FOUND.*is not the folder of a fleet/],
   ];
   for (const [args, status, message] of cases) {
-    expect(await offramp(...args)).toMatchObject({ status, stderr: expect.stringMatching(message) });
+    expect(await offrampFleet(...args)).toMatchObject({ status, stderr: expect.stringMatching(message) });
   }
   expect(await readFile(join(fleet, 'worker/worker/tls.key'))).toEqual(key);
-  expect(await offramp('renew', '--dir', fleet)).toMatchObject({
+  expect(await offrampFleet('renew', '--dir', fleet)).toMatchObject({
     status: 0,
     stdout: 'no certificate is due; the revocation list is new\n',
   });

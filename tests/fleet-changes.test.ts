@@ -3,11 +3,11 @@ import { type NatsServer, startNatsServer } from '@offramp/contracts/testing';
 import { ControllerClient } from '@offramp/controller';
 import type { NatsConnection } from 'nats';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { CommandLine, expectError, offramp } from './support/command-line.js';
+import { CommandLine, expectError, runHere } from './support/command-line.js';
 
 let nats: NatsServer;
 let bus: NatsConnection;
-const fleet = (...args: string[]) => offramp('fleet', ...args, '--nats', nats.url);
+const fleet = (...args: string[]) => runHere('fleet', ...args, '--nats', nats.url);
 
 beforeAll(async () => {
   nats = await startNatsServer();

@@ -4,7 +4,7 @@ import { type NatsServer, startNatsServer } from '@offramp/contracts/testing';
 import { controllerConfig, startController } from '@offramp/controller';
 import { createLogger, resolveConfig } from '@offramp/runtime';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
-import { offramp } from './support/command-line.js';
+import { runHere } from './support/command-line.js';
 import { temporaryFolder } from './support/example.js';
 import { startFleetAgent } from './support/fleet-agent.js';
 
@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 
 async function fleet(...args: string[]): Promise<string> {
-  const { status, stdout, stderr } = await offramp('fleet', ...args);
+  const { status, stdout, stderr } = await runHere('fleet', ...args);
   if (status !== 0) throw new Error(`fleet ${args.join(' ')}: ${stderr}`);
   return stdout;
 }

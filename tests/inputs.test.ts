@@ -10,7 +10,7 @@ import type { AgentConfig } from '@offramp/edge-agent';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import sharp from 'sharp';
 import { expect, it, onTestFinished } from 'vitest';
-import { offramp, startedWorker } from './support/command-line.js';
+import { offramp, runHere, startedWorker } from './support/command-line.js';
 import { letNoneLeave, temporaryFolder } from './support/example.js';
 import { answersToSource, startedAgent } from './support/lone-agent.js';
 
@@ -139,7 +139,7 @@ it.each(Object.entries(kinds))(
     onTestFinished(() => folder.remove());
     const { model, data, samples, expected } = await writeModelAndData(folder.path, kind);
     const bundlePath = join(folder.path, 'bundle');
-    expect((await offramp('inspect', model)).stdout).toContain(kind.said);
+    expect((await runHere('inspect', model)).stdout).toContain(kind.said);
     await succeed(
       ...['augment', model, '--data', data, '--out', bundlePath, ...kind.options],
       ...['--branches', '2', '--placement', 'linear', '--body', 'pool', '--reuse', 'none'],

@@ -25,7 +25,7 @@ import { type Controller, controllerConfig, startController } from '@offramp/con
 import { createLogger, resolveConfig } from '@offramp/runtime';
 import { connect, Events, type NatsConnection } from 'nats';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { offramp } from './support/command-line.js';
+import { runHere } from './support/command-line.js';
 import { bundlePath } from './support/example.js';
 import { type FleetAgent, startFleetAgent } from './support/fleet-agent.js';
 
@@ -101,7 +101,7 @@ afterAll(async () => {
 });
 
 async function fleet(...args: string[]): Promise<string> {
-  const { status, stdout, stderr } = await offramp('fleet', ...args, '--nats', urlOf('operator'));
+  const { status, stdout, stderr } = await runHere('fleet', ...args, '--nats', urlOf('operator'));
   if (status !== 0) throw new Error(`fleet ${args.join(' ')}: ${stderr}`);
   return stdout;
 }
@@ -121,7 +121,7 @@ test('each party may do what it does', async () => {
   await expect.poll(() => camera.agent.status().policy.version, eventually).toBeGreaterThan(1);
   for (const command of ['explain', 'events', 'evidence']) await fleet(command, 'cameras');
   await expect.poll(() => heard, eventually).toBeGreaterThan(0);
-  const health = await offramp('health', 'controller', '--nats', urlOf('controller'));
+  const health = await runHere('health', 'controller', '--nats', urlOf('controller'));
   expect(health.stdout).toContain('answers');
   const rival = startFleetAgent({ nats: urlOf('camera-1'), group: 'cameras', device: 'camera-1' });
   await expect(rival).rejects.toMatchObject({ code: 'NAME_TAKEN' });

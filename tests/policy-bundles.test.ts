@@ -4,7 +4,7 @@ import { type Controller, ControllerClient, controllerConfig, startController } 
 import { createLogger, resolveConfig, shortDigest } from '@offramp/runtime';
 import type { NatsConnection } from 'nats';
 import { afterEach, expect, test } from 'vitest';
-import { expectError, offramp } from './support/command-line.js';
+import { expectError, runHere } from './support/command-line.js';
 import { bundleWithThresholds, temporaryFolder } from './support/example.js';
 import { startFleetAgent } from './support/fleet-agent.js';
 
@@ -52,7 +52,7 @@ test('devices of a mixed group follow only policies for their bundle, and the co
   const client = new ControllerClient(bus);
   const reported = async () => (await client.listDevices('cameras')).devices;
   await expect.poll(async () => (await reported()).length, eventually).toBe(2);
-  const fleet = (...args: string[]) => offramp('fleet', ...args, '--nats', nats.url);
+  const fleet = (...args: string[]) => runHere('fleet', ...args, '--nats', nats.url);
   const set = (...args: string[]) => fleet('policy', 'set', 'cameras', ...args);
   const refusal = (version: number, bundle: string, name: string, other: string) =>
     `1 device does not follow policy ${version}, which is for bundle ${bundle}: ${name} runs ${other} `;

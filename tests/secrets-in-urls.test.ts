@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { startNatsServer } from '@offramp/contracts/testing';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { agentArguments, CommandLine, type Ended, offramp, workerArguments } from './support/command-line.js';
+import { agentArguments, CommandLine, type Ended, runHere, workerArguments } from './support/command-line.js';
 import { bundlePath, picturesPath, temporaryFolder } from './support/example.js';
 
 const user = 'fleet-operator';
@@ -61,9 +61,9 @@ describe('a password in a URL', () => {
     const worker = new CommandLine(...workerArguments(bundlePath, ...nats, ...debug));
     await Promise.all([agent.output(/connected to NATS/), worker.output(/connected to NATS/)]);
     const asked = await Promise.all([
-      offramp('health', 'controller', ...nats),
-      offramp('fleet', 'goal', 'set', 'default', '--agreement', '0.98', ...nats),
-      offramp('fleet', 'ls', ...nats),
+      runHere('health', 'controller', ...nats),
+      runHere('fleet', 'goal', 'set', 'default', '--agreement', '0.98', ...nats),
+      runHere('fleet', 'ls', ...nats),
     ]);
     expect(asked.map(({ status }) => status)).toEqual([0, 0, 0]);
     await controller.output(/the webhook does not accept events/);
@@ -82,9 +82,9 @@ describe('a password in a URL', () => {
     const agent = new CommandLine(...agentArguments(bundlePath, ...refused, '--listen', '127.0.0.1:0'));
     const worker = new CommandLine(...workerArguments(bundlePath, ...absent));
     const ended = await Promise.all([
-      offramp('controller', ...refused),
-      offramp('fleet', 'ls', ...absent),
-      offramp('health', 'controller', ...refused),
+      runHere('controller', ...refused),
+      runHere('fleet', 'ls', ...absent),
+      runHere('health', 'controller', ...refused),
       agent.output(/refuses the login/).then(() => agent.interrupt()),
       worker.output(/no NATS server answers/).then(() => worker.interrupt()),
     ]);
@@ -114,7 +114,7 @@ describe('a password in a URL', () => {
     const url = urlWith(`${user}:${password}`);
     const file = join(folder.path, 'broken.yaml');
     await writeFile(file, `nats: "${url}${'/'.repeat(80)}\ntimeout-ms: [\n`);
-    const ended: Ended = await offramp(...command(url, file));
+    const ended: Ended = await runHere(...command(url, file));
     expect(ended.status).not.toBe(0);
     expect(ended.stderr).toMatch(/^error \[/);
     expectNoSecret([ended.stdout, ended.stderr]);

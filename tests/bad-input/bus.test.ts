@@ -7,6 +7,7 @@ import {
   expectError,
   expectNoStack,
   offramp,
+  runHere,
 } from '../support/command-line.js';
 import { bundlePath, picturesPath } from '../support/example.js';
 
@@ -24,7 +25,7 @@ const fleetCommands = [
 
 describe('without a NATS server', () => {
   it.each([['controller'], ...fleetCommands])('offramp %s %s %s says so', async (...command) => {
-    const ended = await offramp(...command.filter(Boolean), '--nats', nowhere);
+    const ended = await runHere(...command.filter(Boolean), '--nats', nowhere);
     expectError(ended, 'NATS_UNAVAILABLE', `no NATS server answers at ${nowhere}`);
   });
 
@@ -49,7 +50,7 @@ describe('with a NATS server', () => {
   afterAll(() => nats.stop());
 
   it.each(fleetCommands)('but no controller, offramp %s %s %s says so', async (...command) => {
-    const ended = await offramp(...command.filter(Boolean), '--nats', nats.url);
+    const ended = await runHere(...command.filter(Boolean), '--nats', nats.url);
     expectError(ended, 'CONTROLLER_UNAVAILABLE', 'controller');
   });
 
@@ -57,7 +58,7 @@ describe('with a NATS server', () => {
     const plain = await startNatsServer({ jetStream: false });
     try {
       expectError(
-        await offramp('controller', '--nats', plain.url),
+        await runHere('controller', '--nats', plain.url),
         'JETSTREAM_UNAVAILABLE',
         'runs without JetStream',
       );
@@ -69,7 +70,7 @@ describe('with a NATS server', () => {
   it('the controller refuses wrong policies and names, and serves on', async () => {
     const controller = new CommandLine('controller', '--nats', nats.url);
     await controller.output(/^controller ready/m);
-    const set = (...rest: string[]) => offramp('fleet', 'policy', 'set', ...rest, '--nats', nats.url);
+    const set = (...rest: string[]) => runHere('fleet', 'policy', 'set', ...rest, '--nats', nats.url);
     expectError(await set('a.b', '--threshold', '0.5'), 'CONFIG_INVALID', 'group: expected 1 to 64 letters');
     expectError(
       await set('cameras', '--threshold=-1'),

@@ -9,6 +9,7 @@ import {
   expectError,
   expectNoStack,
   offramp,
+  runHere,
   workerArguments,
 } from '../support/command-line.js';
 import { backbonePath, bundlePath, picturesPath, temporaryFolder } from '../support/example.js';
@@ -40,8 +41,8 @@ describe('a wrong model file', () => {
   ])('%s: inspect and augment say %s, and write nothing', async (file, code, message) => {
     const data = ['--data', picturesPath, '--mean', '0', '--std', '1', '--out', within('out')];
     const [inspected, augmented] = await Promise.all([
-      offramp('inspect', within(file)),
-      offramp('augment', within(file), ...data),
+      runHere('inspect', within(file)),
+      runHere('augment', within(file), ...data),
     ]);
     expectError(inspected, code, message);
     expectError(augmented, code, message);
@@ -72,7 +73,7 @@ describe('a broken bundle', () => {
       await cp(bundlePath, bundle, { recursive: true });
       if (bytes) await writeFile(join(bundle, path), bytes);
       else await rm(join(bundle, path));
-      const ended = await offramp(...args(bundle));
+      const ended = await runHere(...args(bundle));
       expectError(ended, 'BUNDLE_CORRUPT', message);
       expect(ended.stderr).toContain(join(bundle, path));
     }
@@ -86,16 +87,16 @@ describe('a broken bundle', () => {
     const bytes = await readFile(path);
     bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 0x80;
     await writeFile(path, bytes);
-    expectError(await offramp(...workerArguments(bundle)), 'BUNDLE_CORRUPT', 'expected SHA-256');
+    expectError(await runHere(...workerArguments(bundle)), 'BUNDLE_CORRUPT', 'expected SHA-256');
   });
 
   it.each(starts)('%s refuses a folder without a manifest, and a broken manifest', async (_, args) => {
     const bundle = within(`${args('')[0]}-manifest`);
     await cp(bundlePath, bundle, { recursive: true });
     await rm(join(bundle, 'manifest.json'));
-    expectError(await offramp(...args(bundle)), 'FILE_NOT_FOUND', 'no bundle in');
+    expectError(await runHere(...args(bundle)), 'FILE_NOT_FOUND', 'no bundle in');
     await writeFile(join(bundle, 'manifest.json'), '{"format": "offramp-bundle"');
-    expectError(await offramp(...args(bundle)), 'BUNDLE_INVALID', 'is not JSON');
+    expectError(await runHere(...args(bundle)), 'BUNDLE_INVALID', 'is not JSON');
   });
 });
 
@@ -120,15 +121,15 @@ describe('wrong data', () => {
   ] as const;
 
   it.each(uses)('%s says what it expected', async (_, args) => {
-    expectError(await offramp(...args(within('nowhere'))), 'DATA_NOT_FOUND', 'does not exist');
-    expectError(await offramp(...args(within('empty'))), 'DATA_NOT_FOUND', 'no pictures in');
+    expectError(await runHere(...args(within('nowhere'))), 'DATA_NOT_FOUND', 'does not exist');
+    expectError(await runHere(...args(within('empty'))), 'DATA_NOT_FOUND', 'no pictures in');
     expectError(
-      await offramp(...args(within('cut')), '--split', 'test'),
+      await runHere(...args(within('cut')), '--split', 'test'),
       'DATA_INVALID',
       'is not valid gzip',
     );
-    expectError(await offramp(...args(within('cut')), '--split', 'train'), 'DATA_NOT_FOUND', 'for train in');
-    expectError(await offramp(...args(within('notes.txt'))), 'DATA_INVALID', 'expected an IDX file');
+    expectError(await runHere(...args(within('cut')), '--split', 'train'), 'DATA_NOT_FOUND', 'for train in');
+    expectError(await runHere(...args(within('notes.txt'))), 'DATA_INVALID', 'expected an IDX file');
   });
 
   it('one broken picture among good ones gets an error; all others are answered', async () => {

@@ -7,7 +7,7 @@ import {
   agentArguments,
   CommandLine,
   expectError,
-  offramp,
+  runHere,
   workerArguments,
 } from '../support/command-line.js';
 import { bundlePath, picturesPath, temporaryFolder } from '../support/example.js';
@@ -69,7 +69,7 @@ describe('wrong usage', () => {
     ['CONFIG_INVALID', ['evaluate', bundlePath], '--data: expected a value; found nothing'],
     ['FILE_NOT_FOUND', ['controller', '--config', '/nowhere.yaml'], 'cannot read /nowhere.yaml'],
   ])('%s: offramp %j', async (code, args, message) => {
-    expectError(await offramp(...args), code, message);
+    expectError(await runHere(...args), code, message);
   });
 
   it('an option of a file that does not exist is named with its file', async () => {
@@ -78,7 +78,7 @@ describe('wrong usage', () => {
       const file = join(folder.path, 'agent.yaml');
       await writeFile(file, 'max-inflight: 3\n');
       expectError(
-        await offramp(...agentArguments(bundlePath, '--config', file)),
+        await runHere(...agentArguments(bundlePath, '--config', file)),
         'CONFIG_INVALID',
         'agent.yaml: unknown option max-inflight; expected one of bundle, source',
       );
@@ -105,7 +105,7 @@ describe('an address in use', () => {
 
   it('stops the worker', async () => {
     expectError(
-      await offramp(...workerArguments(bundlePath, '--listen', address)),
+      await runHere(...workerArguments(bundlePath, '--listen', address)),
       'PORT_IN_USE',
       `${address} is already in use`,
     );
@@ -113,7 +113,7 @@ describe('an address in use', () => {
 
   it('stops the agent, before it answers anything', async () => {
     expectError(
-      await offramp(...agentArguments(bundlePath, ...pictures, '--listen', address)),
+      await runHere(...agentArguments(bundlePath, ...pictures, '--listen', address)),
       'PORT_IN_USE',
       `${address} is already in use`,
     );
@@ -122,7 +122,7 @@ describe('an address in use', () => {
   it('stops the controller, which has read the reports by then', async () => {
     const nats = await startNatsServer();
     try {
-      const ended = await offramp('controller', '--nats', nats.url, '--listen', address);
+      const ended = await runHere('controller', '--nats', nats.url, '--listen', address);
       expectError(ended, 'PORT_IN_USE', `${address} is already in use`);
     } finally {
       await nats.stop();
@@ -135,7 +135,7 @@ describe('an address in use', () => {
       const socket = `unix:${join(folder.path, 'agent.sock')}`;
       const first = new CommandLine(...agentArguments(bundlePath, '--listen', socket));
       await first.output(/HTTP API listens/);
-      const second = await offramp(...agentArguments(bundlePath, '--listen', socket));
+      const second = await runHere(...agentArguments(bundlePath, '--listen', socket));
       expectError(second, 'PORT_IN_USE', 'agent.sock is already in use');
       expect(first.isRunning).toBe(true);
       expect(await first.interrupt()).toMatchObject({ status: 0 });
@@ -146,7 +146,7 @@ describe('an address in use', () => {
 
   it('is told from one that cannot be listened on', async () => {
     expectError(
-      await offramp(...workerArguments(bundlePath, '--listen', '192.0.2.1:7400')),
+      await runHere(...workerArguments(bundlePath, '--listen', '192.0.2.1:7400', '--insecure')),
       'LISTEN_FAILED',
       'cannot listen on 192.0.2.1:7400',
     );

@@ -12,7 +12,7 @@ import { createLogger, resolveConfig } from '@offramp/runtime';
 import { filesBeside } from '@offramp/runtime/testing';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { expectError, offramp } from '../support/command-line.js';
+import { expectError, offramp, runHere } from '../support/command-line.js';
 import { letNoneLeave, temporaryFolder } from '../support/example.js';
 import { answersToSource } from '../support/lone-agent.js';
 import { probabilitiesOf } from './support/differences.js';
@@ -139,7 +139,7 @@ describe.runIf(isComplete)('inspect, augment and an agent take', () => {
 
   it.each(taken.filter(({ name }) => kinds.get(name)?.refused))('not $name', async ({ name, path }) => {
     const { code = '', message = '', hint = '' } = kinds.get(name)?.refused ?? {};
-    const ended = await offramp('inspect', path);
+    const ended = await runHere('inspect', path);
     expectError(ended, code, message);
     expect(ended.stderr).toMatch(hint);
   });

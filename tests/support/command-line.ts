@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { runCommand } from '@offramp/cli/testing';
 import type { Answer, FailedAnswer } from '@offramp/edge-agent';
 import { expect, onTestFinished, vi } from 'vitest';
 
@@ -104,9 +105,14 @@ export class CommandLine {
   }
 }
 
-/** Runs a command to its end. */
+/** Runs a command to its end, in a process of its own. */
 export function offramp(...args: string[]): Promise<Ended> {
   return new CommandLine(...args).ended;
+}
+
+/** Runs a command to its end in this process. Not for services that start well. */
+export function runHere(...args: string[]): Promise<Ended> {
+  return runCommand(args);
 }
 
 /** An agent's command line: alone, with no NATS server and no worker, unless `rest` says otherwise. */

@@ -5,6 +5,7 @@ import { CloudLink, connectBus, Lifecycle, telemetrySubject, v1 } from '@offramp
 import { type NatsServer, startNatsServer } from '@offramp/contracts/testing';
 import type { NatsConnection } from 'nats';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runCommand } from '../../testing/index.js';
 
 const bin = fileURLToPath(new URL('../../../bin/offramp.js', import.meta.url));
 
@@ -41,7 +42,7 @@ function start(...args: string[]): Started {
 
 let nats: NatsServer;
 let bus: NatsConnection;
-const run = (...args: string[]) => start(...args, '--nats', nats.url).ended;
+const run = (...args: string[]) => runCommand([...args, '--nats', nats.url]);
 
 async function startController() {
   const controller = start('controller', '--nats', nats.url);
@@ -75,8 +76,7 @@ describe('offramp controller', () => {
   );
 
   it('reports that there is no NATS server', async () => {
-    const { ended } = start('controller', '--nats', 'nats://127.0.0.1:1');
-    expect(await ended).toEqual({
+    expect(await runCommand(['controller', '--nats', 'nats://127.0.0.1:1'])).toEqual({
       status: 1,
       stdout: '',
       stderr: expect.stringContaining(
@@ -111,7 +111,7 @@ describe('offramp fleet', () => {
     [['fleet', 'explain']],
     [['fleet', 'bundle', 'add']],
   ])('refuses %j as wrong usage', async (args) => {
-    const { status, stderr } = await start(...args).ended;
+    const { status, stderr } = await runCommand(args);
     expect(status).toBe(2);
     expect(stderr).toMatch(/^error/);
     expect(stderr).not.toContain('    at ');

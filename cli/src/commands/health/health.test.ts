@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -10,8 +9,8 @@ import { controllerConfig, startController } from '@offramp/controller';
 import { agentConfig, startAgent } from '@offramp/edge-agent';
 import { createLogger, resolveConfig } from '@offramp/runtime';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { runCommand } from '../../testing/index.js';
 
-const bin = fileURLToPath(new URL('../../../bin/offramp.js', import.meta.url));
 const bundle = fileURLToPath(new URL('../../../../examples/fashion-mnist/bundle', import.meta.url));
 const logger = createLogger('test', 'silent');
 
@@ -20,13 +19,9 @@ interface Ended {
   output: string;
 }
 
-function health(args: string[], environment: Record<string, string> = {}): Promise<Ended> {
-  return new Promise((resolve) => {
-    const env = { ...process.env, ...environment };
-    const child = execFile(process.execPath, [bin, 'health', ...args], { env }, (_, stdout, stderr) =>
-      resolve({ status: child.exitCode ?? -1, output: stdout + stderr }),
-    );
-  });
+async function health(args: string[], environment: Record<string, string> = {}): Promise<Ended> {
+  const { status, stdout, stderr } = await runCommand(['health', ...args], environment);
+  return { status, output: stdout + stderr };
 }
 
 /** Accepts connections, and answers nothing, or something that an agent would not. */

@@ -1,0 +1,1 @@
+export { type EndedCommand, runCommand } from './run-command.js';
